@@ -1,0 +1,1 @@
+"""What the lessons and labs of the course import."""

@@ -1,0 +1,45 @@
+"""Errors that a learner can mend: each says what happened and what to do."""
+
+
+class CourseError(Exception):
+    """Base of the errors below; a notebook shows its sentence without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints instead of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class FetchError(CourseError):
+    """A download did not succeed: no network, or no such file on the package index."""
+
+
+class HashMismatch(CourseError):
+    """A downloaded file is not the file that the course was made with."""
+
+
+class DiskFull(CourseError):
+    """There is not enough free space for the model or the data."""
+
+
+class ModelNotFound(CourseError):
+    """No model of that name or path can be loaded."""
+
+
+class ContextWindowExceeded(CourseError):
+    """A prompt and the completion asked for do not fit into the context window."""
+
+
+class EmptyPrompt(CourseError):
+    """A prompt has no text in it."""
+
+
+class DataError(CourseError):
+    """A data file, a split or a record is not what the course can read."""
+
+
+class UnknownLabel(CourseError):
+    """A label is not one of the labels of the task."""
+
+
+class TooManyShots(CourseError):
+    """More examples were asked for than the training split holds."""

@@ -1,0 +1,301 @@
+"""Measure prompts: label scores, accuracy over shots, ROUGE, and what each example adds.
+
+Expensive answers are kept on disk (`utils.results`); every random choice has a seed.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rouge_score.rouge_scorer import RougeScorer
+
+from utils import packing
+from utils.datasets import Review, TextToText
+from utils.errors import DataError, TooManyShots, UnknownLabel
+from utils.models import LanguageModel
+from utils.prompts import DIALOGUES, REVIEWS, Example, Template, build_prompt
+from utils.results import remembered
+
+ROUGE_KINDS = ("rouge1", "rouge2", "rougeL")
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+@dataclass(frozen=True)
+class ClassificationTask:
+    """Choosing one of a few labels for a text, by prompt.
+
+    train: where examples are drawn from; test: what is measured; template: how the parts
+    become a prompt.
+    """
+
+    instruction: str
+    labels: tuple[str, ...]
+    train: tuple[Review, ...]
+    test: tuple[Review, ...]
+    template: Template = REVIEWS
+
+    def __post_init__(self) -> None:
+        for review in (*self.train, *self.test):
+            check_label(review.label, self.labels)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One prompt configuration, measured on every test text.
+
+    predictions: one label a test text; correct: whether it is the right one.
+    """
+
+    shots: int
+    seed: int
+    predictions: tuple[str, ...]
+    correct: tuple[bool, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right predictions, 0 to 1."""
+        return float(np.mean(self.correct))
+
+    def share(self, label: str) -> float:
+        """Share of the predictions that are `label`: far from the label's true share is a bias."""
+        return self.predictions.count(label) / len(self.predictions)
+
+
+@dataclass(frozen=True)
+class ShotsCurve:
+    """Accuracy against the number of examples, every number with several draws of examples."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def shots(self) -> list[int]:
+        """The numbers of examples measured, ascending."""
+        return sorted({run.shots for run in self.runs})
+
+    def at(self, shots: int) -> list[Run]:
+        """Return the runs with this number of examples, one a seed."""
+        return [run for run in self.runs if run.shots == shots]
+
+    def accuracy(self, shots: int) -> Interval:
+        """Return the mean accuracy over seeds, its interval over seeds and test texts."""
+        return bootstrap(np.array([run.correct for run in self.at(shots)], dtype=float))
+
+    def table(self, label: str) -> pd.DataFrame:
+        """Return one row a number of shots: accuracy, interval, lowest and highest seed, share of `label`."""
+        rows = []
+        for shots in self.shots:
+            interval, runs = self.accuracy(shots), self.at(shots)
+            seeds = [run.accuracy for run in runs]
+            share = np.mean([run.share(label) for run in runs])
+            rows.append((shots, interval.mean, interval.low, interval.high, min(seeds), max(seeds), share))
+        columns = ["shots", "accuracy", "low", "high", "worst seed", "best seed", f"says {label}"]
+        return pd.DataFrame(rows, columns=columns).set_index("shots").round(2)
+
+
+def bootstrap(values: np.ndarray, *, seed: int = 0) -> Interval:
+    """Return the mean of `values` with its 95 % percentile bootstrap interval.
+
+    values: shape (items,), or (seeds, items), of which both axes are then resampled.
+    """
+    table = np.atleast_2d(values)
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, table.shape[0], (RESAMPLES, table.shape[0]))
+    columns = rng.integers(0, table.shape[1], (RESAMPLES, table.shape[1]))
+    means = [table[np.ix_(r, c)].mean() for r, c in zip(rows, columns, strict=True)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(table.mean()), float(low), float(high))
+
+
+def complete(model: LanguageModel, prompts: Sequence[str], **config: Any) -> list[str]:
+    """Return `model.generate(prompts, **config)`, kept on disk."""
+    question = {"complete": list(prompts), "model": model.fingerprint, "config": config}
+    return remembered(question, lambda: model.generate(list(prompts), **config))
+
+
+def score_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+    """Return the log-probability of each label as the completion of each prompt.
+
+    labels: completions as they stand behind the prompt (`template.completion(label)`),
+    of one token or more. Returns shape (prompts, labels), natural logarithm. The prompts'
+    common beginning is computed once. Raises EmptyPrompt, ContextWindowExceeded, UnknownLabel.
+    """
+    targets = [_label_ids(model, label) for label in labels]
+    for prompt in prompts:
+        model.check_window(prompt, max_new_tokens=max(map(len, targets)))
+    question = {"score": list(prompts), "labels": list(labels), "model": model.fingerprint}
+    return np.array(remembered(question, lambda: _score(model, prompts, targets)))
+
+
+def predict_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequence[str]) -> list[int]:
+    """Return the index of the likelier label for each prompt."""
+    return score_labels(model, prompts, labels).argmax(axis=1).tolist()
+
+
+def draw_examples(train: Sequence[Review], shots: int, labels: Sequence[str], *, seed: int) -> list[Example]:
+    """Return `shots` examples out of `train`, as equal in number by label as can be, in mixed order.
+
+    The same seed draws the same examples. Raises TooManyShots.
+    """
+    rng = random.Random(f"{seed} {shots}")
+    order = rng.sample(list(labels), len(labels))
+    drawn = []
+    for n, label in enumerate(order):
+        wanted = (shots + len(order) - 1 - n) // len(order)
+        candidates = [review.example for review in train if review.label == label]
+        if wanted > len(candidates):
+            raise TooManyShots(
+                f"{shots} shots need {wanted} training examples labelled {label!r}, and there are {len(candidates)}: "
+                "ask for fewer shots or give more training data."
+            )
+        drawn += rng.sample(candidates, wanted)
+    return rng.sample(drawn, len(drawn))
+
+
+def shots_curve(
+    model: LanguageModel,
+    task: ClassificationTask,
+    shots: Sequence[int] = (0, 1, 2, 4, 8, 16),
+    seeds: Sequence[int] = (0, 1, 2),
+) -> ShotsCurve:
+    """Return the accuracy of a task's prompts with 0 and more examples, drawn anew for each seed.
+
+    Without examples there is nothing to draw, so 0 shots run once. Raises TooManyShots.
+    """
+    draws = [(n, seed) for n in shots for seed in (seeds if n else seeds[:1])]
+    for n, seed in draws:
+        draw_examples(task.train, n, task.labels, seed=seed)
+    return ShotsCurve(tuple(run_task(model, task, n, seed=seed) for n, seed in draws))
+
+
+def run_task(model: LanguageModel, task: ClassificationTask, shots: int, *, seed: int) -> Run:
+    """Return one run: every test text behind the same drawn examples."""
+    examples = draw_examples(task.train, shots, task.labels, seed=seed)
+    prompts = [build_prompt(task.instruction, review.text, examples, task.template) for review in task.test]
+    chosen = predict_labels(model, prompts, [task.template.completion(label) for label in task.labels])
+    predictions = tuple(task.labels[index] for index in chosen)
+    correct = tuple(p == review.label for p, review in zip(predictions, task.test, strict=True))
+    return Run(shots, seed, predictions, correct)
+
+
+def check_label(label: str, labels: Sequence[str]) -> None:
+    """Raise UnknownLabel unless `label` is one of `labels`."""
+    if label not in labels:
+        raise UnknownLabel(f"{label!r} is not a label of this task: take one of {', '.join(map(repr, labels))}.")
+
+
+def rouge(predictions: Sequence[str], references: Sequence[str]) -> dict[str, Interval]:
+    """Return ROUGE-1, ROUGE-2 and ROUGE-L (F-measure, stemmed, 0 to 1) with intervals over the texts.
+
+    Computed by the package rouge-score. Source: C.-Y. Lin, "ROUGE", 2004. Raises DataError
+    when the two lists differ in length or are empty.
+    """
+    scores = rouge_scores(predictions, references)
+    return {kind: bootstrap(scores[kind]) for kind in ROUGE_KINDS}
+
+
+def rouge_scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the ROUGE F-measures text by text, each of shape (texts,)."""
+    if len(predictions) != len(references) or not predictions:
+        raise DataError(
+            f"ROUGE compares each prediction with one reference, and got {len(predictions)} predictions "
+            f"for {len(references)} references: give two lists of the same length."
+        )
+    scorer = RougeScorer(ROUGE_KINDS, use_stemmer=True)
+    scores = [scorer.score(reference, text) for text, reference in zip(predictions, references, strict=True)]
+    return {kind: np.array([score[kind].fmeasure for score in scores]) for kind in ROUGE_KINDS}
+
+
+def summarize(
+    model: LanguageModel,
+    records: Sequence[TextToText],
+    *,
+    instruction: str,
+    examples: Sequence[Example] = (),
+    template: Template = DIALOGUES,
+    max_new_tokens: int = 40,
+) -> list[str]:
+    """Return a greedy one-line completion of the same kind of prompt for every record."""
+    prompts = [build_prompt(instruction, record.input_text, examples, template) for record in records]
+    completions = complete(model, prompts, max_new_tokens=max_new_tokens, stop="\n")
+    return [completion.strip() for completion in completions]
+
+
+def label_log_probability(
+    model: LanguageModel, task: ClassificationTask, examples: Sequence[Example], queries: Sequence[Review]
+) -> np.ndarray:
+    """Return the log-probability of each query's right label behind these examples: shape (queries,).
+
+    The labels' probabilities are normalised to sum to one, so that the number says how
+    sure the model is between the labels and not how likely any label is.
+    """
+    prompts = [build_prompt(task.instruction, query.text, examples, task.template) for query in queries]
+    scores = score_labels(model, prompts, [task.template.completion(label) for label in task.labels])
+    normalised = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    return normalised[np.arange(len(queries)), [task.labels.index(query.label) for query in queries]]
+
+
+def leave_one_out(examples: Sequence[Example]) -> list[list[Example]]:
+    """Return the lists that remain when each example in turn is left out."""
+    return [[*examples[:i], *examples[i + 1 :]] for i in range(len(examples))]
+
+
+def orders(examples: Sequence[Example]) -> Iterator[list[Example]]:
+    """Yield the examples in each possible order, the given one first."""
+    return map(list, permutations(examples))
+
+
+def _label_ids(model: LanguageModel, label: str) -> list[int]:
+    ids = model.tokenizer(label, add_special_tokens=False)["input_ids"] if label.strip() else []
+    if not ids:
+        raise UnknownLabel("A label is empty: give every label at least one character.")
+    return ids
+
+
+def _score(model: LanguageModel, prompts: Sequence[str], targets: list[list[int]]) -> list[list[float]]:
+    """Score the targets' tokens; rows that are the same but for the target's last token run once."""
+    prompt_ids = [model.encode(prompt) for prompt in prompts]
+    rows = {(p, tuple(target[:-1])): None for p in range(len(prompts)) for target in targets}
+    keep = [[len(prompt_ids[p]) - 1 + k for k in range(len(begun) + 1)] for p, begun in rows]
+    logits = _row_logits(model, [(prompt_ids[p], list(begun)) for p, begun in rows], keep)
+    log_probabilities = dict(zip(rows, (row.log_softmax(-1) for row in logits), strict=True))
+    return [
+        [
+            sum(float(log_probabilities[p, tuple(target[:-1])][k, token]) for k, token in enumerate(target))
+            for target in targets
+        ]
+        for p in range(len(prompts))
+    ]
+
+
+def _row_logits(
+    model: LanguageModel, rows: list[tuple[list[int], list[int]]], keep: list[list[int]]
+) -> Iterator[torch.Tensor]:
+    """Yield the logits that predict each row's begun label and the token after it."""
+    if packing.can_pack(model.model):
+        yield from packing.last_logits(model.model, [prompt + begun for prompt, begun in rows], keep)
+        return
+    for prompt, begun in rows:
+        with torch.inference_mode():
+            if model.is_encoder_decoder:
+                inputs = {"input_ids": [prompt], "decoder_input_ids": [[model.decoder_start, *begun]]}
+            else:
+                inputs = {"input_ids": [prompt + begun]}
+            tensors = {name: torch.tensor(ids, device=model.device) for name, ids in inputs.items()}
+            yield model.model(**tensors).logits[0, -len(begun) - 1 :].float()

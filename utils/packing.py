@@ -1,0 +1,136 @@
+"""Run many prompts that begin alike: the shared prefix once, the rest packed in one row.
+
+A few-shot prompt is long because of its examples, and the examples are the same for every
+query. Their keys and values are computed once (the KV cache); the queries then stand
+side by side in one row, each seeing the prefix and itself but not its neighbours, which
+the attention mask says. Positions continue from the prefix, so the numbers are those of
+one full prompt at a time up to rounding.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from os.path import commonprefix
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+
+PACK_TOKENS = 384
+
+
+def can_pack(model: PreTrainedModel) -> bool:
+    """Whether a model takes positions and an attention mask of our own making."""
+    parameters = inspect.signature(model.forward).parameters
+    config = model.config
+    return (
+        not config.is_encoder_decoder
+        and {"position_ids", "logits_to_keep", "past_key_values"} <= set(parameters)
+        and not getattr(config, "sliding_window", None)
+        and config._attn_implementation in ("sdpa", "eager")
+    )
+
+
+def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
+    """Return how many tokens all rows begin with, leaving at least one token to each."""
+    return min(len(commonprefix(list(rows))), min(map(len, rows)) - 1)
+
+
+@torch.inference_mode()
+def last_logits(model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]]) -> Iterator[torch.Tensor]:
+    """Yield, row after row, the logits at the positions `keep[row]` of that row.
+
+    rows: token ids; keep: positions in the row, from 0, none inside the part that all
+    rows share. Yields float32 tensors of shape (len(keep[row]), vocabulary).
+    """
+    shared = shared_prefix(rows)
+    cache = _prefill(model, rows[0][:shared])
+    for pack in _packs([row[shared:] for row in rows]):
+        starts = _starts([len(rows[i]) - shared for i in pack])
+        wanted = [start + k - shared for start, i in zip(starts, pack, strict=True) for k in keep[i]]
+        logits = _run_pack(model, [rows[i][shared:] for i in pack], cache, shared, keep=wanted)
+        yield from logits.float().split([len(keep[i]) for i in pack])
+        cache.crop(shared - cache.get_seq_length())
+
+
+@torch.inference_mode()
+def prefilled_batch(model: PreTrainedModel, rows: list[list[int]], shared: int, *, pad: int) -> dict[str, object]:
+    """Return inputs for `model.generate` whose KV cache already holds all but each row's last token.
+
+    Rows are padded between the shared prefix and their own tokens. Keys of the result:
+    input_ids and attention_mask of shape (rows, longest row), past_key_values.
+    """
+    length = max(map(len, rows))
+    gaps = [length - len(row) for row in rows]
+    input_ids = [row[:shared] + [pad] * gap + row[shared:] for row, gap in zip(rows, gaps, strict=True)]
+    mask = [[1] * shared + [0] * gap + [1] * (length - shared - gap) for gap in gaps]
+    prefix = _prefill(model, rows[0][:shared])
+    batch = [
+        [layer.new_zeros(len(rows), layer.shape[1], length - 1, layer.shape[3]) for layer in (keys, values)]
+        for keys, values in _layers(prefix)
+    ]
+    for pack in _packs([row[shared:-1] for row in rows]):
+        if any(len(rows[i]) > shared + 1 for i in pack):
+            _run_pack(model, [rows[i][shared:-1] for i in pack], prefix, shared, keep=[0])
+        starts = _starts([len(rows[i]) - 1 - shared for i in pack])
+        for into, layer in zip(batch, _layers(prefix), strict=True):
+            for copy, packed in zip(into, layer, strict=True):
+                copy[pack, :, :shared] = packed[:, :, :shared]
+                for i, start in zip(pack, starts, strict=True):
+                    own = packed[0, :, shared + start : shared + start + len(rows[i]) - 1 - shared]
+                    copy[i, :, length - 1 - own.shape[1] :] = own
+        prefix.crop(shared - prefix.get_seq_length())
+    cache = DynamicCache(config=model.config)
+    for index, (keys, values) in enumerate(batch):
+        cache.update(keys, values, index)
+    device = model.device
+    return {
+        "input_ids": torch.tensor(input_ids, device=device),
+        "attention_mask": torch.tensor(mask, device=device),
+        "past_key_values": cache,
+    }
+
+
+def _prefill(model: PreTrainedModel, prefix: Sequence[int]) -> DynamicCache:
+    cache = DynamicCache(config=model.config)
+    if prefix:
+        model(torch.tensor([prefix], device=model.device), past_key_values=cache, logits_to_keep=1)
+    return cache
+
+
+def _run_pack(model, suffixes: list[list[int]], cache: DynamicCache, shared: int, *, keep: list[int]) -> torch.Tensor:
+    """Run suffixes side by side behind the cached prefix; return logits at `keep` of the pack."""
+    device = model.device
+    owner = torch.tensor([n for n, suffix in enumerate(suffixes) for _ in suffix], device=device)
+    offset = torch.tensor([k for suffix in suffixes for k in range(len(suffix))], device=device)
+    same = owner[:, None] == owner[None, :]
+    visible = torch.cat([same.new_ones(len(owner), shared), same & (offset[:, None] >= offset[None, :])], dim=1)
+    mask = torch.zeros(visible.shape, dtype=model.dtype, device=device).masked_fill(
+        ~visible, torch.finfo(model.dtype).min
+    )
+    return model(
+        torch.tensor([[token for suffix in suffixes for token in suffix]], device=device),
+        attention_mask=mask[None, None],
+        position_ids=(offset + shared)[None],
+        past_key_values=cache,
+        logits_to_keep=torch.tensor(keep, device=device),
+    ).logits[0]
+
+
+def _packs(suffixes: list[list[int]]) -> list[list[int]]:
+    """Group the suffixes' indices, in order, into packs of about PACK_TOKENS tokens."""
+    packs: list[list[int]] = [[]]
+    tokens = 0
+    for index, suffix in enumerate(suffixes):
+        if packs[-1] and tokens + len(suffix) > PACK_TOKENS:
+            packs.append([])
+            tokens = 0
+        packs[-1].append(index)
+        tokens += len(suffix)
+    return packs
+
+
+def _starts(lengths: list[int]) -> list[int]:
+    return [sum(lengths[:i]) for i in range(len(lengths))]
+
+
+def _layers(cache: DynamicCache) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(layer.keys, layer.values) for layer in cache.layers]
