@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 LABELS = ("negative", "positive")
 DIALOGUES_FOLDER = Path(__file__).parents[1] / "labs" / "data" / "dialogues"
 
-REVIEWS_PER_SPLIT = {"train": 240, "validation": 60, "test": 100}
+REVIEWS_PER_SPLIT = {"train": 240, "validation": 40, "test": 60}
 REVIEW_FILES = {"movie": "movieReviewSnippets_GroundTruth.txt", "product": "amazonReviewSnippets_GroundTruth.txt"}
 REVIEW_WORDS = range(6, 19)
 CLEAR_RATING = 1.5
@@ -63,7 +63,7 @@ class Dialogue(TextToText):
 def load_reviews(split: str, *, domain: str = "movie") -> list[Review]:
     """Return a fixed, balanced split of short movie or product reviews, in a fixed mixed order.
 
-    split: "train" (240), "validation" (60) or "test" (100), half of each label, no review
+    split: "train" (240), "validation" (40) or "test" (60), half of each label, no review
     in two of them. Only clear cases: a mean rating of 1.5 or more, or -1.5 or less, 6 to
     18 words. Source: C.J. Hutto and E. Gilbert, "VADER", ICWSM 2014, data in the package
     vaderSentiment (MIT). Raises DataError for another split or domain, and what

@@ -4,7 +4,7 @@ Expensive answers are kept on disk (`utils.results`); every random choice has a 
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -93,20 +93,36 @@ class ShotsCurve:
         """Return the runs with this number of examples, one a seed."""
         return [run for run in self.runs if run.shots == shots]
 
-    def accuracy(self, shots: int) -> Interval:
-        """Return the mean accuracy over seeds, its interval over seeds and test texts."""
-        return bootstrap(np.array([run.correct for run in self.at(shots)], dtype=float))
-
     def table(self, label: str) -> pd.DataFrame:
-        """Return one row a number of shots: accuracy, interval, lowest and highest seed, share of `label`."""
-        rows = []
-        for shots in self.shots:
-            interval, runs = self.accuracy(shots), self.at(shots)
-            seeds = [run.accuracy for run in runs]
-            share = np.mean([run.share(label) for run in runs])
-            rows.append((shots, interval.mean, interval.low, interval.high, min(seeds), max(seeds), share))
-        columns = ["shots", "accuracy", "low", "high", "worst seed", "best seed", f"says {label}"]
-        return pd.DataFrame(rows, columns=columns).set_index("shots").round(2)
+        """Return `runs_table` with one row a number of shots."""
+        return runs_table({shots: self.at(shots) for shots in self.shots}, label).rename_axis("shots")
+
+
+def runs_table(groups: Mapping[Hashable, Sequence[Run]], label: str) -> pd.DataFrame:
+    """Return one row a group: accuracy, interval, its worst and best seed, how often it says `label`."""
+    rows = []
+    for runs in groups.values():
+        interval, seeds = accuracy(runs), [run.accuracy for run in runs]
+        share = np.mean([run.share(label) for run in runs])
+        rows.append((interval.mean, interval.low, interval.high, min(seeds), max(seeds), share))
+    columns = ["accuracy", "low", "high", "worst seed", "best seed", f"says {label}"]
+    return pd.DataFrame(rows, index=list(groups), columns=columns).round(2)
+
+
+def accuracy(runs: Sequence[Run]) -> Interval:
+    """Return the mean accuracy of runs on the same texts, its interval over runs and texts."""
+    return bootstrap(np.array([run.correct for run in runs], dtype=float))
+
+
+def interval_table(intervals: Mapping[str, Interval]) -> pd.DataFrame:
+    """Return one row a name with the columns mean, low and high, to two digits."""
+    return pd.DataFrame({name: vars(interval) for name, interval in intervals.items()}).T.round(2)
+
+
+def spread_table(groups: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """Return one row a group with how many values it has, the least, the mean and the greatest."""
+    rows = {name: (len(values), min(values), np.mean(values), max(values)) for name, values in groups.items()}
+    return pd.DataFrame(rows, index=["count", "lowest", "mean", "highest"]).T.round(2)
 
 
 def bootstrap(values: np.ndarray, *, seed: int = 0) -> Interval:
@@ -148,24 +164,29 @@ def predict_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequenc
     return score_labels(model, prompts, labels).argmax(axis=1).tolist()
 
 
-def draw_examples(train: Sequence[Review], shots: int, labels: Sequence[str], *, seed: int) -> list[Example]:
-    """Return `shots` examples out of `train`, as equal in number by label as can be, in mixed order.
+def draw_examples(
+    train: Sequence[Review], shots: int, labels: Sequence[str], *, seed: int, alternate: bool = True
+) -> list[Example]:
+    """Return `shots` examples out of `train`, as equal in number by label as can be.
 
-    The same seed draws the same examples. Raises TooManyShots.
+    alternate: the labels take turns, which keeps a model from repeating the last label it
+    saw; False mixes them. The same seed draws the same examples. Raises TooManyShots.
     """
     rng = random.Random(f"{seed} {shots}")
     order = rng.sample(list(labels), len(labels))
     drawn = []
-    for n, label in enumerate(order):
-        wanted = (shots + len(order) - 1 - n) // len(order)
+    for turn, label in enumerate(order):
+        wanted = len(range(turn, shots, len(order)))
         candidates = [review.example for review in train if review.label == label]
         if wanted > len(candidates):
             raise TooManyShots(
                 f"{shots} shots need {wanted} training examples labelled {label!r}, and there are {len(candidates)}: "
                 "ask for fewer shots or give more training data."
             )
-        drawn += rng.sample(candidates, wanted)
-    return rng.sample(drawn, len(drawn))
+        drawn.append(rng.sample(candidates, wanted))
+    if not alternate:
+        return rng.sample([example for examples in drawn for example in examples], shots)
+    return [drawn[n % len(order)][n // len(order)] for n in range(shots)]
 
 
 def shots_curve(
@@ -184,9 +205,9 @@ def shots_curve(
     return ShotsCurve(tuple(run_task(model, task, n, seed=seed) for n, seed in draws))
 
 
-def run_task(model: LanguageModel, task: ClassificationTask, shots: int, *, seed: int) -> Run:
-    """Return one run: every test text behind the same drawn examples."""
-    examples = draw_examples(task.train, shots, task.labels, seed=seed)
+def run_task(model: LanguageModel, task: ClassificationTask, shots: int, *, seed: int, alternate: bool = True) -> Run:
+    """Return one run: every test text behind the same examples, drawn as `draw_examples` does."""
+    examples = draw_examples(task.train, shots, task.labels, seed=seed, alternate=alternate)
     prompts = [build_prompt(task.instruction, review.text, examples, task.template) for review in task.test]
     chosen = predict_labels(model, prompts, [task.template.completion(label) for label in task.labels])
     predictions = tuple(task.labels[index] for index in chosen)
@@ -231,10 +252,14 @@ def summarize(
     template: Template = DIALOGUES,
     max_new_tokens: int = 40,
 ) -> list[str]:
-    """Return a greedy one-line completion of the same kind of prompt for every record."""
+    """Return the first line of the greedy completion of the same kind of prompt for every record."""
     prompts = [build_prompt(instruction, record.input_text, examples, template) for record in records]
-    completions = complete(model, prompts, max_new_tokens=max_new_tokens, stop="\n")
-    return [completion.strip() for completion in completions]
+    return [first_line(text) for text in complete(model, prompts, max_new_tokens=max_new_tokens)]
+
+
+def first_line(completion: str) -> str:
+    """Return the first line with text in it; a model without a stop goes on after its answer."""
+    return next(iter(completion.strip().splitlines()), "").strip()
 
 
 def label_log_probability(
@@ -251,14 +276,23 @@ def label_log_probability(
     return normalised[np.arange(len(queries)), [task.labels.index(query.label) for query in queries]]
 
 
+def by_last_label(
+    model: LanguageModel, task: ClassificationTask, examples: Sequence[Example], queries: Sequence[Review]
+) -> dict[str, list[float]]:
+    """Return the mean log-probability of the queries' right labels for each order of the examples.
+
+    The orders are grouped by the label of the last example: "last is positive", ...
+    """
+    found: dict[str, list[float]] = {f"last is {label}": [] for label in task.labels}
+    for order in permutations(examples):
+        mean = label_log_probability(model, task, order, queries).mean()
+        found[f"last is {order[-1].output_text}"].append(float(mean))
+    return found
+
+
 def leave_one_out(examples: Sequence[Example]) -> list[list[Example]]:
     """Return the lists that remain when each example in turn is left out."""
     return [[*examples[:i], *examples[i + 1 :]] for i in range(len(examples))]
-
-
-def orders(examples: Sequence[Example]) -> Iterator[list[Example]]:
-    """Yield the examples in each possible order, the given one first."""
-    return map(list, permutations(examples))
 
 
 def _label_ids(model: LanguageModel, label: str) -> list[int]:

@@ -26,7 +26,7 @@ from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 MAX_NEW_TOKENS = 50
 BATCH_SIZE = 16
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 12_288
 SHARED_PREFIX_TOKENS = 64
 
 

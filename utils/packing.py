@@ -9,7 +9,7 @@ one full prompt at a time up to rounding.
 
 import inspect
 from collections.abc import Iterator, Sequence
-from os.path import commonprefix
+from itertools import takewhile
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
@@ -31,17 +31,18 @@ def can_pack(model: PreTrainedModel) -> bool:
 
 def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
     """Return how many tokens all rows begin with, leaving at least one token to each."""
-    return min(len(commonprefix(list(rows))), min(map(len, rows)) - 1)
+    same = takewhile(lambda column: len(set(column)) == 1, zip(*rows, strict=False))
+    return min(sum(1 for _ in same), min(map(len, rows)) - 1)
 
 
 @torch.inference_mode()
 def last_logits(model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]]) -> Iterator[torch.Tensor]:
     """Yield, row after row, the logits at the positions `keep[row]` of that row.
 
-    rows: token ids; keep: positions in the row, from 0, none inside the part that all
-    rows share. Yields float32 tensors of shape (len(keep[row]), vocabulary).
+    rows: token ids; keep: ascending positions in the row, from 0. Yields float32 tensors
+    of shape (len(keep[row]), vocabulary).
     """
-    shared = shared_prefix(rows)
+    shared = min(shared_prefix(rows), *(positions[0] for positions in keep))
     cache = _prefill(model, rows[0][:shared])
     for pack in _packs([row[shared:] for row in rows]):
         starts = _starts([len(rows[i]) - shared for i in pack])

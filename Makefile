@@ -1,0 +1,63 @@
+# make lab    set up what is missing and open the course in JupyterLab
+# make test   set up what is missing and run every test
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+RESULTS := build/results
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+export COURSE_DEVICE_FOR_TESTS ?= cpu
+
+.PHONY: lab setup assets test labs execute bench reproduce lint format clean-results
+
+lab: assets
+	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
+	$(BIN)/jupyter lab $(AS_ROOT) notebooks/00_start_here.ipynb
+
+setup: $(READY)
+
+$(READY): environment.yml pyproject.toml utils/requirements.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "The course needs Python 3.11 or newer: install it, or name it with make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian and Ubuntu run 'sudo apt-get install python3-venv', then make again"; exit 1; }
+	$(PYTHON) -m utils.requirements $(VENV)/requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement $(VENV)/requirements.txt
+	@touch $(READY)
+
+assets: setup
+	$(BIN)/python -m utils.assets
+
+# Results are computed anew in every run, then shared by a lab and its master.
+test: assets
+	rm -rf $(RESULTS)
+	COURSE_DEVICE=$(COURSE_DEVICE_FOR_TESTS) COURSE_RESULTS=$(abspath $(RESULTS)) $(BIN)/python -m pytest
+
+labs: assets
+	COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring labs
+
+execute: assets
+	COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
+
+bench: assets
+	COURSE_DEVICE=cpu $(BIN)/python -m tests.bench
+
+# The committed outputs on one thread, and with the oldest kernels that torch has.
+reproduce: assets
+	rm -rf $(RESULTS)-one-thread $(RESULTS)-sse4
+	OMP_NUM_THREADS=1 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-one-thread) \
+		$(BIN)/python -m pytest tests/test_outputs.py
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-sse4) \
+		$(BIN)/python -m pytest tests/test_outputs.py
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean-results:
+	rm -rf build/results*

@@ -1,0 +1,96 @@
+"""Fixtures: tiny models of both kinds, the course's model, folders of one's own."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from utils.models import LanguageModel, load_model
+
+collect_ignore = ["fixtures"]
+ROOT = Path(__file__).parents[1]
+WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *".,:\n?'#1234567890 "]
+
+
+@pytest.fixture(autouse=True)
+def own_results(tmp_path, monkeypatch):
+    """Results are computed in each test: a test must not pass on another's."""
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
+    monkeypatch.delenv("COURSE_MODEL", raising=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+    letters = Tokenizer(models.WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="<unk>"))
+    letters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    letters.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=letters, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=256
+    )
+
+
+def _tiny(kind: str):
+    torch.manual_seed(7)
+    size = {"vocab_size": len(WORDS), "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1}
+    if kind == "llama":
+        config = LlamaConfig(
+            **size,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=256,
+            initializer_range=0.5,
+        )
+        return LlamaForCausalLM(config)
+    if kind == "gpt2":
+        return GPT2LMHeadModel(
+            GPT2Config(**size, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.5)
+        )
+    config = T5Config(
+        vocab_size=len(WORDS),
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        decoder_start_token_id=0,
+        tie_word_embeddings=False,
+        initializer_factor=4.0,
+    )
+    model = T5ForConditionalGeneration(config)
+    torch.nn.init.normal_(model.lm_head.weight)
+    return model
+
+
+@pytest.fixture(scope="session", params=["llama", "gpt2", "t5"])
+def saved_model(request, tiny_tokenizer, tmp_path_factory) -> Path:
+    """A tiny random model of each kind, saved as a learner would have one on disk."""
+    folder = tmp_path_factory.mktemp("models") / request.param
+    _tiny(request.param).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(saved_model) -> LanguageModel:
+    return load_model(str(saved_model), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def course_model() -> LanguageModel:
+    os.environ.pop("COURSE_MODEL", None)
+    return load_model(device="cpu")

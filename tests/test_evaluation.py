@@ -1,0 +1,189 @@
+"""Label scores, draws, curves, ROUGE: against slow reference computations."""
+
+import numpy as np
+import pytest
+import torch
+
+from utils.datasets import LABELS, Review, load_reviews
+from utils.errors import DataError, TooManyShots, UnknownLabel
+from utils.evaluation import (
+    ClassificationTask,
+    bootstrap,
+    by_last_label,
+    draw_examples,
+    first_line,
+    label_log_probability,
+    leave_one_out,
+    rouge,
+    run_task,
+    score_labels,
+    shots_curve,
+)
+from utils.prompts import REVIEWS, build_prompt
+
+PREFIX = "A beginning that all prompts share. "
+PROMPTS = [PREFIX + text for text in ("abc: ", "a longer one: ", "x: ", "The end of it all: ")]
+TRAIN = tuple(Review(f"text {n} of many", LABELS[n % 2], 2.0) for n in range(12))
+TEST = tuple(Review(f"another text, {n}", LABELS[n % 2], 2.0) for n in range(5))
+TASK = ClassificationTask("Good or bad?", LABELS, TRAIN, TEST)
+
+
+def reference_score(model, prompt: str, label: str) -> float:
+    """The label's log-probability by one full forward pass a token, nothing shared."""
+    ids, target = model.encode(prompt), model.tokenizer(label, add_special_tokens=False)["input_ids"]
+    total = 0.0
+    for k, token in enumerate(target):
+        with torch.inference_mode():
+            if model.is_encoder_decoder:
+                decoder = torch.tensor([[model.decoder_start, *target[:k]]])
+                logits = model.model(torch.tensor([ids]), decoder_input_ids=decoder).logits[0, -1]
+            else:
+                logits = model.model(torch.tensor([ids + target[:k]])).logits[0, -1]
+        total += float(logits.log_softmax(-1)[token])
+    return total
+
+
+@pytest.mark.parametrize("labels", [("a", "b"), ("good", "bad", "go")])
+def test_scores_equal_one_full_prompt_at_a_time(tiny, labels):
+    expected = [[reference_score(tiny, prompt, label) for label in labels] for prompt in PROMPTS]
+    np.testing.assert_allclose(score_labels(tiny, PROMPTS, labels), expected, atol=1e-4)
+
+
+def test_scores_of_one_prompt_and_of_prompts_without_a_common_beginning(tiny):
+    for prompts in (["one: "], ["abc: ", "xyz: "]):
+        expected = [[reference_score(tiny, prompt, label) for label in LABELS] for prompt in prompts]
+        np.testing.assert_allclose(score_labels(tiny, prompts, LABELS), expected, atol=1e-4)
+
+
+def test_scores_on_the_course_model_equal_one_full_prompt_at_a_time(course_model):
+    reviews, train = load_reviews("test")[:5], load_reviews("train")
+    examples = draw_examples(train, 4, LABELS, seed=1)
+    prompts = [build_prompt("", review.text, examples, REVIEWS) for review in reviews]
+    expected = [[reference_score(course_model, prompt, f" {label}") for label in LABELS] for prompt in prompts]
+    np.testing.assert_allclose(score_labels(course_model, prompts, [" negative", " positive"]), expected, atol=1e-3)
+
+
+def test_a_warm_cache_gives_what_an_empty_one_gave(tiny, monkeypatch):
+    cold = score_labels(tiny, PROMPTS, LABELS)
+    monkeypatch.setattr("utils.evaluation._score", lambda *_: pytest.fail("computed again"))
+    np.testing.assert_array_equal(score_labels(tiny, PROMPTS, LABELS), cold)
+
+
+def test_other_prompts_and_other_weights_are_computed_anew(tiny):
+    cold = score_labels(tiny, PROMPTS, LABELS)
+    assert not np.array_equal(score_labels(tiny, PROMPTS[::-1], LABELS), cold)
+    weight = tiny.model.get_output_embeddings().weight
+    with torch.no_grad():
+        weight += 0.3
+        changed = score_labels(tiny, PROMPTS, ("a", "z"))
+        weight -= 0.3
+    assert changed.shape == (4, 2)
+
+
+def test_an_empty_label_is_refused(tiny):
+    with pytest.raises(UnknownLabel, match="label is empty"):
+        score_labels(tiny, PROMPTS, ["a", ""])
+
+
+def test_a_label_outside_the_task_is_refused():
+    with pytest.raises(UnknownLabel, match="'neutral' is not a label.*'negative', 'positive'"):
+        ClassificationTask("", LABELS, TRAIN, (Review("so so", "neutral", 0.0),))
+
+
+@pytest.mark.parametrize("shots", [0, 1, 2, 5, 8])
+@pytest.mark.parametrize("alternate", [True, False])
+def test_draws_are_balanced_repeatable_and_from_train(shots, alternate):
+    drawn = draw_examples(TRAIN, shots, LABELS, seed=3, alternate=alternate)
+    assert drawn == draw_examples(TRAIN, shots, LABELS, seed=3, alternate=alternate)
+    assert len(set(drawn)) == len(drawn) == shots
+    assert set(drawn) <= {review.example for review in TRAIN}
+    labels = [example.output_text for example in drawn]
+    assert abs(labels.count("positive") - labels.count("negative")) <= 1
+    if alternate:
+        assert all(a != b for a, b in zip(labels, labels[1:], strict=False))
+
+
+def test_seeds_draw_different_examples():
+    assert len({tuple(draw_examples(TRAIN, 4, LABELS, seed=seed)) for seed in range(5)}) > 1
+
+
+def test_more_shots_than_training_examples_is_refused(tiny):
+    with pytest.raises(TooManyShots, match=r"13 shots need 7 .* there are 6"):
+        draw_examples(TRAIN, 13, LABELS, seed=0)
+    with pytest.raises(TooManyShots):
+        shots_curve(tiny, TASK, shots=(0, 13))
+
+
+def test_the_curve_has_a_run_for_each_number_and_seed_and_one_at_zero(tiny):
+    curve = shots_curve(tiny, TASK, shots=(0, 2), seeds=(0, 1, 2))
+    assert [(run.shots, run.seed) for run in curve.runs] == [(0, 0), (2, 0), (2, 1), (2, 2)]
+    run = run_task(tiny, TASK, 2, seed=1)
+    assert run == curve.runs[2]
+    table = curve.table("positive")
+    runs = curve.at(2)
+    assert table.loc[2, "accuracy"] == round(np.mean([run.accuracy for run in runs]), 2)
+    assert table.loc[2, "low"] <= table.loc[2, "worst seed"] <= table.loc[2, "best seed"] <= table.loc[2, "high"]
+    assert table.loc[2, "says positive"] == round(np.mean([run.share("positive") for run in runs]), 2)
+
+
+def test_a_run_counts_what_is_right(tiny):
+    run = run_task(tiny, TASK, 2, seed=0)
+    right = [said == review.label for said, review in zip(run.predictions, TEST, strict=True)]
+    assert run.correct == tuple(right) and run.accuracy == np.mean(right)
+
+
+def test_rouge_is_the_package_s_f_measure():
+    scores = rouge(["the cat sat", "a dog"], ["the cat sat on the mat", "a dog"])
+    assert scores["rouge1"].mean == pytest.approx((2 * 1 * 0.5 / 1.5 + 1) / 2)
+    assert set(scores) == {"rouge1", "rouge2", "rougeL"}
+    assert scores["rouge1"].low <= scores["rouge1"].mean <= scores["rouge1"].high
+
+
+def test_rouge_of_lists_that_do_not_match_is_refused():
+    for predictions, references in ((["a"], ["a", "b"]), ([], [])):
+        with pytest.raises(DataError, match="two lists of the same length"):
+            rouge(predictions, references)
+
+
+def test_the_bootstrap_interval_covers_the_mean_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for trial in range(200):
+        interval = bootstrap(rng.normal(0.5, 0.2, size=40), seed=trial)
+        hits += interval.low <= 0.5 <= interval.high
+    assert 0.88 <= hits / 200 <= 0.99
+
+
+def test_a_constant_has_an_interval_of_no_width():
+    interval = bootstrap(np.full((3, 5), 0.25))
+    assert (interval.mean, interval.low, interval.high) == (0.25, 0.25, 0.25)
+
+
+def test_label_log_probabilities_are_normalised_over_the_labels(tiny):
+    queries = TEST[:3]
+    examples = draw_examples(TRAIN, 2, LABELS, seed=0)
+    right = label_log_probability(tiny, TASK, examples, queries)
+    wrong = label_log_probability(
+        tiny, TASK, examples, [Review(q.text, LABELS[q.label == "negative"], 0.0) for q in queries]
+    )
+    np.testing.assert_allclose(np.exp(right) + np.exp(wrong), 1, atol=1e-6)
+
+
+def test_orders_are_all_there_and_grouped_by_the_last_label(tiny):
+    examples = draw_examples(TRAIN, 3, LABELS, seed=0)
+    groups = by_last_label(tiny, TASK, examples, TEST[:2])
+    labels = [example.output_text for example in examples]
+    assert {name: len(found) for name, found in groups.items()} == {
+        f"last is {label}": 2 * labels.count(label) for label in LABELS
+    }
+
+
+def test_leave_one_out_leaves_each_out_once():
+    examples = draw_examples(TRAIN, 4, LABELS, seed=0)
+    rest = leave_one_out(examples)
+    assert [set(examples) - set(some) for some in rest] == [{example} for example in examples]
+
+
+def test_first_line_skips_empty_lines():
+    assert first_line("\n\n  A summary. \nMore.") == "A summary."
+    assert first_line("\n ") == ""

@@ -1,0 +1,95 @@
+"""Make the notebooks as they are committed: learners' labs from the masters, executed, clean.
+
+python -m utils.authoring labs                  # learners' labs out of labs/solutions
+python -m utils.authoring execute NOTEBOOK ...  # run and write the outputs
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearSolutions
+from traitlets.config import Config
+
+ROOT = Path(__file__).parents[1]
+MASTERS = ROOT / "labs" / "solutions"
+LABS = ROOT / "labs"
+STUB = "...  # your code here"
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def learner_lab(master: NotebookNode) -> NotebookNode:
+    """Return the learner's lab: solutions replaced by a stub (nbgrader) and folded away below."""
+    with_folded = nbformat.from_dict(master)
+    with_folded.cells = [cell for original in master.cells for cell in _with_folded_solution(original)]
+    config = Config(ClearSolutions={"code_stub": {"python": STUB}})
+    cleared, _ = ClearSolutions(config=config).preprocess(with_folded, {})
+    return cleared
+
+
+def _with_folded_solution(cell: NotebookNode) -> list[NotebookNode]:
+    if cell.cell_type != "code" or BEGIN not in cell.source:
+        return [cell]
+    code = "\n".join(line for line in cell.source.split("\n") if line.strip() not in (BEGIN, END))
+    folded = nbformat.v4.new_markdown_cell(
+        f"<details><summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>", id=f"{cell.id}-solution"[:64]
+    )
+    return [cell, folded]
+
+
+def execute(path: Path) -> None:
+    """Run a notebook from a fresh kernel in its own folder and write it back with clean metadata."""
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook, timeout=1800, store_widget_state=False, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
+    write(clean(notebook), path)
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Strip what changes from run to run: timings, and live widget views that have a static picture."""
+    language = {"name": "python"}
+    notebook.metadata = nbformat.from_dict({**KERNEL, "language_info": language})
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output.data.pop(WIDGET_VIEW, None)
+    return notebook
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook under a temporary name and rename it."""
+    nbformat.validate(notebook)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf8") as file:
+        nbformat.write(notebook, file)
+    Path(file.name).replace(path)
+
+
+def make_labs() -> list[Path]:
+    """Write the learner's lab of every master, executed, and return the paths."""
+    paths = []
+    for master in sorted(MASTERS.glob("lab_*.ipynb")):
+        path = LABS / master.name
+        write(clean(learner_lab(nbformat.read(master, as_version=4))), path)
+        execute(path)
+        paths.append(path)
+    return paths
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["labs"]:
+            for made in make_labs():
+                print(f"made {made.relative_to(ROOT)}")
+        case ["execute", *names] if names:
+            for name in names:
+                execute(Path(name).resolve())
+                print(f"executed {name}")
+        case _:
+            sys.exit(__doc__)

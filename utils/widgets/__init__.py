@@ -1,0 +1,6 @@
+"""Thin views: a control changes a value, a pure function computes, a renderer draws."""
+
+from utils.widgets.prompt_workbench import prompt_workbench
+from utils.widgets.quiz import quiz
+
+__all__ = ["prompt_workbench", "quiz"]
