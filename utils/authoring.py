@@ -17,18 +17,23 @@ from traitlets.config import Config
 ROOT = Path(__file__).parents[1]
 MASTERS = ROOT / "labs" / "solutions"
 LABS = ROOT / "labs"
-STUB = "...  # your code here"
+STUB = "# your code here"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def learner_lab(master: NotebookNode) -> NotebookNode:
-    """Return the learner's lab: solutions replaced by a stub (nbgrader) and folded away below."""
+    """Return the learner's lab: solutions replaced by a stub (nbgrader) and folded away below.
+
+    A lab stands one folder higher than its master, and so do its links.
+    """
     with_folded = nbformat.from_dict(master)
     with_folded.cells = [cell for original in master.cells for cell in _with_folded_solution(original)]
     config = Config(ClearSolutions={"code_stub": {"python": STUB}})
     cleared, _ = ClearSolutions(config=config).preprocess(with_folded, {})
+    for cell in cleared.cells:
+        cell.source = cell.source.replace("](../../", "](../")
     return cleared
 
 

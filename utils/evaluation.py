@@ -121,8 +121,8 @@ def interval_table(intervals: Mapping[str, Interval]) -> pd.DataFrame:
 
 def spread_table(groups: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Return one row a group with how many values it has, the least, the mean and the greatest."""
-    rows = {name: (len(values), min(values), np.mean(values), max(values)) for name, values in groups.items()}
-    return pd.DataFrame(rows, index=["count", "lowest", "mean", "highest"]).T.round(2)
+    rows = [(len(values), min(values), np.mean(values), max(values)) for values in groups.values()]
+    return pd.DataFrame(rows, index=list(groups), columns=["count", "lowest", "mean", "highest"]).round(2)
 
 
 def bootstrap(values: np.ndarray, *, seed: int = 0) -> Interval:

@@ -87,8 +87,8 @@ def _draw_balanced(answer) -> None:
     train = [Review(f"text {n}", ("negative", "positive")[n % 3 == 0], 2.0) for n in range(30)]
     by_text = {review.text: review for review in train}
     state = random.getstate()
-    for shots in (2, 4, 8):
-        drawn = call(answer, train, shots, seed=1)
+    for shots, seed in ((2, 1), (4, 2), (8, 3), (8, 4), (8, 5)):
+        drawn = call(answer, train, shots, seed=seed)
         texts = [getattr(review, "text", review) for review in drawn]
         require(len(drawn) == shots, f"Asked for {shots} examples, you returned {len(drawn)}.")
         require(

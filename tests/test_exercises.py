@@ -1,0 +1,268 @@
+"""Checks: the master's answers pass, plausible wrong ones are told why, nothing gives the answer away."""
+
+import random
+import re
+from collections import Counter
+
+import nbformat
+import pandas as pd
+import pytest
+
+from utils.authoring import MASTERS
+from utils.errors import DataError
+from utils.exercises import Question, check, load_quiz
+from utils.exercises.checks import NOT_ATTEMPTED, assess
+from utils.exercises.lab_1 import CHECKS
+from utils.prompts import DIALOGUES, build_prompt
+
+TABLE = pd.DataFrame({"accuracy": [0.6, 0.81, 0.79, 0.82, 0.7]}, index=[0, 1, 2, 4, 8])
+GIVEN = {"1.5": {"table": TABLE}}
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict:
+    """The answers in the master, run as they stand there."""
+    names = {
+        "plain_table": TABLE,
+        "random": random,
+        "Counter": Counter,
+        "build_prompt": build_prompt,
+        "DIALOGUES": DIALOGUES,
+    }
+    master = nbformat.read(next(MASTERS.glob("lab_1_*.ipynb")), as_version=4)
+    found = {}
+    for cell in master.cells:
+        if "### BEGIN SOLUTION" in cell.source:
+            exec(cell.source, names)
+        for exercise, answer in re.findall(r'check\("([\d.]+)", (\w+)', cell.source):
+            found[exercise] = names[answer]
+    return found
+
+
+def test_the_lab_checks_every_exercise(answers):
+    assert sorted(answers) == sorted(CHECKS) and len(CHECKS) >= 6
+
+
+@pytest.mark.parametrize("exercise", CHECKS)
+def test_the_master_s_answer_is_right(exercise, answers):
+    verdict, right = assess(exercise, answers[exercise], **GIVEN.get(exercise, {}))
+    assert right and verdict.startswith("correct. ")
+
+
+@pytest.mark.parametrize("exercise", CHECKS)
+@pytest.mark.parametrize("blank", [..., None, lambda *_, **__: None, lambda *_, **__: ...])
+def test_an_unanswered_exercise_is_not_attempted_yet(exercise, blank):
+    if exercise == "1.5" and callable(blank):
+        return
+    assert assess(exercise, blank, **GIVEN.get(exercise, {})) == (NOT_ATTEMPTED, False)
+
+
+@pytest.mark.parametrize("exercise", [exercise for exercise in CHECKS if exercise != "1.5"])
+def test_a_function_that_breaks_or_a_call_instead_of_a_function_is_told(exercise):
+    def broken(*_, **__):
+        raise ZeroDivisionError("division by zero")
+
+    assert "stopped with ZeroDivisionError" in assess(exercise, broken)[0]
+    assert "the function itself" in assess(exercise, 3)[0]
+
+
+def draw_with(choose):
+    def draw(train, shots, seed):
+        return choose(random.Random(seed), train, shots)
+
+    return draw
+
+
+def of(train, label):
+    return [review for review in train if review.label == label]
+
+
+def few_shot_with(make):
+    return lambda dialogue, train, shots: make(dialogue, [record.example for record in train[:shots]])
+
+
+def count_all(predictions, labels):
+    return sum(a == b for a, b in zip(predictions, labels, strict=True)), 1.0
+
+
+def right_share(predictions, labels):
+    return sum(a == b for a, b in zip(predictions, labels, strict=True)) / len(labels)
+
+
+def f_measure(shared, said, right):
+    return 2 * shared / (said + right) if shared else 0.0
+
+
+def rouge_sets(prediction, reference):
+    a, b = set(prediction.lower().split()), set(reference.lower().split())
+    return f_measure(len(a & b), len(a), len(b))
+
+
+def rouge_counts(
+    prediction, reference, *, lower=True, measure=lambda shared, said, right: f_measure(shared, said, right)
+):
+    if lower:
+        prediction, reference = prediction.lower(), reference.lower()
+    a, b = Counter(prediction.split()), Counter(reference.split())
+    return measure(sum((a & b).values()), a.total(), b.total())
+
+
+def rouge_without_an_empty_case(prediction, reference):
+    return rouge_counts(prediction, reference, measure=lambda s, a, b: s / a and 2 * s / (a + b))
+
+
+WRONG = [
+    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary: ", "ends with a space"),
+    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary:\n", "ends with a space or an empty line"),
+    ("1.1", lambda d: f"{d}\n\nSummary:", "no instruction before"),
+    ("1.1", lambda d: f"Summarize this dialogue now.\n\n{d}", "one more turn"),
+    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d[:40]}\n\nSummary:", "unchanged"),
+    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nGo", "does not show where"),
+    ("1.1", lambda d: ["Summarize this dialogue", d], "one string"),
+    (
+        "1.1",
+        lambda d: f"Summarize: #Person2# owns a grey coat. #Person2# takes the stairs.\n\n{d}\n\nSummary:",
+        "then there is nothing left",
+    ),
+    ("1.2", few_shot_with(lambda d, e: build_prompt("Sum up.", d, e[:1], DIALOGUES)), "One shot is one example"),
+    (
+        "1.2",
+        few_shot_with(lambda d, e: build_prompt("Sum up.", d, [*e, (d, "x")], DIALOGUES)),
+        "query stands before|too much follows|Too much",
+    ),
+    (
+        "1.2",
+        few_shot_with(lambda d, e: "\n\n".join(f"Dialogue:\n{a}" for a, _ in e) + f"\n\nDialogue:\n{d}\nSummary:"),
+        "without its summary",
+    ),
+    (
+        "1.2",
+        few_shot_with(
+            lambda d, e: f"Dialogue:\n{d}\n" + "\n\n".join(f"{a}\nSummary: {b}" for a, b in e) + "\nSummary:"
+        ),
+        "query goes last",
+    ),
+    (
+        "1.2",
+        few_shot_with(lambda d, e: build_prompt("Sum up.", e[0][0] if e else "nothing", e, DIALOGUES)),
+        "query does not stand",
+    ),
+    ("1.2", few_shot_with(lambda d, e: build_prompt("Sum up.", d, e, DIALOGUES)[:-1]), "does not end where"),
+    (
+        "1.2",
+        few_shot_with(lambda d, e: "#Person2# says it rained all night.\n" + build_prompt("Sum up.", d, e, DIALOGUES)),
+        "answer to the query",
+    ),
+    ("1.3", draw_with(lambda r, t, n: r.sample(t, n)), "not equal in number|The labels"),
+    (
+        "1.3",
+        draw_with(lambda r, t, n: r.choices(of(t, "positive")[:2], k=n // 2) + of(t, "negative")[: n // 2]),
+        "twice",
+    ),
+    ("1.3", draw_with(lambda r, t, n: of(t, "positive")[: n // 2] + of(t, "negative")[: n // 2]), "Every seed"),
+    ("1.3", draw_with(lambda r, t, n: r.sample(of(t, "positive"), n // 2)), "you returned"),
+    (
+        "1.3",
+        lambda t, n, seed: random.Random().sample(of(t, "positive"), n // 2) + of(t, "negative")[: n // 2],
+        "two different draws",
+    ),
+    (
+        "1.3",
+        lambda t, n, seed: (
+            random.seed(seed) or random.sample(of(t, "positive"), n // 2) + random.sample(of(t, "negative"), n // 2)
+        ),
+        "global random state",
+    ),
+    ("1.3", draw_with(lambda r, t, n: [f"text {i + 100}" for i in range(n)]), "not reviews of the training split"),
+    ("1.4", count_all, "divided by the number of places"),
+    ("1.4", lambda p, y: (right_share(p, y), max(Counter(y).values()) / len(y)), "counted the true labels"),
+    ("1.4", lambda p, y: (right_share(p, y), p.count("positive") / len(p)), "whichever"),
+    ("1.4", right_share, "two numbers"),
+    ("1.5", 3, "was not measured"),
+    ("1.5", 0, "more than 0.02 below"),
+    ("1.5", 4, "smaller number"),
+    ("1.6", rouge_sets, "as often as it stands in both"),
+    ("1.6", lambda p, r: rouge_counts(p, r, lower=False), "upper and lower case"),
+    ("1.6", lambda p, r: rouge_counts(p, r, measure=lambda s, a, b: s / b), "the recall"),
+    ("1.6", lambda p, r: rouge_counts(p, r, measure=lambda s, a, b: s / a if a else 0), "the precision"),
+    (
+        "1.6",
+        rouge_without_an_empty_case,
+        "empty prediction",
+    ),
+    ("1.6", lambda p, r: str(rouge_counts(p, r)), "one number"),
+    (
+        "1.7",
+        lambda lengths, q, new, w: sum(sum(lengths[: i + 1]) <= w - q for i in range(len(lengths))),
+        "no room for the completion",
+    ),
+    (
+        "1.7",
+        lambda lengths, q, new, w: sum(sum(lengths[: i + 1]) < w - q - new for i in range(len(lengths))),
+        "more examples would fit",
+    ),
+    (
+        "1.7",
+        lambda lengths, q, new, w: sum(sum(sorted(lengths)[: i + 1]) <= w - q - new for i in range(len(lengths))),
+        "shortest examples",
+    ),
+    ("1.7", lambda lengths, q, new, w: len(lengths), "does not fit"),
+    ("1.8", lambda full, without: without.index(max(without)), "most harm"),
+    (
+        "1.8",
+        lambda full, without: max(range(len(without)), key=lambda i: abs(without[i] - full)),
+        "either direction|most harm",
+    ),
+    ("1.8", lambda full, without: min(without), "Return the index"),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer", "message"), WRONG, ids=[f"{e}-{n}" for n, (e, *_) in enumerate(WRONG)])
+def test_a_plausible_wrong_answer_is_told_why(exercise, answer, message):
+    verdict, right = assess(exercise, answer, **GIVEN.get(exercise, {}))
+    assert not right and verdict.startswith("not yet. ")
+    assert re.search(message, verdict), verdict
+
+
+def test_no_message_gives_the_answer_away():
+    for wrong in (0, 3, 4, 8):
+        verdict, _ = assess("1.5", wrong, table=TABLE)
+        assert "1" not in re.findall(r"(?<![\d.])\d+(?![\d.])", verdict.removeprefix(f"not yet. {wrong}"))
+    for exercise, answer, _ in WRONG:
+        if exercise == "1.8":
+            verdict = assess(exercise, answer)[0]
+            assert not re.search(r"(index|example) (number )?[1-3]\b", verdict)
+
+
+def test_check_prints_the_verdict(capsys):
+    check("1.1", ...)
+    assert capsys.readouterr().out == f"Exercise 1.1: {NOT_ATTEMPTED}\n"
+
+
+def test_under_nbgrader_a_missing_or_wrong_answer_costs_its_points(monkeypatch, answers):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(AssertionError, match="not attempted"):
+        check("1.1", ...)
+    check("1.1", answers["1.1"])
+
+
+def test_an_exercise_that_does_not_exist():
+    for name in ("9.1", "1.99"):
+        with pytest.raises(DataError, match=f"no exercise '{name}'"):
+            check(name, 1)
+
+
+def test_the_quiz_has_five_questions_that_explain_every_choice():
+    quiz = load_quiz(1)
+    assert len(quiz.questions) == 5
+    assert len({question.right for question in quiz.questions}) > 1, "the right choice must not always be the same one"
+    for question in quiz.questions:
+        for choice in range(len(question.choices)):
+            assert question.answer(choice).startswith("Correct. " if choice == question.right else "Not quite. ")
+    assert quiz.score({n: question.right for n, question in enumerate(quiz.questions)}) == 5
+    assert quiz.score({0: (quiz.questions[0].right + 1) % 3}) == 0
+
+
+def test_a_question_without_explanations_cannot_be_made():
+    with pytest.raises(ValueError, match="needs its explanation"):
+        Question("?", ("a", "b"), 0, ("why",))

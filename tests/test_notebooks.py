@@ -1,0 +1,237 @@
+"""Every notebook of the course: the template, the prose's numbers, clean and whole outputs, links."""
+
+import ast
+import os
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from utils.authoring import KERNEL, LABS, MASTERS, STUB, clean, learner_lab
+
+ROOT = Path(__file__).parents[1]
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+GLOSSARY = ROOT / "notebooks" / "glossary.ipynb"
+MASTER_LABS = sorted(MASTERS.glob("lab_*.ipynb"))
+LEARNER_LABS = sorted(LABS.glob("lab_*.ipynb"))
+TAUGHT = [*LESSONS, *MASTER_LABS, *LEARNER_LABS]
+EVERY = [*TAUGHT, GLOSSARY]
+
+IGNORED = {
+    "lab_1_in_context_learning.ipynb": {
+        "workbench = prompt_workbench(bench)": "widget",
+        "quiz_view = quiz(load_quiz(1))": "widget",
+    },
+}
+"""The only cells whose outputs nbval does not compare, by their last line, and why."""
+
+
+def each(paths):
+    return pytest.mark.parametrize("path", paths, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def read(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def shown(notebook) -> str:
+    """All text among the outputs."""
+    texts = []
+    for cell in code(notebook):
+        for output in cell.outputs:
+            texts += [output.get("text", ""), *[str(v) for k, v in output.get("data", {}).items() if k != "text/html"]]
+    return "\n".join(texts)
+
+
+def test_there_are_notebooks():
+    assert len(LESSONS) >= 2 and len(MASTER_LABS) == len(LEARNER_LABS) >= 1
+
+
+@each(EVERY)
+def test_size_and_metadata(path):
+    notebook = read(path)
+    assert path.stat().st_size < 1_000_000
+    assert notebook.metadata == {**KERNEL, "language_info": {"name": "python"}}
+    nbformat.validate(notebook)
+
+
+@each(TAUGHT)
+def test_executed_in_order_without_an_error(path):
+    cells = code(read(path))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+    assert not [output for cell in cells for output in cell.outputs if output.get("name") == "stderr"]
+
+
+@each(TAUGHT)
+def test_no_path_of_a_machine_among_the_outputs(path):
+    assert not re.search(r"/(root|home|work|tmp|Users)/\w", shown(read(path)))
+
+
+@each(TAUGHT)
+def test_the_template(path):
+    text = prose(read(path))
+    assert re.match(r"# (Lab \d|\d\d): \w", text[0])
+    for part in ("**Objectives.**", "**Time.**", "**Prerequisites.**"):
+        assert part in text[0]
+    headings = [line[3:] for cell in text for line in cell.split("\n") if line.startswith("## ")]
+    assert headings[-3:] == ["Summary", "Questions to think about", "Next"]
+
+
+@each(TAUGHT)
+def test_cells_are_short(path):
+    notebook = read(path)
+    lines = [len(cell.source.split("\n")) for cell in code(notebook)]
+    words = [len(source.split()) for source in prose(notebook)]
+    assert statistics.median(lines) <= 8 and statistics.median(words) <= 40
+    plain = [cell for cell in prose(notebook) if not re.search(r"^(#|- |\||<details>|1\. )", cell, re.MULTILINE)]
+    assert [cell for cell in plain if len(cell.split()) > 45] == []
+
+
+@each(TAUGHT)
+def test_only_known_cells_are_left_uncompared(path):
+    known = IGNORED.get(path.name, {})
+    for cell in code(read(path)):
+        tags = cell.metadata.get("tags", [])
+        last = cell.source.split("\n")[-1]
+        assert tags == (["nbval-ignore-output"] if last in known else []), last
+
+
+@each(TAUGHT)
+def test_numbers_in_the_prose_are_numbers_that_the_notebook_shows(path):
+    """A number in the text stands in an output or in the code; a changed one is found here."""
+    notebook = read(path)
+    seen = set(re.findall(r"\d+(?:\.\d+)?", shown(notebook) + "\n".join(cell.source for cell in code(notebook))))
+    for text in prose(notebook):
+        if re.match(r"#* ?(Exercise|# )|### Exercise|<details>|# ", text) or text.startswith("## Next"):
+            continue
+        text = re.sub(r"\]\([^)]*\)|95 %|\b(19|20)\d\d\b|Lab \d|[Ll]esson \d\d|SmolLM2-135M|ROUGE-[12L]", "", text)
+        text = "\n".join(line for line in text.split("\n") if not line.startswith(("|", "#")))
+        missing = [
+            number
+            for number in re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)
+            if number.replace(",", "")
+            not in seen | {s.replace(",", "") for s in re.findall(r"\d+(?:,\d{3})+", shown(notebook))}
+        ]
+        assert missing == [], text
+
+
+@each(TAUGHT)
+def test_figures_have_a_text_alternative(path):
+    figures = 0
+    for cell in code(read(path)):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            assert "image/png" not in data, "show figures through utils.plots: an image alone has no alt text"
+            for alt in re.findall(r'<img [^>]*?alt="([^"]*)"', data.get("text/html", "")):
+                figures += 1
+                assert len(alt.split()) >= 12
+            assert data.get("text/html", "").count("<img") == len(
+                re.findall(r"<img [^>]*?alt=", data.get("text/html", ""))
+            )
+    if "lab_1" in path.name:
+        assert figures >= 4
+
+
+@each(EVERY)
+def test_links_lead_somewhere(path):
+    terms = {cell.source.split("\n")[0].removeprefix("## ").replace(" ", "-") for cell in read(GLOSSARY).cells[1:]}
+    for target in re.findall(r"\]\(([^)]+)\)", "\n".join(prose(read(path)))):
+        if target.startswith("http"):
+            continue
+        file, _, anchor = target.partition("#")
+        assert (path.parent / file).resolve().exists(), target
+        if anchor:
+            assert (path.parent / file).resolve() == GLOSSARY and anchor in terms, target
+
+
+@each(TAUGHT)
+def test_a_term_is_linked_where_it_is_first_used(path):
+    terms = re.findall(r"glossary\.ipynb#([\w-]+)", "\n".join(prose(read(path))))
+    assert len(terms) == len(set(terms)), f"linked twice: {sorted({t for t in terms if terms.count(t) > 1})}"
+    assert len(terms) >= 3
+
+
+@each(MASTER_LABS)
+def test_a_learner_s_lab_is_the_one_made_from_its_master(path):
+    made, committed = clean(learner_lab(read(path))), read(LABS / path.name)
+    fields = ("id", "cell_type", "source", "metadata")
+    assert [{f: cell[f] for f in fields} for cell in committed.cells] == [
+        {f: cell[f] for f in fields} for cell in made.cells
+    ], "the lab was edited by hand, or its master changed: run make labs"
+
+
+@each(LEARNER_LABS)
+def test_a_learner_s_lab_holds_no_solution_outside_the_folded_cells(path):
+    notebook = read(path)
+    assert "SOLUTION" not in "\n".join(cell.source for cell in code(notebook))
+    stubs = [cell for cell in code(notebook) if STUB in cell.source]
+    checks = [cell for cell in code(notebook) if cell.source.startswith("check(")]
+    folded = [text for text in prose(notebook) if text.startswith("<details><summary>Solution")]
+    assert len(stubs) == len(checks) == len(folded) >= 6
+    for cell in checks:
+        assert "not attempted yet" in cell.outputs[0].text
+
+
+@each(MASTER_LABS)
+def test_in_a_master_every_check_passes_and_every_exercise_is_headed(path):
+    notebook = read(path)
+    checks = [cell for cell in code(notebook) if cell.source.startswith("check(")]
+    assert all(": correct. " in cell.outputs[0].text for cell in checks)
+    exercises = [text for text in prose(notebook) if text.startswith("### Exercise")]
+    assert len(exercises) == len(checks)
+    for text in exercises:
+        assert re.search(r"\*\*Difficulty: (easy|medium|hard)\. \d+ minutes\.\*\*", text)
+        assert "<details><summary>Hint</summary>" in text
+
+
+@each(MASTER_LABS)
+def test_a_master_and_its_lab_show_the_same_but_for_the_checks(path):
+    outputs = [
+        {cell.id: cell.outputs for cell in code(read(file)) if not cell.id.startswith("check")}
+        for file in (path, LABS / path.name)
+    ]
+    assert outputs[0].keys() == outputs[1].keys()
+    for name, ours in outputs[0].items():
+        assert [o.get("text") or o.data["text/plain"] for o in ours] == [
+            o.get("text") or o.data["text/plain"] for o in outputs[1][name]
+        ]
+
+
+@each(MASTER_LABS)
+def test_solutions_have_nbgrader_s_metadata(path):
+    names = []
+    for cell in code(read(path)):
+        if "### BEGIN SOLUTION" in cell.source or cell.source.startswith("check("):
+            grader = cell.metadata.nbgrader
+            assert grader.solution != grader.grade and grader.schema_version == 3
+            names.append(grader.grade_id)
+    assert len(names) == len(set(names))
+
+
+@each(TAUGHT)
+def test_examples_never_come_from_the_test_split(path):
+    """`train` is the only name that examples are drawn from."""
+    for cell in code(read(path)):
+        for call in [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]:
+            if isinstance(call.func, ast.Name) and call.func.id == "draw_examples":
+                assert isinstance(call.args[0], ast.Name) and call.args[0].id in ("train", "review_train")
+
+
+def test_the_labs_data_is_what_git_has():
+    assert sorted(os.listdir(LABS / "data" / "dialogues")) == [
+        "README.md",
+        "test.jsonl",
+        "train.jsonl",
+        "validation.jsonl",
+    ]
