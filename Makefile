@@ -24,6 +24,8 @@ $(READY): environment.yml pyproject.toml utils/requirements.py
 		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian and Ubuntu run 'sudo apt-get install python3-venv', then make again"; exit 1; }
 	$(PYTHON) -m utils.requirements $(VENV)/requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement $(VENV)/requirements.txt
+	@for extension in @jupyter/nbgrader @jupyterlab/apputils-extension:announcements; do \
+		$(BIN)/jupyter labextension disable --level=sys_prefix $$extension 2>/dev/null; done
 	@touch $(READY)
 
 assets: setup

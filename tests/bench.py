@@ -22,13 +22,13 @@ import pandas as pd
 
 os.environ["COURSE_RESULTS"] = "off"
 
-from utils.assets import SMOLLM2, fetch  # noqa: E402
-from utils.authoring import MASTERS, ROOT  # noqa: E402
-from utils.checkpoints import extract_gguf, load_gguf  # noqa: E402
-from utils.datasets import LABELS, load_dialogues, load_reviews  # noqa: E402
-from utils.evaluation import ClassificationTask, draw_examples, shots_curve  # noqa: E402
-from utils.models import LanguageModel, load_model  # noqa: E402
-from utils.prompts import DIALOGUES, build_prompt  # noqa: E402
+from utils.assets import SMOLLM2, fetch
+from utils.authoring import MASTERS, ROOT
+from utils.checkpoints import extract_gguf, load_gguf
+from utils.datasets import LABELS, load_dialogues, load_reviews
+from utils.evaluation import ClassificationTask, draw_examples, shots_curve
+from utils.models import LanguageModel, load_model
+from utils.prompts import DIALOGUES, build_prompt
 
 BUILD = ROOT / "build"
 SHOTS = (0, 1, 2, 4, 8, 16)
@@ -127,8 +127,13 @@ def lab_memory() -> Result:
     seconds, _ = timed(nbclient.NotebookClient(lab, timeout=1200, resources={"metadata": {"path": MASTERS}}).execute)
     peak = int(re.search(r"VmHWM:\s+(\d+)", lab.cells[-1].outputs[0].text)[1]) / 1e6
     print(f"Lab 1 ran in {seconds:.0f} s", file=sys.stderr)
-    return Result("peak memory of Lab 1's kernel, against the limit", round(peak, 2), "GB", PEAK_LIMIT_GB,
-                  round(PEAK_LIMIT_GB / peak, 1))
+    return Result(
+        "peak memory of Lab 1's kernel, against the limit",
+        round(peak, 2),
+        "GB",
+        PEAK_LIMIT_GB,
+        round(PEAK_LIMIT_GB / peak, 1),
+    )
 
 
 def main() -> None:
