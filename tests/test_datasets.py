@@ -132,6 +132,13 @@ def test_a_bad_line_is_named_with_its_number(tmp_path, bad, message):
         load_text_to_text(path)
 
 
+def test_odd_line_marks_inside_a_text_and_a_byte_order_mark_are_taken(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    record = {"input_text": "one\u2028two\x85three", "output_text": "out"}
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(record, ensure_ascii=False).encode() + b"\r\n" + GOOD.encode())
+    assert load_text_to_text(path) == [TextToText(**record), TextToText("in", "out")]
+
+
 def test_bad_files_say_what_to_do(tmp_path):
     with pytest.raises(DataError, match="no file .*check the path"):
         load_text_to_text(tmp_path / "missing.jsonl")

@@ -10,10 +10,12 @@ from utils.datasets import LABELS, Review, load_reviews
 from utils.errors import DataError, TooManyShots, UnknownLabel
 from utils.evaluation import (
     ClassificationTask,
+    Run,
     bootstrap,
     by_last_label,
     draw_examples,
     first_line,
+    gain,
     label_log_probability,
     leave_one_out,
     rouge,
@@ -75,11 +77,32 @@ def test_other_prompts_and_other_weights_are_computed_anew(tiny):
     cold = score_labels(tiny, PROMPTS, LABELS)
     assert not np.array_equal(score_labels(tiny, PROMPTS[::-1], LABELS), cold)
     weight = tiny.model.get_output_embeddings().weight
+    kept = weight.detach().clone()
     with torch.no_grad():
-        weight += 0.3
-        changed = score_labels(tiny, PROMPTS, ("a", "z"))
-        weight -= 0.3
-    assert changed.shape == (4, 2)
+        weight[-3:] += 0.3
+        changed = score_labels(tiny, PROMPTS, LABELS)
+        weight.copy_(kept)
+    assert not np.array_equal(changed, cold)
+    np.testing.assert_array_equal(score_labels(tiny, PROMPTS, LABELS), cold)
+
+
+def test_a_result_that_cannot_be_kept_is_returned_all_the_same(tiny, monkeypatch, tmp_path):
+    cold = score_labels(tiny, PROMPTS, LABELS)
+    (tmp_path / "file").write_text("a file where the folder should be")
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="could not be kept"):
+        np.testing.assert_array_equal(score_labels(tiny, PROMPTS, LABELS), cold)
+
+
+def test_no_prompts_have_no_scores(tiny):
+    assert score_labels(tiny, [], LABELS).shape == (0, 2)
+
+
+def test_the_gain_is_paired_text_by_text():
+    runs = [Run(0, seed, ("positive",) * 4, correct) for seed, correct in enumerate([(True, True, True, False)] * 3)]
+    base = [Run(0, 0, ("positive",) * 4, (True, False, True, False))]
+    found = gain(runs, base)
+    assert found.mean == 0.25 and 0 <= found.low <= found.high <= 1
 
 
 def test_an_empty_label_is_refused(tiny):

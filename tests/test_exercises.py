@@ -15,7 +15,9 @@ from utils.exercises.checks import NOT_ATTEMPTED, assess
 from utils.exercises.lab_1 import CHECKS
 from utils.prompts import DIALOGUES, build_prompt
 
-TABLE = pd.DataFrame({"accuracy": [0.6, 0.81, 0.79, 0.82, 0.7]}, index=[0, 1, 2, 4, 8])
+TABLE = pd.DataFrame(
+    {"accuracy": [0.6, 0.81, 0.79, 0.82, 0.7], "low": [0.5, 0.6, 0.78, 0.8, 0.6]}, index=[0, 1, 2, 4, 8]
+)
 GIVEN = {"1.5": {"table": TABLE}}
 
 
@@ -117,7 +119,7 @@ WRONG = [
     ("1.1", lambda d: f"{d}\n\nSummary:", "no instruction before"),
     ("1.1", lambda d: f"Summarize this dialogue now.\n\n{d}", "one more turn"),
     ("1.1", lambda d: f"Summarize this dialogue.\n\n{d[:40]}\n\nSummary:", "unchanged"),
-    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nGo", "does not show where"),
+    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nGo", "does not end with a colon"),
     ("1.1", lambda d: ["Summarize this dialogue", d], "one string"),
     (
         "1.1",
@@ -138,15 +140,35 @@ WRONG = [
     (
         "1.2",
         few_shot_with(
-            lambda d, e: f"Dialogue:\n{d}\n" + "\n\n".join(f"{a}\nSummary: {b}" for a, b in e) + "\nSummary:"
+            lambda d, e: (
+                f"Sum up what is said.\n\nDialogue:\n{d}\n"
+                + "\n\n".join(f"{a}\nSummary: {b}" for a, b in e)
+                + "\nSummary:"
+            )
         ),
         "query goes last",
     ),
     (
         "1.2",
         few_shot_with(lambda d, e: build_prompt("Sum up.", e[0][0] if e else "nothing", e, DIALOGUES)),
-        "query does not stand",
+        "query is not in the prompt",
     ),
+    (
+        "1.2",
+        lambda d, train, shots: build_prompt("Sum up.", d, [r.example for r in train[::-1][:shots]], DIALOGUES),
+        "first records|wrong dialogue",
+    ),
+    (
+        "1.2",
+        few_shot_with(
+            lambda d, e: build_prompt(
+                "Sum up.", d, [(a, b) for (a, _), (_, b) in zip(e, e[1:] + e[:1], strict=True)], DIALOGUES
+            )
+        ),
+        "wrong dialogue",
+    ),
+    ("1.2", few_shot_with(lambda d, e: build_prompt("", d, e, DIALOGUES)), "no instruction"),
+    ("1.1", lambda d: f"Translate it into French.\n\n{d}\n\nFrench:", "does not say that a summary"),
     ("1.2", few_shot_with(lambda d, e: build_prompt("Sum up.", d, e, DIALOGUES)[:-1]), "does not end where"),
     (
         "1.2",
@@ -179,7 +201,7 @@ WRONG = [
     ("1.4", lambda p, y: (right_share(p, y), p.count("positive") / len(p)), "whichever"),
     ("1.4", right_share, "two numbers"),
     ("1.5", 3, "was not measured"),
-    ("1.5", 0, "more than 0.02 below"),
+    ("1.5", 0, "below the column 'low'"),
     ("1.5", 4, "smaller number"),
     ("1.6", rouge_sets, "as often as it stands in both"),
     ("1.6", lambda p, r: rouge_counts(p, r, lower=False), "upper and lower case"),
@@ -204,9 +226,12 @@ WRONG = [
     (
         "1.7",
         lambda lengths, q, new, w: sum(sum(sorted(lengths)[: i + 1]) <= w - q - new for i in range(len(lengths))),
-        "shortest examples",
+        "went on after an example",
     ),
     ("1.7", lambda lengths, q, new, w: len(lengths), "does not fit"),
+    ("1.7", lambda lengths, q, new, w: [1], "another kind of value|does not fit|more examples"),
+    ("1.3", lambda train, shots, seed: 5, "another kind of value"),
+    ("1.4", lambda p, y: ("a", "b"), "another kind of value"),
     ("1.8", lambda full, without: without.index(max(without)), "most harm"),
     (
         "1.8",

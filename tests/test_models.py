@@ -1,16 +1,18 @@
 """Loading, generating, and the window: on tiny models of each kind and on the course's own."""
 
+import shutil
+
 import pytest
 import torch
 
-from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound
+from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
 from utils.models import DEFAULT_MODEL, load_model
 
 PROMPTS = ["abc def. ", "The cat: ", "xyz, a longer prompt of many letters than the others. "]
 
 
 def test_a_local_path_loads_either_kind(tiny, saved_model):
-    assert tiny.is_encoder_decoder == (saved_model.name == "t5")
+    assert tiny.is_encoder_decoder == (saved_model.name in ("t5", "bart"))
     assert tiny.name == str(saved_model)
     assert tiny.context_window == 256
 
@@ -79,8 +81,65 @@ def test_the_environment_variable_overrides_the_default(saved_model, monkeypatch
     assert load_model(device="cpu").name == str(saved_model)
 
 
+def test_the_fingerprint_follows_the_generation_defaults(tiny, monkeypatch):
+    before = tiny.fingerprint
+    monkeypatch.setattr(tiny.model.generation_config, "repetition_penalty", 1.7)
+    assert tiny.fingerprint != before
+
+
+def test_a_list_longer_than_a_batch_has_no_repeated_draws(tiny):
+    drawn = tiny.generate(["abc"] * 20, max_new_tokens=30, temperature=1.5, seed=3)
+    assert drawn == tiny.generate(["abc"] * 20, max_new_tokens=30, temperature=1.5, seed=3)
+    assert tiny.is_encoder_decoder or len(set(drawn)) == 20
+
+
+def test_generating_leaves_the_learner_s_random_state_alone(tiny):
+    before = torch.random.get_rng_state()
+    tiny.generate("abc", max_new_tokens=3, temperature=1.0)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("setting", [{"repetition_penalty": 1.3}, {"num_beams": 3}, {"no_repeat_ngram_size": 2}])
+def test_settings_that_look_back_give_a_list_the_same_text_as_one_by_one(tiny, setting):
+    prefix = "A long beginning that all of the prompts have in common, much longer than 64 tokens. "
+    prompts = [prefix + text for text in PROMPTS]
+    assert tiny.generate(prompts, max_new_tokens=8, **setting) == [
+        tiny.generate(prompt, max_new_tokens=8, **setting) for prompt in prompts
+    ]
+
+
+def test_more_completions_a_prompt_are_refused(tiny):
+    with pytest.raises(UnsupportedSetting, match="repeat the prompt in a list"):
+        tiny.generate("abc", num_return_sequences=2)
+
+
+def test_a_device_that_is_not_there_is_named(saved_model):
+    with pytest.raises(UnsupportedSetting, match="no device 'gpu'"):
+        load_model(str(saved_model), device="gpu")
+
+
+def test_a_damaged_checkpoint_says_so(saved_model, tmp_path):
+    copy = tmp_path / "model"
+    shutil.copytree(saved_model, copy)
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelNotFound, match="does not hold a model"):
+        load_model(str(copy), device="cpu")
+
+
+def test_a_kind_of_model_that_was_not_compared_is_not_packed():
+    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+
+    from utils.packing import can_pack
+
+    config = GPTNeoConfig(
+        vocab_size=50, hidden_size=16, num_layers=2, num_heads=2, attention_types=[[["global", "local"], 1]]
+    )
+    assert not can_pack(GPTNeoForCausalLM(config))
+
+
 def test_an_unknown_name_says_what_to_do(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelNotFound, match="'no-such/model'.*check the spelling and the network"):
         load_model("no-such/model")
 
@@ -95,7 +154,7 @@ def test_the_fingerprint_follows_the_weights(tiny):
     weight = next(tiny.model.parameters())
     kept = weight.detach().clone()
     with torch.no_grad():
-        weight.view(-1)[0] += 1
+        weight.view(-1)[-1] += 1
         changed = tiny.fingerprint
         weight.copy_(kept)
     assert changed != before == tiny.fingerprint

@@ -39,6 +39,14 @@ def test_the_chat_template_is_the_tokenizer_s_own(course_model):
     assert course_model.encode(prompt)[0] == course_model.tokenizer.convert_tokens_to_ids("<|im_start|>")
 
 
+def test_a_tokenizer_without_a_chat_template_gets_plain_words(tiny_tokenizer):
+    template = ChatTemplate(tiny_tokenizer, "Review", "Sentiment")
+    assert build_prompt("Judge it.", "Fine.", EXAMPLES[:1], template) == (
+        "User: Judge it.\n\nReview: Great fun.\nSentiment:\n\nAssistant: positive\n\n"
+        "User: Review: Fine.\nSentiment:\n\nAssistant: "
+    )
+
+
 @pytest.mark.parametrize("query", ["", "  \n"])
 def test_an_empty_query_is_refused(query):
     with pytest.raises(EmptyPrompt, match="query is empty"):

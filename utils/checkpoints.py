@@ -18,7 +18,7 @@ GGUF_BYTES = 98_362_432
 def default_checkpoint() -> Path:
     """Return the folder of the default model's checkpoint, converted the first time (about 30 s)."""
     path = cache_dir() / "models" / "SmolLM2-135M-Instruct-float32"
-    return build_once(path, _convert, size=CHECKPOINT_BYTES + GGUF_BYTES)
+    return build_once(path, _convert, size=CHECKPOINT_BYTES + GGUF_BYTES + SMOLLM2.size)
 
 
 def _convert(new: Path) -> None:

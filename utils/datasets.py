@@ -105,8 +105,8 @@ def load_text_to_text(path_or_uri: str | Path) -> list[TextToText]:
 
 def _read_records(address: str) -> list[dict]:
     try:
-        with fsspec.open(address, encoding="utf8", mode="rt") as file:
-            lines = file.read().splitlines()
+        with fsspec.open(address, encoding="utf-8-sig", mode="rt") as file:
+            lines = file.read().rstrip("\n").split("\n")
     except FileNotFoundError:
         raise DataError(f"There is no file {address}: check the path.") from None
     except UnicodeDecodeError as error:
@@ -115,10 +115,9 @@ def _read_records(address: str) -> list[dict]:
         raise DataError(f"{address} cannot be opened: {error}.") from None
     except (ValueError, OSError) as error:
         raise DataError(f"{address} cannot be opened ({error}): check the address and your right to read it.") from None
-    records = [_parse_record(line, f"{address}, line {number}") for number, line in enumerate(lines, start=1)]
-    if not records:
+    if not any(line.strip() for line in lines):
         raise DataError(f"{address} is empty: it needs one JSON object a line.")
-    return records
+    return [_parse_record(line, f"{address}, line {number}") for number, line in enumerate(lines, start=1)]
 
 
 def _parse_record(line: str, where: str) -> dict:

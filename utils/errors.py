@@ -21,6 +21,10 @@ class DiskFull(CourseError):
     """There is not enough free space for the model or the data."""
 
 
+class CacheUnusable(CourseError):
+    """The cache folder cannot be made or written."""
+
+
 class ModelNotFound(CourseError):
     """No model of that name or path can be loaded."""
 
@@ -35,6 +39,10 @@ class EmptyPrompt(CourseError):
 
 class DataError(CourseError):
     """A data file, a split or a record is not what the course can read."""
+
+
+class UnsupportedSetting(CourseError):
+    """A device or a setting for generating text that the course cannot use."""
 
 
 class UnknownLabel(CourseError):

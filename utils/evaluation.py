@@ -99,19 +99,33 @@ class ShotsCurve:
 
 
 def runs_table(groups: Mapping[Hashable, Sequence[Run]], label: str) -> pd.DataFrame:
-    """Return one row a group: accuracy, interval, its worst and best seed, how often it says `label`."""
+    """Return one row a group of runs: accuracy, interval, worst and best seed, and two signs of bias.
+
+    "says ..." is the mean share of `label` among the predictions; "most of one label" is
+    the largest share that any one label has in any one run (1.00: always the same answer).
+    """
     rows = []
     for runs in groups.values():
         interval, seeds = accuracy(runs), [run.accuracy for run in runs]
         share = np.mean([run.share(label) for run in runs])
-        rows.append((interval.mean, interval.low, interval.high, min(seeds), max(seeds), share))
-    columns = ["accuracy", "low", "high", "worst seed", "best seed", f"says {label}"]
+        bias = max(run.share(said) for run in runs for said in run.predictions)
+        rows.append((interval.mean, interval.low, interval.high, min(seeds), max(seeds), share, bias))
+    columns = ["accuracy", "low", "high", "worst seed", "best seed", f"says {label}", "most of one label"]
     return pd.DataFrame(rows, index=list(groups), columns=columns).round(2)
 
 
 def accuracy(runs: Sequence[Run]) -> Interval:
     """Return the mean accuracy of runs on the same texts, its interval over runs and texts."""
     return bootstrap(np.array([run.correct for run in runs], dtype=float))
+
+
+def gain(runs: Sequence[Run], baseline: Sequence[Run]) -> Interval:
+    """Return by how much the accuracy of runs is above that of a baseline on the same texts.
+
+    Text by text, so that a hard text counts on both sides. baseline: one run, or as many as `runs`.
+    """
+    ours, theirs = (np.array([run.correct for run in some], dtype=float) for some in (runs, baseline))
+    return bootstrap(ours - theirs)
 
 
 def interval_table(intervals: Mapping[str, Interval]) -> pd.DataFrame:
@@ -152,7 +166,9 @@ def score_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequence[
     of one token or more. Returns shape (prompts, labels), natural logarithm. The prompts'
     common beginning is computed once. Raises EmptyPrompt, ContextWindowExceeded, UnknownLabel.
     """
-    targets = [_label_ids(model, label) for label in labels]
+    if not prompts:
+        return np.zeros((0, len(labels)))
+    targets = [_label_ids(model, prompts[0], label) for label in labels]
     for prompt in prompts:
         model.check_window(prompt, max_new_tokens=max(map(len, targets)))
     question = {"score": list(prompts), "labels": list(labels), "model": model.fingerprint}
@@ -270,6 +286,8 @@ def label_log_probability(
     The labels' probabilities are normalised to sum to one, so that the number says how
     sure the model is between the labels and not how likely any label is.
     """
+    for query in queries:
+        check_label(query.label, task.labels)
     prompts = [build_prompt(task.instruction, query.text, examples, task.template) for query in queries]
     scores = score_labels(model, prompts, [task.template.completion(label) for label in task.labels])
     normalised = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
@@ -283,6 +301,8 @@ def by_last_label(
 
     The orders are grouped by the label of the last example: "last is positive", ...
     """
+    for example in examples:
+        check_label(example.output_text, task.labels)
     found: dict[str, list[float]] = {f"last is {label}": [] for label in task.labels}
     for order in permutations(examples):
         mean = label_log_probability(model, task, order, queries).mean()
@@ -295,11 +315,15 @@ def leave_one_out(examples: Sequence[Example]) -> list[list[Example]]:
     return [[*examples[:i], *examples[i + 1 :]] for i in range(len(examples))]
 
 
-def _label_ids(model: LanguageModel, label: str) -> list[int]:
-    ids = model.tokenizer(label, add_special_tokens=False)["input_ids"] if label.strip() else []
-    if not ids:
+def _label_ids(model: LanguageModel, prompt: str, label: str) -> list[int]:
+    """Return a label's tokens as they are behind a prompt; some tokenizers write a first word otherwise."""
+    if not label.strip():
         raise UnknownLabel("A label is empty: give every label at least one character.")
-    return ids
+    alone = model.tokenizer(label, add_special_tokens=False)["input_ids"]
+    if model.is_encoder_decoder:
+        return alone
+    before, whole = model.encode(prompt), model.encode(prompt + label)
+    return whole[len(before) :] if whole[: len(before)] == before and len(whole) > len(before) else alone
 
 
 def _score(model: LanguageModel, prompts: Sequence[str], targets: list[list[int]]) -> list[list[float]]:

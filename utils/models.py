@@ -2,13 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
+from weakref import WeakKeyDictionary
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -21,13 +23,26 @@ from transformers.utils import logging as transformers_logging
 
 from utils import packing
 from utils.checkpoints import default_checkpoint
-from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound
+from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 MAX_NEW_TOKENS = 50
 BATCH_SIZE = 16
+BATCHED_SETTINGS = {
+    "max_new_tokens",
+    "do_sample",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "stop_strings",
+    "tokenizer",
+}
+_FINGERPRINTS: WeakKeyDictionary[PreTrainedModel, dict[tuple, str]] = WeakKeyDictionary()
 BATCH_TOKENS = 12_288
 SHARED_PREFIX_TOKENS = 64
+UNSTATED_WINDOW = 2048
+"""Context window taken for a model that states none; most of those were trained with this length."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +70,30 @@ class LanguageModel:
 
     @property
     def fingerprint(self) -> str:
-        """A short hash that changes when a weight tensor or the tokenizer does."""
-        digest = hashlib.sha256(self.tokenizer.name_or_path.encode())
-        for name, weight in self.model.state_dict().items():
-            digest.update(f"{name}{tuple(weight.shape)}".encode())
-            digest.update(weight.flatten()[:64].float().cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """A short hash of all that a completion depends on but the prompt and the settings.
+
+        Weights, tokenizer, generation defaults, device, number format and active adapters.
+        """
+        model = self.model
+        weights = model.state_dict()
+        state = tuple((name, weight.data_ptr(), weight._version) for name, weight in weights.items())
+        adapters = [getattr(module, "active_adapters", None) for module in model.modules()]
+        settings = (model.generation_config.to_dict(), str(self.device), str(model.dtype), adapters)
+        known = _FINGERPRINTS.setdefault(model, {})
+        if state not in known:
+            digest = hashlib.sha256(self.tokenizer.backend_tokenizer.to_str().encode())
+            for name, weight in weights.items():
+                digest.update(f"{name} {tuple(weight.shape)}".encode())
+                digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            known[state] = digest.hexdigest()
+        return hashlib.sha256(f"{known[state]} {settings}".encode()).hexdigest()[:16]
 
     def encode(self, prompt: str) -> list[int]:
         """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt."""
         if not prompt.strip():
             raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
-        return self.tokenizer(prompt)["input_ids"]
+        begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
+        return self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"]
 
     def count_tokens(self, prompt: str) -> int:
         """Return how many tokens of the context window a prompt takes."""
@@ -77,8 +104,9 @@ class LanguageModel:
         tokens = self.count_tokens(prompt)
         needed = max(tokens, max_new_tokens) if self.is_encoder_decoder else tokens + max_new_tokens
         if needed > self.context_window:
+            together = "" if self.is_encoder_decoder else f", {needed} in all"
             raise ContextWindowExceeded(
-                f"The prompt has {tokens} tokens and the completion may have {max_new_tokens}, {needed} in all, "
+                f"The prompt has {tokens} tokens and the completion may have {max_new_tokens}{together}, "
                 f"but the context window is {self.context_window} tokens: "
                 "use fewer or shorter examples, or a smaller max_new_tokens."
             )
@@ -92,10 +120,14 @@ class LanguageModel:
 
         max_new_tokens: most tokens a completion may have. stop: a string, or a list of
         them, before which a completion ends. temperature: 0 is greedy decoding; above 0
-        tokens are sampled, the same ones for the same seed. Other settings (top_k, top_p,
-        repetition_penalty, ...) go to transformers' `generate`; top_k and top_p keep every
-        token unless given. Raises EmptyPrompt, ContextWindowExceeded.
+        tokens are sampled, the same ones for the same list and seed. Other settings (top_k,
+        top_p, repetition_penalty, num_beams, ...) go to transformers' `generate`; top_k and
+        top_p keep every token unless given. Settings that look back at the whole row, such as
+        repetition_penalty, run one prompt at a time, since padding would count as text.
+        Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting.
         """
+        if config.get("num_return_sequences", 1) != 1:
+            raise UnsupportedSetting("generate gives one completion a prompt: repeat the prompt in a list for more.")
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
         for text in texts:
             self.check_window(text, max_new_tokens=max_new_tokens)
@@ -103,10 +135,12 @@ class LanguageModel:
         if stop:
             config |= {"stop_strings": stop, "tokenizer": self.tokenizer}
         completions: list[str] = [""] * len(texts)
-        for batch in _batches([self.encode(text) for text in texts]):
+        size = BATCH_SIZE if config.keys() <= BATCHED_SETTINGS else 1
+        with torch.random.fork_rng():
             torch.manual_seed(seed)
-            for index, completion in zip(batch, self._complete([texts[i] for i in batch], config), strict=True):
-                completions[index] = _before_stop(completion, stop)
+            for batch in _batches([self.encode(text) for text in texts], size=size):
+                for index, completion in zip(batch, self._complete([texts[i] for i in batch], config), strict=True):
+                    completions[index] = _before_stop(completion, stop)
         return completions[0] if isinstance(prompts, str) else completions
 
     @torch.inference_mode()
@@ -131,7 +165,8 @@ class LanguageModel:
         if shared >= SHARED_PREFIX_TOKENS and packing.can_pack(self.model):
             inputs = packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
         else:
-            inputs = self.tokenizer.pad({"input_ids": rows}, padding_side="left", return_tensors="pt").to(self.device)
+            side = "right" if self.is_encoder_decoder else "left"
+            inputs = self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(self.device)
         output = self.model.generate(**inputs, pad_token_id=self.tokenizer.pad_token_id, **config)
         new = output if self.is_encoder_decoder else output[:, inputs["input_ids"].shape[1] :]
         return self.tokenizer.batch_decode(new, skip_special_tokens=True)
@@ -147,14 +182,16 @@ def load_model(name: str | None = None, *, device: str | None = None) -> Languag
     name = name or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL
     source = default_checkpoint() if name == DEFAULT_MODEL else name
     device = device or os.environ.get("COURSE_DEVICE") or best_device()
+    if not is_present(device):
+        raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
     with _no_progress_bar():
         try:
             config = AutoConfig.from_pretrained(source)
             kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
             tokenizer = AutoTokenizer.from_pretrained(source)
             model = kind.from_pretrained(source, dtype=torch.float32)
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelNotFound(_why_not_found(name, error)) from None
+        except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+            raise ModelNotFound(_why_not_found(name, source, error)) from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return LanguageModel(name, model.eval().to(device), tokenizer, _context_window(config, tokenizer))
@@ -162,9 +199,13 @@ def load_model(name: str | None = None, *, device: str | None = None) -> Languag
 
 def best_device() -> str:
     """Return "cuda" or "mps" where there is such a device, else "cpu"."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return next(device for device in ("cuda", "mps", "cpu") if is_present(device))
+
+
+def is_present(device: str) -> bool:
+    """Whether this machine has a device of that name, such as "cpu", "cuda", "cuda:0" or "mps"."""
+    kind = device.split(":")[0]
+    return kind == "cpu" or (kind in ("cuda", "mps") and getattr(torch, kind).is_available())
 
 
 def _sampling(temperature: float, config: dict[str, Any]) -> dict[str, Any]:
@@ -178,12 +219,12 @@ def _sampling(temperature: float, config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _batches(rows: list[list[int]]) -> list[list[int]]:
+def _batches(rows: list[list[int]], *, size: int) -> list[list[int]]:
     """Group the rows' indices, shortest first, so that a padded batch stays small."""
     batches: list[list[int]] = []
     for index in sorted(range(len(rows)), key=lambda i: len(rows[i])):
         current = batches[-1] if batches else []
-        if current and len(current) < BATCH_SIZE and (len(current) + 1) * len(rows[index]) <= BATCH_TOKENS:
+        if current and len(current) < size and (len(current) + 1) * len(rows[index]) <= BATCH_TOKENS:
             current.append(index)
         else:
             batches.append([index])
@@ -197,14 +238,17 @@ def _before_stop(completion: str, stop: str | Sequence[str] | None) -> str:
 
 
 def _context_window(config, tokenizer: PreTrainedTokenizerBase) -> int:
-    for field in ("max_position_embeddings", "n_positions", "max_sequence_length"):
-        if getattr(config, field, None):
-            return getattr(config, field)
-    return tokenizer.model_max_length
+    text = config.get_text_config()
+    for field in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        if getattr(text, field, None):
+            return getattr(text, field)
+    return tokenizer.model_max_length if tokenizer.model_max_length < 10**9 else UNSTATED_WINDOW
 
 
-def _why_not_found(name: str, error: Exception) -> str:
+def _why_not_found(name: str, source: str | Path, error: Exception) -> str:
     reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    if isinstance(source, Path):
+        return f"The course's model in {source} is damaged ({reason}): delete that folder and run this again."
     if Path(name).exists():
         return f"The folder {name} does not hold a model that transformers can load ({reason})."
     return (
@@ -213,15 +257,12 @@ def _why_not_found(name: str, error: Exception) -> str:
     )
 
 
-def _no_progress_bar():
-    if not transformers_logging.is_progress_bar_enabled():
-        return nullcontext()
-    return _ProgressBarOff()
-
-
-class _ProgressBarOff:
-    def __enter__(self) -> None:
-        transformers_logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        transformers_logging.enable_progress_bar()
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

@@ -7,25 +7,28 @@ the attention mask says. Positions continue from the prefix, so the numbers are 
 one full prompt at a time up to rounding.
 """
 
-import inspect
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+KINDS = ("llama", "gpt2", "opt", "phi", "qwen2", "qwen3", "gpt_neox", "stablelm", "granite", "smollm3")
 PACK_TOKENS = 384
 
 
 def can_pack(model: PreTrainedModel) -> bool:
-    """Whether a model takes positions and an attention mask of our own making."""
-    parameters = inspect.signature(model.forward).parameters
+    """Whether a model is of a kind that sees a packed row as it sees single prompts.
+
+    Full attention in every layer, positions and mask as we give them: the kinds listed
+    were compared with one prompt at a time. Every other kind runs without packing.
+    """
     config = model.config
     return (
-        not config.is_encoder_decoder
-        and {"position_ids", "logits_to_keep", "past_key_values"} <= set(parameters)
+        config.model_type in KINDS
         and not getattr(config, "sliding_window", None)
         and config._attn_implementation in ("sdpa", "eager")
+        and type(model).__module__.startswith("transformers.")
     )
 
 

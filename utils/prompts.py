@@ -54,12 +54,19 @@ class PlainTemplate:
         return f"{self.input_label}:{chr(10) if self.multiline else ' '}{text}\n{self.output_label}:"
 
 
+NO_CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\n\n{% endfor %}Assistant: "
+)
+"""How a conversation is written for a model that was not trained on any."""
+
+
 @dataclass(frozen=True)
 class ChatTemplate:
     """A conversation in the form that an instruction-tuned model was trained on.
 
-    Examples become earlier turns: the user gives an input, the assistant its output.
-    The instruction stands in the first turn of the user.
+    Examples become earlier turns: the user gives an input, the assistant its output. The
+    instruction stands in the first turn of the user. A tokenizer without a chat template
+    gets the words User and Assistant.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -76,7 +83,12 @@ class ChatTemplate:
                 {"role": "user", "content": plain.render("" if messages else instruction, case.input_text, ())},
                 {"role": "assistant", "content": case.output_text},
             ]
-        return self.tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)
+        return self.tokenizer.apply_chat_template(
+            messages[:-1],
+            tokenize=False,
+            add_generation_prompt=True,
+            chat_template=self.tokenizer.chat_template or NO_CHAT_TEMPLATE,
+        )
 
     def completion(self, output_text: str) -> str:
         """Return the output as it is: an answer begins on a new line."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import torch
 import transformers
 
-from utils.assets import cache_dir, full_disk_explained
+from utils.assets import cache_dir
 
 CODE = ("models.py", "packing.py", "evaluation.py", "results.py")
 
@@ -27,7 +28,8 @@ def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:
     """Return `compute()`, or what it returned before for the same question.
 
     question: all that the result depends on, as JSON values; the result must be JSON
-    values too. A result is written under a temporary name and renamed. Raises DiskFull.
+    values too. A result is written under a temporary name and renamed; where it cannot be
+    kept, a warning says so and the result is returned all the same.
     """
     folder = _folder()
     if folder is None:
@@ -36,13 +38,16 @@ def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:
     path = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
     try:
         return json.loads(path.read_text(encoding="utf8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, json.JSONDecodeError):
         answer = compute()
-    with full_disk_explained(path):
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf8") as file:
-            json.dump(answer, file)
-        os.replace(file.name, path)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            new = Path(temporary) / path.name
+            new.write_text(json.dumps(answer), encoding="utf8")
+            os.replace(new, path)
+    except OSError as error:
+        warnings.warn(f"A result could not be kept in {folder} ({error.strerror}).", stacklevel=2)
     return answer
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from utils.errors import DataError
 
-NOT_ATTEMPTED = "not attempted yet. Fill in the cell above, run it, then run this cell again."
+NOT_ATTEMPTED = (
+    "not attempted yet. Write your answer in the exercise's cell (a function ends with return), "
+    "run that cell, then run this one again."
+)
 
 
 class NotAttempted(Exception):
@@ -42,6 +45,8 @@ def assess(exercise: str, answer: Any, **given: Any) -> tuple[str, bool]:
         return NOT_ATTEMPTED, False
     except Mistake as mistake:
         return f"not yet. {mistake}", False
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+        return "not yet. Your answer is another kind of value than the exercise asks for. Read its text again.", False
     return f"correct. {praise}", True
 
 

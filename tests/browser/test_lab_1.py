@@ -1,0 +1,102 @@
+"""Lab 1 in a real page: what a learner sees before running it, and its widgets under the hand."""
+
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import ROOT
+from utils.authoring import KERNEL
+from utils.exercises import load_quiz
+
+LAB = "labs/lab_1_in_context_learning.ipynb"
+WORKBENCH = """
+from utils.datasets import load_dialogues
+from utils.models import load_model
+from utils.prompts import DIALOGUES
+from utils.widgets import prompt_workbench
+from utils.workbench import make_bench
+bench = make_bench(load_model(), load_dialogues("test")[:3], load_dialogues("train")[:3], {"plain": DIALOGUES})
+view = prompt_workbench(bench)
+"""
+QUIZ = """
+from utils.exercises import load_quiz
+from utils.widgets import quiz
+view = quiz(load_quiz(1))
+"""
+
+
+def shoot(page: Page, name: str) -> None:
+    (ROOT / "build").mkdir(exist_ok=True)
+    page.screenshot(path=ROOT / "build" / f"{name}.png")
+
+
+def write(folder: Path, name: str, source: str) -> str:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip())], metadata=KERNEL)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return f"{name}.ipynb"
+
+
+def run_all(page: Page) -> None:
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def test_a_fresh_clone_shows_figures_with_their_text_and_widgets_in_words(open_notebook):
+    page = open_notebook(LAB)
+    panel = page.locator(".jp-WindowedPanel-outer")
+    seen, words = set(), set()
+    for step in range(40):
+        panel.evaluate(f"element => element.scrollTop = {step * 700}")
+        page.wait_for_timeout(250)
+        for image in page.locator(".jp-OutputArea img").all():
+            if image.evaluate("element => element.complete && element.naturalWidth > 300"):
+                if image.get_attribute("alt") not in seen:
+                    shoot(page, f"lab_1_figure_{len(seen) + 1}")
+                seen.add(image.get_attribute("alt"))
+        for text in ("tokens of prompt", load_quiz(1).questions[4].text):
+            if page.locator(f".jp-OutputArea :text({text!r})").count():
+                words.add(text)
+    assert len(seen) == 4 and all(len(alt.split()) > 12 for alt in seen)
+    assert len(words) == 2
+
+
+def test_the_first_page_leads_to_the_lab(open_notebook):
+    page = open_notebook("notebooks/00_start_here.ipynb")
+    shoot(page, "start_here")
+    link = page.get_by_role("link", name="Lab 1", exact=True).first
+    link.scroll_into_view_if_needed()
+    link.click()
+    expect(page.get_by_role("heading", name="Lab 1: In-context learning")).to_be_visible(timeout=60_000)
+
+
+def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(open_notebook, folder):
+    page = open_notebook(write(folder, "quiz", QUIZ))
+    run_all(page)
+    groups = page.get_by_role("radio")
+    expect(groups.first).to_be_visible(timeout=90_000)
+    assert groups.count() == 15
+    question = load_quiz(1).questions[0]
+    radio = page.get_by_role("radio", name=question.choices[question.right], exact=True)
+    radio.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_text(question.why[question.right])).to_be_visible()
+    expect(page.get_by_text("1 of 5 right, 1 of 5 answered.")).to_be_visible()
+    shoot(page, "lab_1_quiz")
+
+
+def test_the_workbench_follows_its_controls_and_every_control_has_a_name(open_notebook, folder):
+    page = open_notebook(write(folder, "workbench", WORKBENCH))
+    run_all(page)
+    shots = page.get_by_label("Shots (examples)")
+    expect(shots).to_be_visible(timeout=120_000)
+    for name in ("Dialogue", "Instruction", "Template"):
+        expect(page.get_by_label(name, exact=True)).to_be_visible()
+    before = page.get_by_text("tokens of prompt").inner_text()
+    shots.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_text("tokens of prompt")).not_to_have_text(before)
+    page.get_by_role("button", name="Ask the model").press("Enter")
+    expect(page.get_by_text("ROUGE-1:")).to_be_visible(timeout=60_000)
+    shoot(page, "lab_1_workbench")
