@@ -106,7 +106,7 @@ def test_only_known_cells_are_left_uncompared(path):
         tags = cell.metadata.get("tags", [])
         last = cell.source.split("\n")[-1]
         assert tags == (["nbval-ignore-output"] if last in known else []), last
-        assert find_comment_markers(cell.source) == [], "nbval obeys comments, too: use the tag and list the cell"
+        assert list(find_comment_markers(cell.source)) == [], "nbval obeys comments, too: use the tag and list the cell"
 
 
 NOT_A_FINDING = r"\]\([^)]*\)|95 %|\b(19|20)\d\d\b|Lab \d|[Ll]esson \d\d|SmolLM2-\d+M|ROUGE-[12L]|section \d|`[^`]*`"

@@ -20,15 +20,7 @@ def prompt_workbench(bench: Bench) -> widgets.VBox:
         layout=WIDE,
     )
     instruction = widgets.Text(INSTRUCTION, description="Instruction", style=FULL_LABEL, layout=WIDE)
-    shots = widgets.IntSlider(
-        0,
-        0,
-        len(bench.examples),
-        description="Shots (examples)",
-        style=FULL_LABEL,
-        layout=WIDE,
-        continuous_update=False,
-    )
+    shots = widgets.Dropdown(options=range(len(bench.examples) + 1), description="Shots (examples)", style=FULL_LABEL)
     template = widgets.Dropdown(options=list(bench.templates), description="Template", style=FULL_LABEL)
     ask = widgets.Button(description="Ask the model", button_style="primary")
     prompt_view = widgets.HTML(layout=widgets.Layout(height="300px", overflow="auto", border="1px solid #888888"))
