@@ -48,34 +48,23 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
 def _tiny(kind: str):
     torch.manual_seed(7)
     size = {"vocab_size": len(WORDS), "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1}
+    rotary = {
+        **size,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 256,
+        "initializer_range": 0.5,
+    }
     if kind == "llama":
-        config = LlamaConfig(
-            **size,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=256,
-            initializer_range=0.5,
-        )
-        return LlamaForCausalLM(config)
+        return LlamaForCausalLM(LlamaConfig(**rotary))
+    if kind == "qwen2":
+        return Qwen2ForCausalLM(Qwen2Config(**rotary))
     if kind == "gpt2":
         return GPT2LMHeadModel(
             GPT2Config(**size, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.5)
-        )
-    if kind == "qwen2":
-        return Qwen2ForCausalLM(
-            Qwen2Config(
-                **size,
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                num_key_value_heads=2,
-                max_position_embeddings=256,
-                initializer_range=0.5,
-            )
         )
     if kind == "bart":
         config = BartConfig(

@@ -18,8 +18,9 @@ slider.value = 3
 """
 FIGURE = """
 import pandas as pd
-from utils.plots import bars
-bars(pd.Series({"first": 0.25, "second": 0.5}), xlabel="effect")
+from utils.plots import intervals
+table = pd.DataFrame({"mean": [0.25, 0.5], "low": [0.2, 0.4], "high": [0.3, 0.6]}, index=["first", "second"])
+intervals(table, xlabel="effect", xlim=(0, 1))
 """
 
 
@@ -45,7 +46,7 @@ def result(text: str, html: str) -> list:
     return [nbformat.v4.new_output("execute_result", {"text/plain": text, "text/html": html}, execution_count=1)]
 
 
-ALT = "Horizontal bars of effect. first 0.25; second 0.50."
+ALT = "Points with 95 % intervals of effect. first: 0.25 (0.20 to 0.30); second: 0.50 (0.40 to 0.60)."
 HTML = '<img src="data:image/png;base64,AAAA" alt="{}" style="max-width: 100%">'
 
 

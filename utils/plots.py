@@ -58,20 +58,6 @@ def accuracy_curves(tables: dict[str, pd.DataFrame], *, chance: float = 0.5) -> 
     return _plot(figure, f"Line plot of accuracy against shots, with 95 % bands. {said}. Chance is {chance:.2f}.")
 
 
-def bars(values: pd.Series, *, xlabel: str, xlim: tuple[float, float] | None = None, marked: float = 0.0) -> Plot:
-    """Draw one horizontal bar a value, with a line at `marked`; the index names the bars."""
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _figure(height=0.42 * len(values) + 1.0)
-        axes.barh(range(len(values)), values, color=[COLOURS[0] if v >= marked else COLOURS[1] for v in values])
-        axes.set_yticks(range(len(values)), values.index)
-        axes.invert_yaxis()
-        axes.axvline(marked, color="0.2", linewidth=1)
-        axes.set(xlabel=xlabel, xlim=xlim)
-        axes.grid(visible=False, axis="y")
-    said = "; ".join(f"{name} {value:.2f}" for name, value in values.items())
-    return _plot(figure, f"Horizontal bars of {xlabel}. {said}.")
-
-
 def intervals(table: pd.DataFrame, *, xlabel: str, xlim: tuple[float, float]) -> Plot:
     """Draw a point with its 95 % interval for each row of a table with columns mean, low and high."""
     with matplotlib.rc_context(STYLE):
