@@ -17,7 +17,9 @@ from utils.prompts import Example
 
 SPLITS = ("train", "validation", "test")
 LABELS = ("negative", "positive")
-DIALOGUES_FOLDER = Path(__file__).parents[1] / "labs" / "data" / "dialogues"
+DATA = Path(__file__).parents[1] / "labs" / "data"
+DIALOGUES_FOLDER = DATA / "dialogues"
+QUESTIONS_FOLDER = DATA / "questions"
 
 REVIEWS_PER_SPLIT = {"train": 240, "validation": 40, "test": 60}
 REVIEW_FILES = {"movie": "movieReviewSnippets_GroundTruth.txt", "product": "amazonReviewSnippets_GroundTruth.txt"}
@@ -60,6 +62,14 @@ class Dialogue(TextToText):
     topic: str
 
 
+@dataclass(frozen=True)
+class Question(TextToText):
+    """A short factual question and its one short answer."""
+
+    id: str
+    topic: str
+
+
 def load_reviews(split: str, *, domain: str = "movie") -> list[Review]:
     """Return a fixed, balanced split of short movie or product reviews, in a fixed mixed order.
 
@@ -91,6 +101,15 @@ def load_dialogues(split: str, source: str | None = None) -> list[Dialogue]:
     if source is not None:
         return _hub_dialogues(split, source)
     return [Dialogue(**record) for record in _read_records(str(DIALOGUES_FOLDER / f"{split}.jsonl"))]
+
+
+def load_questions(split: str) -> list[Question]:
+    """Return a split of the course's questions: "train" (8), "validation" (40) or "test" (40).
+
+    Eight topics, as many questions of each in every split. Raises DataError.
+    """
+    _check_name(split, SPLITS, "split")
+    return [Question(**record) for record in _read_records(str(QUESTIONS_FOLDER / f"{split}.jsonl"))]
 
 
 def load_text_to_text(path_or_uri: str | Path) -> list[TextToText]:

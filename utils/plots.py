@@ -3,13 +3,15 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+
+from utils.next_token import NextToken
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Colours that stay apart for colour-blind readers (Okabe and Ito, 2008)."""
@@ -86,6 +88,50 @@ def dots(groups: dict[str, Sequence[float]], *, xlabel: str, xlim: tuple[float, 
         f"{name}: {min(values):.2f} to {max(values):.2f}, mean {np.mean(values):.2f}" for name, values in groups.items()
     )
     return _plot(figure, f"Dots of {xlabel}, the mean as a bar. {said}.")
+
+
+def reshaped_bars(panels: Mapping[str, NextToken], *, columns: int = 5) -> Plot:
+    """Draw small multiples: for each candidate the model's own probability (outline) and the reshaped one (bar).
+
+    The axis is 0 to 1 in every panel. A cut token's outline is hatched.
+    """
+    rows = -(-len(panels) // columns)
+    columns = min(columns, len(panels))
+    first = next(iter(panels.values())).candidates
+    with matplotlib.rc_context(STYLE):
+        size = (max(SIZE[0], 2.0 + 1.75 * columns), rows * (0.8 + 0.27 * len(first)))
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
+        for axes, (name, found) in zip(grid, panels.items(), strict=False):
+            for y, candidate in enumerate(found.candidates):
+                hatch = "////" if candidate.cut_by else None
+                axes.barh(y, candidate.after, height=0.5, color=COLOURS[0])
+                axes.barh(y, candidate.before, height=0.8, fill=False, edgecolor="0.25", linewidth=0.9, hatch=hatch)
+            axes.set_title(name, fontsize=11)
+            axes.set(xlim=(0, 1), ylim=(len(first) - 0.5, -0.5), xticks=(0, 0.5, 1))
+            axes.set_yticks(range(len(first)), [candidate.text.strip() or repr(candidate.text) for candidate in first])
+        figure.supxlabel("probability (outline: model's own; bar: reshaped; hatched: cut)", fontsize=10)
+    said = "; ".join(f"{name}: {_reshaped(found)}" for name, found in panels.items())
+    return _plot(figure, f"Bars of next-token probabilities, one panel a setting, axes 0 to 1. {said}.")
+
+
+def _reshaped(found: NextToken) -> str:
+    top = ", ".join(f"{c.text.strip() or repr(c.text)} {c.before:.2f} to {c.after:.2f}" for c in found.candidates[:3])
+    return f"{top}, {found.kept:,} tokens kept"
+
+
+def diversity_curves(table: pd.DataFrame) -> Plot:
+    """Draw each column of `diversity.diversity_curve` against temperature: shares from 0 to 1, bits from 0 to 16."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(SIZE[0], 4.8), layout="constrained")
+        for axes, name, colour, marker in zip(figure.subplots(2, 2).flat, table, COLOURS, MARKERS, strict=True):
+            bits = name == "bits per token"
+            axes.plot(table.index, table[name], color=colour, marker=marker, clip_on=False)
+            axes.set_title(name, fontsize=11)
+            axes.set(ylim=(0, 16) if bits else (0, 1), yticks=(0, 4, 8, 12, 16) if bits else (0, 0.25, 0.5, 0.75, 1))
+        figure.supxlabel("temperature (0 is greedy)", fontsize=10)
+    said = "; ".join(f"{name}: {_points(table[name])}" for name in table)
+    return _plot(figure, f"Four line plots against temperature, axes 0 to 1 and 0 to 16 bits. {said}.")
 
 
 def _figure(*, height: float = SIZE[1]):

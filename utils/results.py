@@ -21,7 +21,7 @@ import transformers
 
 from utils.assets import cache_dir
 
-CODE = ("models.py", "packing.py", "evaluation.py", "results.py")
+CODE = ("models.py", "packing.py", "forcing.py", "decoding.py", "evaluation.py", "diversity.py", "results.py")
 
 
 def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:

@@ -2,5 +2,6 @@
 
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
+from utils.widgets.sampler import sampler
 
-__all__ = ["prompt_workbench", "quiz"]
+__all__ = ["prompt_workbench", "quiz", "sampler"]

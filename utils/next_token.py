@@ -1,0 +1,148 @@
+"""What the sampler shows: the likeliest next tokens before and after reshaping, and why each was kept or cut."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+from utils.decoding import DecodingConfig, entropy, noise_generator, sample, stages
+from utils.models import LanguageModel
+
+SHOWN = 20
+REST = "rest of the vocabulary"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A token, or the rest of the vocabulary together, with its probability before and after reshaping.
+
+    cut_by: the step that cut it, None if it was kept (for the rest: if any of it was).
+    cumulative: the probability, before top-p acts, of this token and all likelier ones.
+    """
+
+    text: str
+    before: float
+    after: float
+    cut_by: str | None
+    cumulative: float
+    drawn: bool
+
+    @property
+    def fate(self) -> str:
+        """Kept, or cut by which step, and whether it was drawn."""
+        said = f"cut by {self.cut_by}" if self.cut_by else "kept"
+        return f"{said}, drawn" if self.drawn else said
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """The next-token distribution under one configuration.
+
+    candidates: the model's likeliest tokens in its own order, then the rest as one. kept:
+    how many tokens of the vocabulary have probability left. drawn: the token chosen.
+    entropy_before, entropy_after: bits.
+    """
+
+    candidates: tuple[Candidate, ...]
+    kept: int
+    vocabulary: int
+    drawn: str
+    drawn_probability: float
+    entropy_before: float
+    entropy_after: float
+    config: DecodingConfig
+
+    @property
+    def summary(self) -> str:
+        """The state in one sentence."""
+        how = "Greedy decoding takes" if self.config.temperature == 0 else f"Seed {self.config.seed} draws"
+        return (
+            f"{self.kept:,} of {self.vocabulary:,} tokens kept. {how} {self.drawn!r} with probability "
+            f"{self.drawn_probability:.3f}. Entropy: {self.entropy_before:.2f} bits before, "
+            f"{self.entropy_after:.2f} bits after."
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Return a row for each candidate: token, probability before and after, kept or cut by which step."""
+        rows = [
+            (repr(c.text), c.before, c.after, f"cut by {c.cut_by}" if c.cut_by else "kept") for c in self.candidates
+        ]
+        return pd.DataFrame(rows, columns=["token", "before", "after", "fate"]).round(3)
+
+
+@dataclass(frozen=True)
+class ReadPrompt:
+    """A prompt that was read once: its token ids, the logits behind it, and how a token is written."""
+
+    prompt: str
+    ids: torch.Tensor
+    logits: torch.Tensor
+    text_of: Callable[[int], str]
+
+
+def read_prompt(model: LanguageModel, prompt: str) -> ReadPrompt:
+    """Run the model on a prompt. Raises EmptyPrompt, ContextWindowExceeded."""
+    logits = model.next_token_logits(prompt).cpu()
+    return ReadPrompt(prompt, torch.tensor(model.encode(prompt)), logits, lambda token: model.tokenizer.decode([token]))
+
+
+def given(prompt: str, probabilities: Mapping[str, float]) -> ReadPrompt:
+    """Return a prompt as if a model with this small vocabulary had given these probabilities."""
+    words = list(probabilities)
+    logits = torch.tensor(list(probabilities.values()), dtype=torch.float64).log().float()
+    return ReadPrompt(prompt, torch.zeros(0, dtype=torch.long), logits, words.__getitem__)
+
+
+def next_token(read: ReadPrompt, config: DecodingConfig, *, shown: int = SHOWN) -> NextToken:
+    """Return what the configuration makes of the logits behind a prompt; the model is not run."""
+    found = stages(read.logits, **config.sampling, input_ids=read.ids)
+    before, after = found.probabilities[0], found.probabilities[-1]
+    drawn = draw(after, config)
+    likeliest = before.topk(min(shown, len(before))).indices
+    facing_top_p = found.probabilities[found.names.index("top-p") - 1]
+    cumulative = torch.where(facing_top_p >= facing_top_p[likeliest, None], facing_top_p, 0).sum(-1)
+    candidates = [
+        Candidate(
+            text=read.text_of(token),
+            before=float(before[token]),
+            after=float(after[token]),
+            cut_by=found.names[found.cut_by[token]] if found.cut_by[token] else None,
+            cumulative=min(float(cumulative[n]), 1.0),
+            drawn=token == drawn,
+        )
+        for n, token in enumerate(likeliest.tolist())
+    ]
+    kept = int((found.cut_by == 0).sum())
+    rest = [_rest(candidates, kept, found.names, found.cut_by)] if len(before) > len(candidates) else []
+    return NextToken(
+        candidates=(*candidates, *rest),
+        kept=kept,
+        vocabulary=len(before),
+        drawn=read.text_of(drawn),
+        drawn_probability=float(after[drawn]),
+        entropy_before=float(entropy(before)),
+        entropy_after=float(entropy(after)),
+        config=config,
+    )
+
+
+def draw(probabilities: torch.Tensor, config: DecodingConfig) -> int:
+    """Return the first token of the completion that this configuration and seed give."""
+    if config.temperature == 0:
+        return int(probabilities.argmax())
+    return int(sample(probabilities, noise_generator(config.seed, 0)))
+
+
+def _rest(shown: list[Candidate], kept: int, names: tuple[str, ...], cut_by: torch.Tensor) -> Candidate:
+    """All tokens that are not shown, as one; named as cut by the step that cut most of them."""
+    any_left = kept > sum(candidate.cut_by is None for candidate in shown)
+    most = int(cut_by[cut_by > 0].mode().values) if not any_left and (cut_by > 0).any() else 0
+    return Candidate(
+        text=REST,
+        before=max(0.0, 1 - sum(candidate.before for candidate in shown)),
+        after=max(0.0, 1 - sum(candidate.after for candidate in shown)) if any_left else 0.0,
+        cut_by=names[most] if most else None,
+        cumulative=1.0,
+        drawn=not any(candidate.drawn for candidate in shown),
+    )

@@ -1,0 +1,108 @@
+"""The sampler: move a slider and see what becomes of the next-token distribution, and why."""
+
+import ipywidgets as widgets
+
+from utils.decoding import DecodingConfig
+from utils.models import LanguageModel
+from utils.next_token import NextToken, next_token, read_prompt
+from utils.plots import reshaped_bars
+from utils.widgets.sampler_picture import describe, picture_height, sampler_picture
+from utils.widgets.slider import (
+    min_p_slider,
+    repetition_penalty_slider,
+    temperature_slider,
+    top_k_slider,
+    top_p_slider,
+)
+from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show, told_in
+
+
+class Sampler:
+    """The sampler's controls, each with a `.value`, and its picture.
+
+    The model runs when the prompt changes, never when a slider moves.
+    """
+
+    def __init__(self, model: LanguageModel, prompt: str, config: DecodingConfig) -> None:
+        self.model = model
+        self.read = read_prompt(model, prompt)
+        self.prompt = widgets.Text(
+            prompt, description="Prompt (press Enter)", continuous_update=False, style=FULL_LABEL, layout=WIDE
+        )
+        self.temperature = temperature_slider(config.temperature or 1.0)
+        self.top_k = top_k_slider(config.top_k)
+        self.top_p = top_p_slider(config.top_p)
+        self.min_p = min_p_slider(config.min_p)
+        self.repetition_penalty = repetition_penalty_slider(config.repetition_penalty)
+        self.choice = _radio("Choice of the token", ("sample", "greedy"), "sample" if config.temperature else "greedy")
+        self.order = _radio("Order of the steps", ("transformers", "studio"), _ORDERS_SHOWN[config.order])
+        self.seed = widgets.BoundedIntText(
+            config.seed, min=0, max=9999, description="Seed", style=FULL_LABEL, layout=widgets.Layout(width="150px")
+        )
+        self.message = widgets.HTML(layout=widgets.Layout(height="44px", overflow="hidden"))
+        self.found = next_token(self.read, config)
+        rows = len(self.found.candidates)
+        self.picture = widgets.HTML(layout=widgets.Layout(height=f"{picture_height(rows) + 8}px", overflow="hidden"))
+        self._observe()
+        self.redraw()
+
+    @property
+    def config(self) -> DecodingConfig:
+        """The settings as the controls have them."""
+        return DecodingConfig(
+            temperature=0 if self.choice.value == "greedy" else self.temperature.value,
+            top_k=int(self.top_k.value),
+            top_p=self.top_p.value,
+            min_p=self.min_p.value,
+            repetition_penalty=self.repetition_penalty.value,
+            order=_ORDERS[self.order.value],
+            seed=self.seed.value,
+        )
+
+    @property
+    def view(self) -> widgets.VBox:
+        """All controls above the picture."""
+        more = widgets.Accordion([widgets.VBox([self.min_p, self.repetition_penalty])], titles=["More settings"])
+        switches = widgets.HBox([self.choice, self.order, self.seed])
+        return widgets.VBox(
+            [self.prompt, self.temperature, self.top_k, self.top_p, switches, more, self.message, self.picture]
+        )
+
+    def redraw(self) -> None:
+        """Compute the distribution under the settings and draw it."""
+        with told_in(self.message):
+            self.found = next_token(self.read, self.config)
+            self.picture.value = sampler_picture(self.found)
+            self.message.value = paragraph(self.found.summary)
+
+    def _ask(self) -> None:
+        with told_in(self.message):
+            self.read = read_prompt(self.model, self.prompt.value)
+            self.redraw()
+
+    def _observe(self) -> None:
+        self.prompt.observe(lambda _change: self._ask(), names="value")
+        for slider in (self.temperature, self.top_k, self.top_p, self.min_p, self.repetition_penalty):
+            slider.when_moved(self.redraw)
+        for control in (self.choice, self.order, self.seed):
+            control.observe(lambda _change: self.redraw(), names="value")
+
+
+_ORDERS = {"transformers": "hf", "studio": "vertex"}
+_ORDERS_SHOWN = {order: shown for shown, order in _ORDERS.items()}
+
+
+def sampler(model: LanguageModel, prompt: str, config: DecodingConfig | None = None) -> Sampler:
+    """Show a sampler for the token after a prompt and return it. Raises EmptyPrompt, ContextWindowExceeded."""
+    made = Sampler(model, prompt, config or DecodingConfig())
+    show(made.view, summary=_static(made.found), text=f"A sampler. {made.found.summary}")
+    return made
+
+
+def _static(found: NextToken) -> str:
+    picture = reshaped_bars({"default settings": found})._repr_html_()
+    return picture + paragraph(f"{found.summary} {describe(found)}. Run this cell to move the sliders.")
+
+
+def _radio(name: str, options: tuple[str, ...], value: str) -> widgets.RadioButtons:
+    return widgets.RadioButtons(options=options, value=value, description=name, style=FULL_LABEL)

@@ -1,0 +1,56 @@
+// A labelled slider with a box to type into. The kernel decides what is a right value.
+
+function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function render({ model, el }) {
+  const id = `course-slider-${crypto.randomUUID()}`;
+  const range = make("input", { type: "range", min: 0, step: 1, id });
+  const box = make("input", { type: "text", inputmode: "decimal", "aria-describedby": `${id}-hint` });
+  const label = make("label", { for: id });
+  const hint = make("span", { id: `${id}-hint`, class: "course-hint" });
+  const error = make("span", { role: "alert", class: "course-error" });
+  el.classList.add("course-slider");
+  el.append(label, range, box, hint, error);
+
+  const stops = () => model.get("stops");
+  const nearest = (value) =>
+    stops().reduce((best, stop, n) => (Math.abs(stop - value) < Math.abs(stops()[best] - value) ? n : best), 0);
+
+  function showValue() {
+    const value = model.get("value");
+    if (stops()[range.value] !== value) range.value = nearest(value);
+    range.setAttribute("aria-valuetext", String(value));
+    box.value = String(value);
+  }
+
+  function showRest() {
+    label.textContent = model.get("label");
+    box.setAttribute("aria-label", `${model.get("label")}, typed`);
+    hint.textContent = model.get("hint");
+    error.textContent = model.get("error");
+    box.setAttribute("aria-invalid", String(model.get("error") !== ""));
+    range.disabled = box.disabled = model.get("disabled");
+    range.max = stops().length - 1;
+  }
+
+  range.addEventListener("input", () => {
+    model.set("value", stops()[range.value]);
+    model.save_changes();
+    showValue();
+  });
+  const submit = () => box.value !== String(model.get("value")) && model.send({ typed: box.value });
+  box.addEventListener("change", submit);
+  box.addEventListener("keydown", (event) => event.key === "Enter" && submit());
+  model.on("change:value", showValue);
+  model.on("change:label change:hint change:error change:disabled change:stops", showRest);
+  model.on("msg:custom", showValue);
+  showRest();
+  showValue();
+}
+
+export default { render };

@@ -1,0 +1,95 @@
+"""A slider with a name, a full label and a box to type into; a wrong value is refused in words."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+HERE = Path(__file__).parent
+
+
+class Slider(anywidget.AnyWidget):
+    """A number chosen from `stops` by hand or typed within their range.
+
+    stops: ascending values that the slider moves over. whole: whether only whole numbers
+    are right. error: why the last value typed was refused, empty if it was not.
+    """
+
+    _esm = HERE / "slider.js"
+    _css = HERE / "slider.css"
+
+    value = traitlets.Float().tag(sync=True)
+    stops = traitlets.List(traitlets.Float()).tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    hint = traitlets.Unicode().tag(sync=True)
+    error = traitlets.Unicode().tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, label: str, value: float, stops: Sequence[float], *, hint: str = "", whole: bool = False):
+        super().__init__(label=label, value=value, stops=list(stops), hint=hint)
+        self.whole = whole
+        self.on_msg(lambda _widget, content, _buffers: self.type(content["typed"]))
+        self.observe(lambda _change: setattr(self, "error", ""), names="value")
+
+    def type(self, typed: str) -> None:
+        """Take a value as typed; if it is wrong, say why and keep the last good one."""
+        value, self.error = self._read(typed)
+        if value is not None:
+            self.value = value
+        self.send({"shown": self.value})
+
+    def when_moved(self, call: Callable[[], None]) -> None:
+        """Call a function after every change of the value."""
+        self.observe(lambda _change: call(), names="value")
+
+    @traitlets.validate("value")
+    def _in_range(self, proposal: dict[str, Any]) -> float:
+        value = proposal["value"]
+        if self.stops and not self.stops[0] <= value <= self.stops[-1]:
+            raise traitlets.TraitError(self._rule(value))
+        return value
+
+    def _read(self, typed: str) -> tuple[float | None, str]:
+        try:
+            value = float(typed.strip().replace(",", "."))
+        except ValueError:
+            return None, self._rule(typed)
+        right = self.stops[0] <= value <= self.stops[-1] and (not self.whole or value.is_integer())
+        return (value, "") if right else (None, self._rule(typed))
+
+    def _rule(self, value: object) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        return f"{self.label} is {kind} from {self.stops[0]:g} to {self.stops[-1]:g}; {value} was refused."
+
+
+def steps(low: float, high: float, step: float) -> list[float]:
+    """Return low, low + step, ..., high without the noise of binary fractions."""
+    return [round(low + n * step, 6) for n in range(round((high - low) / step) + 1)]
+
+
+def temperature_slider(value: float = 1.0) -> Slider:
+    """Return a slider from 0 (greedy) to 2."""
+    return Slider("Temperature", value, steps(0, 2, 0.05), hint="0: greedy; 1: the model's own")
+
+
+def top_k_slider(value: int = 0) -> Slider:
+    """Return a slider over numbers of tokens to keep; 0 keeps all."""
+    stops = [*range(21), 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2000, 5000, 10_000]
+    return Slider("Top-k", value, stops, hint="0: off, keep all", whole=True)
+
+
+def top_p_slider(value: float = 1.0) -> Slider:
+    """Return a slider over the probability to keep; 1 keeps all."""
+    return Slider("Top-p", value, steps(0, 1, 0.01), hint="1: off, keep all")
+
+
+def min_p_slider(value: float = 0.0) -> Slider:
+    """Return a slider over the share of the likeliest token's probability that a token needs."""
+    return Slider("Min-p", value, steps(0, 1, 0.01), hint="0: off, keep all")
+
+
+def repetition_penalty_slider(value: float = 1.0) -> Slider:
+    """Return a slider over the factor that makes tokens of the text so far less likely."""
+    return Slider("Repetition penalty", value, steps(0.5, 2, 0.05), hint="1: off")
