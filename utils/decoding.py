@@ -74,11 +74,12 @@ class Stages:
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another token that could have stood here, with its probability after reshaping."""
+    """Another token that could have stood here, with its probability after and before reshaping."""
 
     token: int
     text: str
     probability: float
+    model_probability: float
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,10 @@ class Step:
     """One token of a completion.
 
     text: what it adds to the completion (nothing for an end-of-text token). probability:
-    what it was drawn with; model_probability: before any setting. rank: 1 is the model's
-    likeliest token. entropy: of the reshaped distribution, in bits. alternatives: the
-    likeliest other tokens. stop_reason: why the completion ends here, None if it goes on.
+    what it was drawn with, 1 for greedy decoding. The rest speaks of the model's own
+    distribution, before any setting: model_probability, rank (1 is the likeliest token),
+    entropy (bits), alternatives (the likeliest other tokens). stop_reason: why the
+    completion ends here, None if it goes on.
     """
 
     token: int
@@ -379,9 +381,10 @@ def _step(
         probability=float(after[token]),
         model_probability=float(before[token]),
         rank=int((before > before[token]).sum()) + 1,
-        entropy=float(entropy(after)),
+        entropy=float(entropy(before)),
         alternatives=tuple(
-            Alternative(other, model.tokenizer.decode([other]), float(after[other])) for other in others[:ALTERNATIVES]
+            Alternative(other, model.tokenizer.decode([other]), float(after[other]), float(before[other]))
+            for other in others[:ALTERNATIVES]
         ),
         stop_reason=reason,
     )

@@ -1,7 +1,8 @@
 """Thin views: a control changes a value, a pure function computes, a renderer draws."""
 
+from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
 from utils.widgets.sampler import sampler
 
-__all__ = ["prompt_workbench", "quiz", "sampler"]
+__all__ = ["playground", "prompt_workbench", "quiz", "sampler"]

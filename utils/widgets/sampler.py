@@ -39,6 +39,7 @@ class Sampler:
         self.seed = widgets.BoundedIntText(
             config.seed, min=0, max=9999, description="Seed", style=FULL_LABEL, layout=widgets.Layout(width="150px")
         )
+        self.more = widgets.ToggleButton(description="More settings")
         self.message = widgets.HTML(layout=widgets.Layout(height="44px", overflow="hidden"))
         self.found = next_token(self.read, config)
         rows = len(self.found.candidates)
@@ -62,11 +63,11 @@ class Sampler:
     @property
     def view(self) -> widgets.VBox:
         """All controls above the picture."""
-        more = widgets.Accordion([widgets.VBox([self.min_p, self.repetition_penalty])], titles=["More settings"])
-        switches = widgets.HBox([self.choice, self.order, self.seed])
-        return widgets.VBox(
-            [self.prompt, self.temperature, self.top_k, self.top_p, switches, more, self.message, self.picture]
-        )
+        sliders = [self.temperature, self.top_k, self.top_p]
+        switches = widgets.HBox([self.choice, self.order, widgets.VBox([self.seed, self.more])])
+        folded = widgets.VBox([self.min_p, self.repetition_penalty], layout=widgets.Layout(display="none"))
+        self.more.observe(lambda change: setattr(folded.layout, "display", None if change["new"] else "none"), "value")
+        return widgets.VBox([self.prompt, *sliders, switches, folded, self.message, self.picture])
 
     def redraw(self) -> None:
         """Compute the distribution under the settings and draw it."""

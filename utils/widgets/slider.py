@@ -69,20 +69,20 @@ def steps(low: float, high: float, step: float) -> list[float]:
     return [round(low + n * step, 6) for n in range(round((high - low) / step) + 1)]
 
 
-def temperature_slider(value: float = 1.0) -> Slider:
-    """Return a slider from 0 (greedy) to 2."""
-    return Slider("Temperature", value, steps(0, 2, 0.05), hint="0: greedy; 1: the model's own")
+def temperature_slider(value: float = 1.0, *, name: str = "") -> Slider:
+    """Return a slider from 0 (greedy) to 2. name: of the configuration, where there are several."""
+    return Slider(_label("Temperature", name), value, steps(0, 2, 0.05), hint="0: greedy; 1: the model's own")
 
 
-def top_k_slider(value: int = 0) -> Slider:
+def top_k_slider(value: int = 0, *, name: str = "") -> Slider:
     """Return a slider over numbers of tokens to keep; 0 keeps all."""
     stops = [*range(21), 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2000, 5000, 10_000]
-    return Slider("Top-k", value, stops, hint="0: off, keep all", whole=True)
+    return Slider(_label("Top-k", name), value, stops, hint="0: off, keep all", whole=True)
 
 
-def top_p_slider(value: float = 1.0) -> Slider:
+def top_p_slider(value: float = 1.0, *, name: str = "") -> Slider:
     """Return a slider over the probability to keep; 1 keeps all."""
-    return Slider("Top-p", value, steps(0, 1, 0.01), hint="1: off, keep all")
+    return Slider(_label("Top-p", name), value, steps(0, 1, 0.01), hint="1: off, keep all")
 
 
 def min_p_slider(value: float = 0.0) -> Slider:
@@ -93,3 +93,7 @@ def min_p_slider(value: float = 0.0) -> Slider:
 def repetition_penalty_slider(value: float = 1.0) -> Slider:
     """Return a slider over the factor that makes tokens of the text so far less likely."""
     return Slider("Repetition penalty", value, steps(0.5, 2, 0.05), hint="1: off")
+
+
+def _label(setting: str, name: str) -> str:
+    return f"{setting} {name}".strip()
