@@ -1,8 +1,9 @@
 """Thin views: a control changes a value, a pure function computes, a renderer draws."""
 
+from utils.widgets.forecasts import predict
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
 from utils.widgets.sampler import sampler
 
-__all__ = ["playground", "prompt_workbench", "quiz", "sampler"]
+__all__ = ["playground", "predict", "prompt_workbench", "quiz", "sampler"]

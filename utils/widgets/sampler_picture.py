@@ -77,7 +77,7 @@ def _axis(rows: int) -> str:
 def _heads() -> str:
     heads = (
         (BAR_X - 10, "token", "end"),
-        (BAR_X, "outline: model's own; bar: after the settings", "start"),
+        (BAR_X, "outline: model's own; bar: reshaped; line: running sum", "start"),
         (NUMBER_X, "before", "end"),
         (AFTER_X, "after", "end"),
         (FATE_X, "kept or cut by", "start"),
