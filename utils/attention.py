@@ -22,8 +22,8 @@ def visibility(
     """Return who sees whom: each token of `text` is changed in turn and the last hidden states are compared.
 
     decoder_text: what the decoder of an encoder-decoder model is given; its tokens follow
-    those of `text` on both axes. The parts are named "encoder" and "decoder". Shape:
-    (positions, tokens), bool. Raises EmptyPrompt.
+    those of `text` on both axes. The part is "encoder" or "decoder" there, "model" for other
+    models. Shape: (positions, tokens), bool. Raises EmptyPrompt.
     """
     both = bool(model.config.is_encoder_decoder)
     first, second = (_ids(tokenizer, text), _ids(tokenizer, decoder_text) if both else [])
@@ -34,8 +34,7 @@ def visibility(
     hidden = _last_hidden_states(model, rows.to(model.device), len(first) if both else None)
     changes = (hidden[1:] - hidden[0]).abs().amax(-1).T
     seen = changes > CHANGE * hidden[0].abs().amax(-1)[:, None]
-    alone = "encoder" if _looks_ahead(seen) else "decoder"
-    parts = ["encoder"] * len(first) + ["decoder"] * len(second) if both else [alone] * len(ids)
+    parts = ["encoder"] * len(first) + ["decoder"] * len(second) if both else ["model"] * len(ids)
     words = [tokenizer.decode([token]).strip() for token in ids.tolist()]
     axis = pd.MultiIndex.from_arrays([parts, words], names=["part", "token"])
     return pd.DataFrame(seen.cpu().numpy(), index=axis, columns=axis)
@@ -49,8 +48,8 @@ def visible_pairs(families: Mapping[str, Visibility]) -> pd.DataFrame:
         for at in parts:
             for of in parts:
                 block = seen.loc[at, of]
-                rows.append((family, at, of, int(block.to_numpy().sum()), block.size))
-    return pd.DataFrame(rows, columns=["family", "position in", "sees tokens of", "pairs seen", "of"])
+                rows.append((family, at, of, block.size, int(block.to_numpy().sum())))
+    return pd.DataFrame(rows, columns=["family", "positions of", "see tokens of", "pairs", "seen"])
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -67,8 +66,3 @@ def _last_hidden_states(model: PreTrainedModel, rows: torch.Tensor, split: int |
         return model(**inputs).hidden_states[-1].float()
     output = model(**inputs, decoder_input_ids=rows[:, split:])
     return torch.cat([output.encoder_last_hidden_state, output.decoder_hidden_states[-1]], dim=1).float()
-
-
-def _looks_ahead(seen: torch.Tensor) -> bool:
-    """Whether any position's output depends on a later token."""
-    return bool(seen.triu(1).any())

@@ -127,6 +127,19 @@ def next_token(read: ReadPrompt, config: DecodingConfig, *, shown: int = SHOWN) 
     )
 
 
+def compare(panels: Mapping[str, NextToken], *, tokens: int = 3) -> pd.DataFrame:
+    """Return a row for each configuration: the likeliest tokens, all others, tokens kept, entropy in bits."""
+    rows = [
+        [*[c.after for c in found.candidates[:tokens]], sum(c.after for c in found.candidates[tokens:])]
+        for found in panels.values()
+    ]
+    likeliest = next(iter(panels.values())).candidates[:tokens]
+    table = pd.DataFrame(rows, index=list(panels), columns=[*[repr(c.text) for c in likeliest], "all others"])
+    table["tokens kept"] = [found.kept for found in panels.values()]
+    table["entropy (bits)"] = [found.entropy_after for found in panels.values()]
+    return table.round(2)
+
+
 def draw(probabilities: torch.Tensor, config: DecodingConfig) -> int:
     """Return the first token of the completion that this configuration and seed give."""
     if config.temperature == 0:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from utils.next_token import NextToken
@@ -132,6 +133,60 @@ def diversity_curves(table: pd.DataFrame) -> Plot:
         figure.supxlabel("temperature (0 is greedy)", fontsize=10)
     said = "; ".join(f"{name}: {_points(table[name])}" for name in table)
     return _plot(figure, f"Four line plots against temperature, axes 0 to 1 and 0 to 16 bits. {said}.")
+
+
+def token_bars(
+    probabilities: Mapping[str, float] | pd.Series, *, xlabel: str = "probability", xlim: tuple[float, float] = (0, 1)
+) -> Plot:
+    """Draw a horizontal bar for each token, in the given order, with its value written beside it."""
+    values = pd.Series(probabilities, dtype=float)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure(height=0.32 * len(values) + 0.9)
+        bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])
+        axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=10)
+        axes.set_yticks(range(len(values)), values.index)
+        axes.set_ylim(len(values) - 0.5, -0.5)
+        axes.set(xlabel=xlabel, xlim=xlim)
+        axes.grid(visible=False, axis="y")
+    said = "; ".join(f"{token}: {value:.2f}" for token, value in values.items())
+    return _plot(figure, f"Horizontal bars of {xlabel}, axis {xlim[0]:g} to {xlim[1]:g}. {said}.")
+
+
+def visibility_grids(families: Mapping[str, pd.DataFrame]) -> Plot:
+    """Draw a grid for each table of `attention.visibility`: a square is filled where a position sees a token."""
+    sizes = [len(table) for table in families.values()]
+    shades = ListedColormap(["0.93", COLOURS[0]])
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+        size = (0.33 * sum(sizes) + 1.3 * len(sizes), 0.33 * max(sizes) + 1.8)
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(1, len(sizes), squeeze=False, width_ratios=sizes).flat
+        for axes, (name, table) in zip(grid, families.items(), strict=True):
+            corners = np.arange(len(table) + 1) - 0.5
+            axes.pcolormesh(corners, corners, table.to_numpy(), cmap=shades, vmin=0, vmax=1, edgecolors="white")
+            parts, words = (table.index.get_level_values(level) for level in ("part", "token"))
+            for border in np.flatnonzero(parts[1:] != parts[:-1]) + 0.5:
+                axes.axhline(border, color=COLOURS[1], linewidth=2)
+                axes.axvline(border, color=COLOURS[1], linewidth=2)
+            axes.set_xticks(range(len(table)), words, rotation=90, fontsize=9)
+            axes.set_yticks(range(len(table)), words, fontsize=9)
+            axes.set_title(name, fontsize=11)
+            axes.set(aspect="equal", anchor="N", ylim=(len(table) - 0.5, -0.5))
+        figure.supxlabel("token that is changed", fontsize=10)
+        figure.supylabel("position whose output is compared", fontsize=10)
+    said = "; ".join(f"{name}: {_visible(table)}" for name, table in families.items())
+    return _plot(figure, f"Grids, a row for each position and a column for each token, filled where seen. {said}.")
+
+
+def _visible(table: pd.DataFrame) -> str:
+    parts = table.index.get_level_values("part").unique()
+    return ", ".join(f"{at} on {of} {_pattern(table.loc[at, of].to_numpy())}" for at in parts for of in parts)
+
+
+def _pattern(block: np.ndarray) -> str:
+    if block.all() or not block.any():
+        return "all filled" if block.all() else "empty"
+    triangle = block.shape[0] == block.shape[1] and (block == np.tri(len(block), dtype=bool)).all()
+    return "lower triangle" if triangle else f"{int(block.sum())} of {block.size} filled"
 
 
 def _figure(*, height: float = SIZE[1]):

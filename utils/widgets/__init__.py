@@ -4,6 +4,7 @@ from utils.widgets.forecasts import predict
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
+from utils.widgets.repetition import repetition
 from utils.widgets.sampler import sampler
 
-__all__ = ["playground", "predict", "prompt_workbench", "quiz", "sampler"]
+__all__ = ["playground", "predict", "prompt_workbench", "quiz", "repetition", "sampler"]

@@ -1,0 +1,334 @@
+"""The checks, the forecasts and the quiz of Lab 2, generative configuration."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from utils.answers import AnswerLogits, expected_accuracy
+from utils.decoding import DecodingConfig, reshape
+from utils.diversity import completions, distinct_n, surprise
+from utils.exercises.checks import Mistake, NotAttempted, call, require
+from utils.exercises.quiz import Question, Quiz
+from utils.forecast import Forecast
+from utils.models import LanguageModel
+
+FORECASTS = (
+    Forecast(
+        "sharper",
+        "The likeliest token, ' flowers', has a probability of 0.59. Which will it have at temperature 0.5?",
+        "temperature",
+        0.5,
+        lambda found: found.candidates[0].after,
+        0.1,
+    ),
+    Forecast(
+        "flatter",
+        "And which at temperature 1.5? The whole vocabulary has 49,152 tokens.",
+        "temperature",
+        1.5,
+        lambda found: found.candidates[0].after,
+        0.1,
+    ),
+    Forecast(
+        "fixed number",
+        "Top-k 10 keeps ten tokens and shares all probability among them. Which will ' flowers' have?",
+        "top_k",
+        10,
+        lambda found: found.candidates[0].after,
+        0.05,
+    ),
+    Forecast(
+        "fixed share",
+        "Top-p 0.9 keeps the likeliest tokens until they hold 0.9. How many tokens are that?",
+        "top_p",
+        0.9,
+        lambda found: found.kept,
+        30,
+    ),
+)
+
+STORY_RUNS = 8
+ACCURACY_LOSS, LEAST_DISTINCT, MOST_BITS = 0.02, 0.85, 5.0
+"""What exercise 2.8 asks of settings for answers and for stories."""
+
+
+def _predicted(answer) -> None:
+    committed = answer.committed
+    if not committed:
+        raise NotAttempted
+    missing = [item.name for item in FORECASTS if item.name not in committed]
+    require(not missing, f"Not committed yet: {', '.join(missing)}. A forecast costs nothing; make all of them.")
+
+
+def _temperature(answer) -> None:
+    small = torch.tensor([2.0, 1.0, 0.0, -1.0])
+    random = torch.randn(500, generator=torch.Generator().manual_seed(0)) * 3
+    for logits in (small, random):
+        for temperature in (1.0, 0.5, 2.0):
+            got = _distribution(answer, logits, temperature)
+            where = f"temperature {temperature}"
+            if _same(got, reshape(logits, temperature=1 / temperature)) and temperature != 1:
+                raise Mistake(
+                    f"At {where} you get what 1/{temperature} should give: divide the logits, do not multiply."
+                )
+            require(
+                _same(got, reshape(logits, temperature=temperature)),
+                f"Not right at {where}. Divide the logits by the temperature first, then take the softmax.",
+            )
+    for temperature in (0, 0.0):
+        got = _distribution(answer, small, temperature, edge="temperature 0")
+        require(
+            _same(got, reshape(small, temperature=0)),
+            "Edge case, temperature 0: it means greedy, so the likeliest token gets probability 1 and all others 0.",
+        )
+    large = torch.tensor([900.0, 899.0, -900.0])
+    got = _distribution(answer, large, 0.5, edge="large logits")
+    require(
+        _same(got, reshape(large, temperature=0.5)),
+        "Edge case, large logits: exp(1800) is more than a computer can hold. Subtract the largest logit first, or "
+        "use torch's softmax, which does.",
+    )
+
+
+def _top_k(answer) -> None:
+    uneven = torch.tensor([0.1, 0.4, 0.05, 0.3, 0.15])
+    for k in (1, 2, 3):
+        got = _distribution(answer, uneven, k)
+        right = reshape(uneven.log(), top_k=k)
+        if _same(got, torch.where(right > 0, uneven, 0)):
+            raise Mistake(f"For k = {k} the right tokens are left, but they do not sum to 1: divide by their sum.")
+        if _same(got, right.sort(descending=True).values):
+            raise Mistake(f"For k = {k} the tokens changed places. A token must stay where it is in the vocabulary.")
+        require(_same(got, right), f"For k = {k} not the {k} likeliest tokens of {uneven.tolist()} are kept.")
+    for k, edge in ((0, "k = 0"), (9, "k above the size of the vocabulary")):
+        got = _distribution(answer, uneven, k, edge=edge)
+        require(_same(got, uneven), f"Edge case, {edge}: every token is kept, so nothing changes.")
+    tied = torch.tensor([0.4, 0.2, 0.2, 0.1, 0.1])
+    got = _distribution(answer, tied, 2, edge="a tie at the last place")
+    require(
+        _same(got, reshape(tied.log(), top_k=2)),
+        "Edge case, a tie at the last place: with k = 2, the second and the third token of [0.4, 0.2, 0.2, ...] are "
+        "equally likely. transformers keeps both: cut what is less likely than the k-th, not what comes after it.",
+    )
+
+
+def _top_p(answer) -> None:
+    uneven = torch.tensor([0.125, 0.5, 0.0625, 0.25, 0.0625])
+    for p in (0.6, 0.8, 0.9):
+        got = _distribution(answer, uneven, p)
+        right = reshape(uneven.log(), top_p=p)
+        where = f"p = {p} and {uneven.tolist()}"
+        if _same(got, torch.where(right > 0, uneven, 0)):
+            raise Mistake(f"For {where} the right tokens are left, but they do not sum to 1: divide by their sum.")
+        if _kept(got) == _kept(right) - 1:
+            raise Mistake(
+                f"For {where} the token that crosses p is missing. Keep tokens until their sum is AT LEAST p, the "
+                "crossing token included."
+            )
+        if _same(got, right.sort(descending=True).values):
+            raise Mistake(f"For {where} the tokens changed places. A token must stay where it is in the vocabulary.")
+        require(_same(got, right), f"For {where} you keep {_kept(got)} tokens and {_kept(right)} are right.")
+    got = _distribution(answer, uneven, 0.75, edge="a sum of exactly p")
+    require(
+        _kept(got) == 2,
+        f"Edge case, a sum of exactly p: 0.5 + 0.25 reaches p = 0.75, so 2 tokens are enough. You keep {_kept(got)}.",
+    )
+    got = _distribution(answer, uneven, 0.01, edge="a very small p")
+    require(_kept(got) == 1, "Edge case, a very small p: the likeliest token is always kept, or nothing can be drawn.")
+    got = _distribution(answer, uneven, 1.0, edge="p = 1")
+    require(_same(got, uneven), "Edge case, p = 1: every token is kept, so nothing changes.")
+
+
+def _boundaries(answer) -> None:
+    right = {"top-k 2": 2, "top-k 4": 14, "top-p 0.5": 1, "top-p 0.73": 2, "top-p 0.79": 4}
+    why = {
+        "top-k 2": "The two likeliest tokens, flowers and trees, tie with nobody.",
+        "top-k 4": "The fourth place is shared by eleven words of 0.02. What does top-k do with a tie?",
+        "top-p 0.5": "flowers alone hold 0.50. Is that at least p?",
+        "top-p 0.73": "flowers and trees hold 0.50 + 0.23. Is that at least p?",
+        "top-p 0.79": "flowers, trees and herbs hold 0.78, which is not enough. How many of the tied words come in?",
+    }
+    require(isinstance(answer, dict), "Hand over the dictionary with your five numbers.")
+    if any(value is ... for value in answer.values()):
+        raise NotAttempted
+    for setting, number in right.items():
+        require(setting in answer, f"There is no number for {setting}.")
+        require(answer[setting] == number, f"{setting}: {answer[setting]} is not right. {why[setting]}")
+
+
+def _two_orders(answer) -> None:
+    random = torch.randn(2000, generator=torch.Generator().manual_seed(1)) * 3
+    for temperature, p in ((2.0, 0.75), (0.5, 0.9), (1.0, 0.8)):
+        settings = {"temperature": temperature, "top_p": p}
+        library, studio = (_kept(reshape(random, **settings, order=order)) for order in ("hf", "vertex"))
+        got = call(answer, random.clone(), temperature, p)
+        where = f"temperature {temperature} and p = {p}"
+        require(len(got) == 2, "Return two numbers: tokens kept by the library, tokens kept by the studio.")
+        if tuple(got) == (studio, library) and studio != library:
+            raise Mistake(f"For {where} the two numbers are exchanged: the library divides by the temperature first.")
+        require(int(got[0]) == library, f"For {where} the first number is {got[0]}: temperature first, then top-p.")
+        require(
+            int(got[1]) == studio,
+            f"For {where} the second number is {got[1]}. In the studio top-p looks at the model's own probabilities; "
+            "the temperature comes after and cuts nothing.",
+        )
+
+
+def _draw(answer) -> None:
+    probabilities = torch.tensor([0.5, 0.0, 0.3, 0.2])
+    generator = torch.Generator().manual_seed(0)
+    draws = [int(call(answer, probabilities.clone(), generator)) for _ in range(3000)]
+    require(all(0 <= token < 4 for token in draws), "Return the index of a token: 0, 1, 2 or 3 here.")
+    require(1 not in draws, "A token with probability 0 was drawn. After top-k or top-p that would undo the cut.")
+    require(len(set(draws)) > 1, "The same token comes every time. Greedy decoding is not a draw.")
+    shares = [draws.count(token) / len(draws) for token in range(4)]
+    require(
+        all(abs(share - float(p)) < 0.05 for share, p in zip(shares, probabilities, strict=True)),
+        f"In 3000 draws the tokens came with shares {[round(share, 2) for share in shares]}, and "
+        f"{[round(float(p), 2) for p in probabilities]} was asked for.",
+    )
+    again = [int(answer(probabilities.clone(), torch.Generator().manual_seed(0))) for _ in range(5)]
+    require(len(set(again)) == 1, "The same seed gives different tokens: draw with the generator that you are given.")
+    other = {int(answer(probabilities.clone(), torch.Generator().manual_seed(seed))) for seed in range(20)}
+    require(len(other) > 1, "Every seed gives the same token: draw with the generator that you are given.")
+
+
+def _choose(answer, *, scored: Sequence[AnswerLogits], model: LanguageModel, story: str) -> None:
+    questions, stories, claims = answer
+    if questions is ... or stories is ... or any(value is ... for value in claims.values()):
+        raise NotAttempted
+    for config in (questions, stories):
+        require(isinstance(config, DecodingConfig), "Give both settings as a DecodingConfig.")
+    best = expected_accuracy(scored, DecodingConfig(temperature=0)).mean
+    accuracy = expected_accuracy(scored, questions).mean
+    texts = completions(model, story, stories, seeds=range(STORY_RUNS))
+    distinct, bits = distinct_n(texts, 2), surprise(model, story, texts)
+    require(
+        accuracy >= best - ACCURACY_LOSS,
+        f"Your settings for questions are right in {accuracy:.2f} of the cases; greedy decoding in {best:.2f}. "
+        "Where only one answer is right, each other token that can be drawn is a loss.",
+    )
+    require(
+        distinct >= LEAST_DISTINCT,
+        f"Your stories have a distinct-2 of {distinct:.2f}: they use the same word pairs. Let more tokens in.",
+    )
+    require(
+        bits <= MOST_BITS,
+        f"Your stories are varied, but at {bits:.1f} bits per token the model finds them close to noise. "
+        "Cut the long tail, or lower the temperature.",
+    )
+    for name, true in (("accuracy", accuracy), ("distinct-2", distinct), ("bits per token", bits)):
+        require(name in claims, f"Your defence does not name {name!r}.")
+        require(
+            abs(float(claims[name]) - true) <= 0.011,
+            f"You claim {claims[name]} for {name!r}, and {true:.2f} is measured with these settings.",
+        )
+
+
+def _distribution(answer: Callable, given: torch.Tensor, setting: float, *, edge: str = "") -> torch.Tensor:
+    """Call a learner's function and insist on a distribution of the right shape."""
+    mine = given.clone()
+    got = call(answer, mine, setting)
+    start = f"Edge case, {edge}: " if edge else ""
+    require(torch.equal(mine, given), f"{start}Your function changes the tensor that it was given. Make a new one.")
+    require(isinstance(got, torch.Tensor), f"{start}Return a torch tensor of probabilities.")
+    require(got.shape == given.shape, f"{start}Return one probability for each token of the vocabulary, cut or not.")
+    require(torch.isfinite(got).all(), f"{start}There is a NaN or an infinity in your result.")
+    return got.float()
+
+
+def _same(got: torch.Tensor, right: torch.Tensor) -> bool:
+    return torch.allclose(got, right, atol=1e-5)
+
+
+def _kept(probabilities: torch.Tensor) -> int:
+    return int((probabilities > 0).sum())
+
+
+CHECKS = {
+    "2.1": ("All forecasts are made; the score stands in the widget. Now every slider is yours.", _predicted),
+    "2.2": ("Divide first, then softmax; and 0 means greedy.", _temperature),
+    "2.3": ("Ties stay together, and what is left sums to 1.", _top_k),
+    "2.4": ("The crossing token is in, and what is left sums to 1.", _top_p),
+    "2.5": ("A tie at the edge of top-k lets all in, at the edge of top-p only as many as are needed.", _boundaries),
+    "2.6": ("The same numbers, two orders, two different sets of tokens.", _two_orders),
+    "2.7": ("The right shares, no token that was cut, and a seed that fixes the draw.", _draw),
+    "2.8": ("Sure answers, varied stories, and a number for each claim.", _choose),
+}
+
+QUIZ = Quiz(
+    (
+        Question(
+            "What does a temperature of 2 change in the model?",
+            ("Its weights", "Nothing: it reshapes the probabilities that the model gives", "Its vocabulary"),
+            1,
+            (
+                "No setting of this lab touches a weight.",
+                "The model answers with the same logits. What is done with them afterwards is yours.",
+                "Every token is still there, most of them likelier than before.",
+            ),
+        ),
+        Question(
+            "Top-p is 0.9 and the likeliest token has 0.95. How many tokens are kept?",
+            ("None", "One", "At least two"),
+            1,
+            (
+                "The rule 'sum not exceeding p' would keep none, and then nothing could be drawn. Libraries keep one.",
+                "The first token already reaches 0.9, so it is enough.",
+                "Two would be needed if the first one held less than 0.9.",
+            ),
+        ),
+        Question(
+            "With top-k 1, what does the temperature change?",
+            ("Nothing", "It makes the text more creative", "It makes the text shorter"),
+            0,
+            (
+                "One token is left and gets probability 1, at any temperature: this is greedy decoding.",
+                "There is only one token to choose from.",
+                "Neither of the two settings counts tokens of the completion.",
+            ),
+        ),
+        Question(
+            "Why does this course print a seed beside each sampled text?",
+            (
+                "A good seed gives better texts",
+                "So that the draw can be repeated and a difference has one cause",
+                "Because greedy decoding needs it",
+            ),
+            1,
+            (
+                "A seed is only a name for a row of random numbers. Choosing the prettiest text is another matter.",
+                "Same seed, same settings, same model: same text. Change one thing and you see what it does.",
+                "Greedy decoding draws nothing.",
+            ),
+        ),
+        Question(
+            "A model answers questions with one right answer. Why does a higher temperature cost accuracy?",
+            (
+                "The model forgets the answer",
+                "Probability moves from the right token to all others",
+                "The completion gets longer",
+            ),
+            1,
+            (
+                "Nothing is forgotten: the logits are the same.",
+                "The right token may still be the likeliest, but it is drawn less often.",
+                "Length is the business of max new tokens and stop sequences.",
+            ),
+        ),
+        Question(
+            "Completions at temperature 2 have the highest distinct-2. Are they the best stories?",
+            (
+                "Yes: more different word pairs are more creative",
+                "No: noise is varied, too; look at the bits per token and at the texts",
+                "That cannot be measured at all",
+            ),
+            1,
+            (
+                "Drawing words from a hat gives nearly only different pairs.",
+                "One number alone misleads: variety without sense is word salad.",
+                "Variety and surprise can be measured. Beauty is left to readers.",
+            ),
+        ),
+    )
+)
