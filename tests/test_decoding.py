@@ -131,14 +131,14 @@ def kept(logits, **given_settings):
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(case=cases())
-@examples(400)
+@examples(200)
 def test_the_probabilities_are_those_of_transformers_warpers_in_this_order(order, case):
     logits, ids, chosen = case
     assert_like_transformers(logits, ids, order, **chosen)
 
 
 @given(logits=some_logits(), temperature=st.sampled_from([0.5, 1.0, 2.0]), data=st.data())
-@examples(200)
+@examples(80)
 def test_top_p_is_that_of_transformers_where_a_sum_meets_p_exactly(logits, temperature, data):
     row = data.draw(st.integers(0, logits.reshape(-1, logits.shape[-1]).shape[0] - 1))
     likely = (logits.reshape(-1, logits.shape[-1])[row] / temperature).softmax(-1).sort().values
@@ -201,7 +201,7 @@ def test_the_orders_agree_under_top_k_alone_and_at_temperature_one(chosen):
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(case=cases())
-@examples(150)
+@examples(80)
 def test_probabilities_sum_to_one_and_nothing_given_is_changed(order, case):
     logits, ids, chosen = case
     before = logits.clone(), ids.clone()
@@ -228,25 +228,30 @@ def test_temperature_zero_takes_the_first_of_equals():
     assert reshape(torch.tensor([1.0, 2, 2]), temperature=0).tolist() == [0, 1, 0]
 
 
+def number_or_refusal(logits, **chosen):
+    try:
+        return reshape(logits, **chosen)
+    except UnsupportedSetting:
+        return None
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("temperature", [1e-30, 1e-300, 1e30, 1e39, 1e300])
 def test_no_temperature_gives_nan(order, temperature):
-    logits = torch.tensor([2.0, 1.0, 2.0, -INF])
-    after = reshape(logits, temperature=temperature, top_k=2, order=order)
-    torch.testing.assert_close(after, torch.tensor([0.5, 0, 0.5, 0]) if order == "vertex" or temperature < 1 else after)
-    assert not after.isnan().any() and after[3] == 0
+    after = number_or_refusal(torch.tensor([2.0, 1.0, 2.0, -INF]), temperature=temperature, top_k=2, order=order)
+    assert after is None or (not after.isnan().any() and after[0] == after[2] > 0 == after[3])
 
 
 @pytest.mark.parametrize("penalty", [1e-300, 1e-40, 1e39, 1e300])
 def test_no_repetition_penalty_gives_nan(penalty):
     for logits in (torch.tensor([2.0, 1.0, -1.0]), torch.tensor([-2.0, -1.0, -3.0])):
-        after = reshape(logits, repetition_penalty=penalty, input_ids=torch.tensor([0, 1, 2]))
-        assert not after.isnan().any()
+        after = number_or_refusal(logits, repetition_penalty=penalty, input_ids=torch.tensor([0, 1, 2]))
+        assert after is None or not after.isnan().any()
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@given(case=cases(), temperatures=st.tuples(st.floats(0, 5), st.floats(0, 50)))
-@examples(200)
+@given(case=cases(), temperatures=st.tuples(*[st.just(0) | st.floats(1e-30, 50)] * 2))
+@examples(100)
 def test_entropy_never_falls_as_temperature_rises(order, case, temperatures):
     logits, ids, chosen = case
     if order == "hf":
@@ -260,7 +265,7 @@ def test_entropy_never_falls_as_temperature_rises(order, case, temperatures):
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(case=cases(), data=st.data())
-@examples(150)
+@examples(80)
 def test_a_greater_k_or_p_never_keeps_fewer_tokens(order, case, data):
     logits, ids, chosen = case
     chosen |= {"input_ids": ids, "order": order}
@@ -279,7 +284,7 @@ def test_a_greater_k_or_p_never_keeps_fewer_tokens(order, case, data):
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(case=cases())
-@examples(200)
+@examples(100)
 def test_the_stages_are_transformers_scores_and_name_the_first_step_that_cut(order, case):
     logits, ids, chosen = case
     found = stages(logits, **chosen, input_ids=ids, order=order)
@@ -321,7 +326,7 @@ def test_temperature_zero_is_charged_with_what_is_left_for_it(order, by):
 
 
 REFUSED = [
-    *[("temperature", value) for value in (-1, math.nan, INF, "hot", None, 10**400)],
+    *[("temperature", value) for value in (-1, math.nan, INF, "hot", None)],
     *[("top_k", value) for value in (-1, 1.5, "many")],
     *[("top_p", value) for value in (1.5, -0.1, math.nan)],
     *[("min_p", value) for value in (2, -0.1, math.nan)],
@@ -373,6 +378,11 @@ def test_logits_without_a_distribution_are_refused(logits):
             use(torch.tensor(logits))
 
 
+def test_logits_too_large_for_float32_are_refused():
+    with pytest.raises(DataError, match="logits"):
+        reshape(torch.tensor([1e300, 1.0], dtype=torch.float64))
+
+
 def test_logits_that_carry_gradients_or_half_precision_are_taken():
     logits = torch.tensor([2.0, 1.0, 0.0])
     expected = reshape(logits, top_p=0.8)
@@ -400,7 +410,7 @@ def p_value(draws, probabilities):
 
 def test_draws_of_many_seeds_have_the_reshaped_frequencies(course_model):
     probabilities = reshape(course_model.next_token_logits(QUESTION), temperature=1.3, top_p=0.9)
-    draws = [int(sample(probabilities, noise_generator(seed, 0))) for seed in range(4000)]
+    draws = [int(sample(probabilities, noise_generator(seed, 0))) for seed in range(1500)]
     assert p_value(draws, probabilities) > 0.001
 
 
@@ -422,7 +432,7 @@ def test_a_batch_draws_each_row_from_its_own_distribution():
 
 
 @given(case=cases(), seed=st.integers(0, 10**9), position=st.integers(0, 10**4))
-@examples(150)
+@examples(80)
 def test_a_token_of_probability_zero_is_never_drawn_and_a_state_gives_one_token(case, seed, position):
     logits, ids, chosen = case
     probabilities = reshape(logits, **chosen, input_ids=ids)
@@ -441,6 +451,12 @@ def test_the_same_noise_changes_few_tokens_when_a_setting_changes_little(course_
     elsewhere = [int(sample(other, noise_generator(seed + 1000, position))) for seed, position in places]
     changed, independent = (sum(a != b for a, b in zip(before, now, strict=True)) for now in (after, elsewhere))
     assert changed <= 10 and independent >= 100
+
+
+def test_every_seed_and_position_has_its_own_noise():
+    places = [(seed, position) for seed in range(30) for position in range(30)]
+    noise = {float(torch.rand(1, dtype=torch.float64, generator=noise_generator(*place))) for place in places}
+    assert len(noise) == len(places)
 
 
 def test_a_token_that_survives_a_cut_is_drawn_again(course_model):
@@ -476,18 +492,21 @@ def assert_ends(steps, reason):
 def assert_greedy_is_generate(model, prompt, new):
     whole = model.generate(prompt, max_new_tokens=new)
     steps = run(model, prompt, temperature=0, max_new_tokens=new)
-    assert text(steps) == whole and len(steps) == new
-    assert_ends(steps, TOKEN_LIMIT)
+    ended = steps[-1].token == model.tokenizer.eos_token_id
+    reason = END_OF_TEXT if ended else TOKEN_LIMIT
+    assert text(steps) == whole and (ended or len(steps) == new)
+    assert_ends(steps, reason)
     for stop in (whole[2], whole[2:5]):
         stopped = run(model, prompt, temperature=0, max_new_tokens=new, stop=(stop,))
         assert text(stopped) == model.generate(prompt, max_new_tokens=new, stop=stop) == whole[: whole.index(stop)]
         assert_ends(stopped, STOP_SEQUENCE)
-    two = run(model, prompt, temperature=0, max_new_tokens=new, stop=(whole[4:6], whole[3:7], "", "~"))
-    assert text(two) == whole[: min(whole.index(whole[4:6]), whole.index(whole[3:7]))]
+    two = whole[5:7], whole[4:5]
+    stopped = run(model, prompt, temperature=0, max_new_tokens=new, stop=("", "~", *two))
+    assert text(stopped) == model.generate(prompt, max_new_tokens=new, stop=list(two))
     for begins in (whole[2:5], whole[-3:], whole[-1]):
         steps = run(model, prompt, temperature=0, max_new_tokens=new, stop=(begins + "~",))
         assert text(steps) == whole
-        assert_ends(steps, TOKEN_LIMIT)
+        assert_ends(steps, reason)
 
 
 def test_greedy_is_what_generate_gives(tiny):
@@ -496,14 +515,26 @@ def test_greedy_is_what_generate_gives(tiny):
 
 
 def test_greedy_is_what_generate_gives_on_the_course_model(course_model):
-    assert_greedy_is_generate(course_model, "The capital of France is", 10)
+    assert_greedy_is_generate(course_model, "The capital of France is", 6)
 
 
 def test_a_stop_sequence_that_only_begins_is_held_back_until_it_is_refuted(tiny):
-    plain = run(tiny, temperature=0, max_new_tokens=12)
-    held = run(tiny, temperature=0, max_new_tokens=12, stop=(text(plain)[3:6] + "~",))
-    assert tokens(held) == tokens(plain) and text(held) == text(plain)
-    assert [step.text for step in held][3:6] == ["", "", ""] and len(held[6].text) >= 1
+    begun = tiny.tokenizer.convert_tokens_to_ids([*"abcdefgbcbcd"])
+    steps = run(tiny, begun=begun, temperature=0, max_new_tokens=12, stop=("bcd~", "fg?"))
+    assert [step.text for step in steps] == ["a", "", "", "", "bcde", "", "", "fg", "", "bc", "", "bcd"]
+    assert_ends(steps, TOKEN_LIMIT)
+    steps = run(tiny, begun=begun, temperature=0, max_new_tokens=12, stop=("cbcd",))
+    assert [step.text for step in steps] == ["a", "b", "", "cd", "e", "f", "g", "b", "", "", "", ""]
+    assert_ends(steps, STOP_SEQUENCE)
+
+
+def test_a_bare_stop_string_is_refused_or_stops_at_the_whole_of_it(tiny):
+    begun = tiny.tokenizer.convert_tokens_to_ids([*"abcXdabcd"])
+    try:
+        steps = run(tiny, begun=begun, max_new_tokens=9, stop="cd")
+    except UnsupportedSetting:
+        return
+    assert text(steps) == "abcXdab"
 
 
 @pytest.mark.parametrize("as_list", [False, True])
@@ -530,40 +561,48 @@ def test_a_model_that_states_no_end_runs_to_the_limit(tiny, monkeypatch):
 
 
 def assert_numbers_agree(model, prompt, steps, config):
-    """The numbers of the first step are those of the next-token logits."""
-    logits, step = model.next_token_logits(prompt), steps[0]
+    """The numbers of the last step are those of the whole text before it, read at once without a cache."""
+    written, step = tokens(steps)[:-1], steps[-1]
     start = [model.decoder_start] if model.is_encoder_decoder else model.encode(prompt)
-    before, after = logits.softmax(-1), reshape(logits, **config.sampling, input_ids=torch.tensor(start))
+    so_far = torch.tensor([start + written])
+    if not written:
+        logits = model.next_token_logits(prompt)
+    elif model.is_encoder_decoder:
+        logits = model.model(torch.tensor([model.encode(prompt)]), decoder_input_ids=so_far).logits[0, -1].detach()
+    else:
+        logits = model.model(so_far).logits[0, -1].detach()
+    before, after = logits.softmax(-1), reshape(logits, **config.sampling, input_ids=so_far[0])
     ranking = before.argsort(descending=True, stable=True).tolist()
     assert step.rank == ranking.index(step.token) + 1
-    assert step.model_probability == pytest.approx(float(before[step.token]), abs=1e-5)
-    assert step.probability == pytest.approx(float(after[step.token]), abs=1e-5)
-    assert step.entropy == pytest.approx(-sum(p * math.log2(p) for p in after.tolist() if p > 0), abs=1e-4)
+    assert step.model_probability == pytest.approx(float(before[step.token]), abs=1e-4)
+    assert step.probability == pytest.approx(float(after[step.token]), abs=1e-4)
+    assert step.entropy == pytest.approx(-sum(p * math.log2(p) for p in before.tolist() if p > 0), abs=1e-3)
     assert [other.token for other in step.alternatives] == [n for n in ranking if n != step.token][:5]
     for other in step.alternatives:
-        assert other.probability == pytest.approx(float(after[other.token]), abs=1e-5)
+        assert other.probability == pytest.approx(float(after[other.token]), abs=1e-4)
+        assert other.model_probability == pytest.approx(float(before[other.token]), abs=1e-4)
         assert other.text == model.tokenizer.decode([other.token])
 
 
 CHOSEN = {"temperature": 0.8, "top_k": 8, "top_p": 0.95, "repetition_penalty": 1.2}
 
 
-def test_a_step_tells_how_likely_its_token_was(tiny, course_model):
-    for model in (tiny, course_model):
-        for chosen in (CHOSEN, {"temperature": 2.0}, {"temperature": 0}):
-            config = DecodingConfig(**chosen, seed=3, max_new_tokens=1)
-            assert_numbers_agree(model, PROMPT, run(model, **config.__dict__), config)
+def test_each_step_tells_how_likely_its_token_was(tiny):
+    for chosen in (CHOSEN, {"temperature": 2.0}, {"temperature": 0}):
+        config = DecodingConfig(**chosen, seed=3, max_new_tokens=6)
+        steps = run(tiny, **config.__dict__)
+        for n in range(1, len(steps) + 1):
+            assert_numbers_agree(tiny, PROMPT, steps[:n], config)
 
 
-def test_the_numbers_of_a_later_step_are_those_of_the_whole_text_before_it(tiny):
-    config = DecodingConfig(**CHOSEN, seed=1, max_new_tokens=6)
-    steps = run(tiny, **config.__dict__)
-    for n in range(len(steps)):
-        if not tiny.is_encoder_decoder:
-            assert_numbers_agree(tiny, PROMPT + text(steps[:n]), steps[n:], config)
+def test_each_step_of_the_course_model_tells_how_likely_its_token_was(course_model):
+    config = DecodingConfig(**CHOSEN, seed=3, max_new_tokens=3)
+    steps = run(course_model, QUESTION, **config.__dict__)
+    for n in (1, 3):
+        assert_numbers_agree(course_model, QUESTION, steps[:n], config)
 
 
-def test_a_token_that_the_settings_cut_has_rank_and_probability_zero(tiny):
+def test_a_token_that_the_settings_cut_has_a_rank_but_no_probability(tiny):
     ranking = tiny.next_token_logits(PROMPT).argsort(descending=True).tolist()
     (step,) = run(tiny, begun=[ranking[7]], top_k=3, max_new_tokens=1)
     assert step.rank == 8 and step.probability == 0 and step.model_probability > 0
@@ -578,7 +617,7 @@ def test_a_run_goes_on_from_its_own_beginning(tiny, chosen):
         assert tokens(again) == tokens(whole)
         assert [step.text for step in again] == [step.text for step in whole]
         assert [step.model_probability for step in again] == pytest.approx(
-            [step.model_probability for step in whole], abs=1e-5
+            [step.model_probability for step in whole], abs=1e-4
         )
 
 
@@ -586,7 +625,12 @@ def test_begun_tokens_come_first_whatever_the_settings_say(tiny):
     begun = [10, 20, 30]
     steps = run(tiny, begun=begun, temperature=0, max_new_tokens=6)
     assert tokens(steps)[:3] == begun and len(steps) == 6
-    assert_ends(run(tiny, begun=begun, temperature=0, max_new_tokens=2), TOKEN_LIMIT)
+
+
+def test_begun_tokens_over_the_limit_are_not_read(tiny):
+    steps = run(tiny, begun=[10] * 300, temperature=0, max_new_tokens=5)
+    assert tokens(steps) == [10] * 5
+    assert_ends(steps, TOKEN_LIMIT)
 
 
 def test_the_first_token_is_the_draw_of_its_seed_and_nothing_else(tiny):
@@ -598,7 +642,7 @@ def test_the_first_token_is_the_draw_of_its_seed_and_nothing_else(tiny):
 
 
 def test_half_a_character_is_held_back(course_model):
-    written = "Aé 🙂 ok"
+    written = "A ẞ𓀀 ok"
     steps = run(course_model, begun=course_model.encode(written), temperature=0, max_new_tokens=12)
     assert all("\ufffd" not in step.text for step in steps)
     assert text(steps).startswith(written) and "" in [step.text for step in steps]
@@ -642,7 +686,8 @@ def test_each_token_is_read_once(tiny):
     if tiny.is_encoder_decoder:
         encoder = tiny.model.get_encoder()
         hooks.append(encoder.register_forward_pre_hook(lambda _, args: encoded.append(tuple(args[0].shape))))
-    start = 1 if tiny.is_encoder_decoder else len(PROMPT)
+    prompt = tiny.count_tokens(PROMPT)
+    start = 1 if tiny.is_encoder_decoder else prompt
     try:
         for begun in ([], [10, 20]):
             read.clear()
@@ -651,7 +696,7 @@ def test_each_token_is_read_once(tiny):
         read.clear()
         complete_many(tiny, PROMPT, DecodingConfig(max_new_tokens=4, temperature=0), seeds=[1, 2, 3])
         assert read[0][1] == start and read[1:] == [(3, 1)] * 3
-        assert not tiny.is_encoder_decoder or {width for _, width in encoded} == {len(PROMPT)}
+        assert not tiny.is_encoder_decoder or {width for _, width in encoded} == {prompt}
     finally:
         for hook in hooks:
             hook.remove()
@@ -675,9 +720,9 @@ def test_many_seeds_side_by_side_give_the_text_of_each_alone(tiny):
 
 
 def test_many_seeds_side_by_side_on_the_course_model(course_model):
-    drawn = assert_side_by_side(course_model, QUESTION, [0, 1, 2], top_p=0.9, max_new_tokens=6)
+    drawn = assert_side_by_side(course_model, QUESTION, [0, 1, 2], top_p=0.9, max_new_tokens=4)
     assert len(set(drawn)) == 3
-    assert_side_by_side(course_model, QUESTION, [0, 1], temperature=0, max_new_tokens=4)
+    assert_side_by_side(course_model, QUESTION, [0, 1], temperature=0, max_new_tokens=3)
 
 
 def test_no_seeds_give_no_completions(tiny):

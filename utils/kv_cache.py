@@ -1,10 +1,12 @@
 """What the KV cache saves and what it takes: tokens read and seconds at every forward pass, and bytes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from statistics import median
 from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 from transformers import DynamicCache, EncoderDecoderCache
 
@@ -46,6 +48,19 @@ def watch_passes(model: LanguageModel) -> Iterator[list[Pass]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def timing_table(runs: Mapping[str, Sequence[Pass]]) -> pd.DataFrame:
+    """Return a row for each completion of two tokens or more: whole milliseconds of its passes.
+
+    Columns: the prefill, the prefill divided by its tokens, the median of the later passes.
+    """
+    rows = []
+    for prefill, *later in runs.values():
+        times = (prefill.seconds, prefill.seconds / prefill.tokens, median(one.seconds for one in later))
+        rows.append([round(1000 * seconds) for seconds in times])
+    names = ["prefill", "prefill, per token", "each token written after it"]
+    return pd.DataFrame(rows, index=pd.Index(list(runs), name="milliseconds"), columns=names)
 
 
 def cache_bytes(cache: DynamicCache | EncoderDecoderCache) -> int:

@@ -15,7 +15,7 @@ from utils.widgets.slider import top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
 from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show
 
-TEMPERATURES = (0, 0.2, 0.5, 0.7, 1, 1.5, 2)
+TEMPERATURES = (0, 0.2, 0.7, 1, 1.5)
 RUNS = 8
 NARROW = widgets.Layout(width="200px")
 
@@ -88,7 +88,10 @@ def repetition(
     *,
     temperatures: Sequence[float] = TEMPERATURES,
 ) -> Repetition:
-    """Show the repetition widget with its first curve measured and return it; the temperature in `config` is not used."""
+    """Show the repetition widget with its first curve measured and return it.
+
+    config: all but the temperature, which runs over `temperatures`.
+    """
     made = Repetition(model, prompt, config or DecodingConfig(), temperatures)
     made.measure()
     show(made.view, summary=made.picture.value, text=f"Repetition against temperature.\n{made.curve}")
