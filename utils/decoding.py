@@ -4,10 +4,12 @@ Pure functions on tensors. Everything works on the whole vocabulary, and every r
 choice is fixed by a seed and a position.
 """
 
+import inspect
 import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -49,7 +51,9 @@ class DecodingConfig:
 
     def __post_init__(self) -> None:
         check_settings(**self.sampling)
-        _require(self.max_new_tokens >= 1, "max new tokens is 1 or more", self.max_new_tokens)
+        whole = isinstance(self.max_new_tokens, Integral) and self.max_new_tokens >= 1
+        _require(whole, "max new tokens is a whole number, 1 or more", self.max_new_tokens)
+        _require(not isinstance(self.stop, str), "stop is a tuple of strings", self.stop)
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -64,7 +68,7 @@ class Stages:
 
     names: "model", then the steps in order. probabilities: shape (len(names), ...,
     vocabulary). cut_by: shape (..., vocabulary), the index in `names` of the step that cut
-    the token, 0 where it was kept.
+    the token, 0 where none did.
     """
 
     names: tuple[str, ...]
@@ -120,28 +124,17 @@ def reshape(
     penalty. temperature 0 puts all on the likeliest token. Same numbers as the warpers of
     transformers 5.23 (`generation/logits_process.py`). Raises UnsupportedSetting, DataError.
     """
-    settings = (temperature, top_k, top_p, min_p, repetition_penalty, order)
-    *_, (_, scores) = _scores(logits, input_ids, *settings)
+    config = DecodingConfig(temperature, top_k, top_p, min_p, repetition_penalty, order)
+    *_, (_, scores) = _scores(logits, input_ids, config)
     return scores.softmax(-1)
 
 
-def stages(
-    logits: torch.Tensor,
-    *,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    min_p: float = 0.0,
-    repetition_penalty: float = 1.0,
-    input_ids: torch.Tensor | None = None,
-    order: Order = "hf",
-) -> Stages:
+def stages(logits: torch.Tensor, *, input_ids: torch.Tensor | None = None, **settings: Any) -> Stages:
     """Return the distribution after each step and the step that cut each token; arguments as `reshape`."""
-    settings = (temperature, top_k, top_p, min_p, repetition_penalty, order)
     names, rows = [], []
     cut_by = torch.zeros(logits.shape, dtype=torch.int8, device=logits.device)
     before = None
-    for name, scores in _scores(logits, input_ids, *settings):
+    for name, scores in _scores(logits, input_ids, DecodingConfig(**settings)):
         if scores is before:
             rows.append(rows[-1])
         else:
@@ -158,11 +151,11 @@ def check_settings(
 ) -> None:
     """Raise UnsupportedSetting, naming the setting and its range, unless all are in range."""
     _require(_is_number(temperature) and temperature >= 0, "temperature is 0 (greedy) or more", temperature)
-    _require(isinstance(top_k, int) and top_k >= 0, "top-k is a whole number, 0 (off) or more", top_k)
+    _require(isinstance(top_k, Integral) and top_k >= 0, "top-k is a whole number, 0 (off) or more", top_k)
     _require(_is_number(top_p) and 0 <= top_p <= 1, "top-p lies between 0 and 1 (off)", top_p)
     _require(_is_number(min_p) and 0 <= min_p <= 1, "min-p lies between 0 (off) and 1", min_p)
-    above_zero = _is_number(repetition_penalty) and repetition_penalty > 0
-    _require(above_zero, "repetition penalty is more than 0 (1 is off)", repetition_penalty)
+    within = _is_number(repetition_penalty) and 0.01 <= repetition_penalty <= 100
+    _require(within, "repetition penalty lies between 0.01 and 100 (1 is off)", repetition_penalty)
     _require(order in ORDERS, f"order is one of {', '.join(ORDERS)}", order)
 
 
@@ -175,7 +168,7 @@ def sample(probabilities: torch.Tensor, generator: torch.Generator) -> torch.Ten
     """
     uniform = torch.rand(probabilities.shape, dtype=torch.float64, generator=generator)
     noise = -(-uniform.log()).log()
-    return (probabilities.double().cpu().log() + noise).argmax(-1)
+    return (probabilities.cpu().double().log() + noise).argmax(-1)
 
 
 def noise_generator(seed: int, position: int) -> torch.Generator:
@@ -196,10 +189,12 @@ def generate_stream(
 
     begun: tokens that the completion begins with; their steps come first. The prompt is
     read once; its keys and values stay in the KV cache. The last step says why it is the
-    last. Raises EmptyPrompt, ContextWindowExceeded.
+    last. Only the settings in `config` count, none that the model brings along. Raises
+    EmptyPrompt, ContextWindowExceeded, both when the first step is asked for.
     """
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
     reader = _CachedReader(model, prompt, rows=1)
+    begun = begun[: config.max_new_tokens]
     waiting = list(reader.start(begun)[0])
     ids: list[int] = []
     written = ""
@@ -222,6 +217,8 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
     Raises EmptyPrompt, ContextWindowExceeded.
     """
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
+    if not seeds:
+        return []
     reader = _CachedReader(model, prompt, rows=len(seeds))
     logits = reader.start(())[:, -1]
     rows: list[list[int]] = [[] for _ in seeds]
@@ -249,13 +246,20 @@ class _CachedReader:
         self.extra: dict[str, Any] = {}
 
     def start(self, begun: Sequence[int]) -> torch.Tensor:
-        """Read the prompt and the begun tokens; return logits of shape (rows, len(begun) + 1, vocabulary)."""
+        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary)."""
         keep = len(begun) + 1
-        if not self.model.is_encoder_decoder:
-            return self._forward("input_ids", [*self.prompt_ids, *begun], keep)
-        prompts = self._tensor([self.prompt_ids] * self.rows)
-        self.extra = {"encoder_outputs": self.model.model.get_encoder()(prompts)}
-        return self._forward("decoder_input_ids", [self.model.decoder_start, *begun], keep)
+        if self.model.is_encoder_decoder:
+            read = self.model.model.get_encoder()(self._tensor([self.prompt_ids]))
+            self.extra = {"encoder_outputs": read}
+            logits = self._run("decoder_input_ids", self._tensor([[self.model.decoder_start, *begun]]))
+            read.last_hidden_state = read.last_hidden_state.expand(self.rows, -1, -1)
+        else:
+            lean = "logits_to_keep" in inspect.signature(self.model.model.forward).parameters
+            self.extra = {"logits_to_keep": keep} if lean else {}
+            logits = self._run("input_ids", self._tensor([[*self.prompt_ids, *begun]]))
+            self.extra = {}
+        self.cache.batch_repeat_interleave(self.rows)
+        return logits[:, -keep:].expand(self.rows, -1, -1)
 
     def read(self, tokens: Sequence[int]) -> torch.Tensor:
         """Read one more token a row; return logits of shape (rows, vocabulary)."""
@@ -267,9 +271,6 @@ class _CachedReader:
         before = [self.model.decoder_start] if self.model.is_encoder_decoder else self.prompt_ids
         return self._tensor([*before, *ids])
 
-    def _forward(self, name: str, row: list[int], keep: int) -> torch.Tensor:
-        return self._run(name, self._tensor([row] * self.rows))[:, -keep:]
-
     def _run(self, name: str, ids: torch.Tensor) -> torch.Tensor:
         output = self.model.model(**{name: ids}, **self.extra, past_key_values=self.cache, use_cache=True)
         self.cache = output.past_key_values
@@ -280,36 +281,21 @@ class _CachedReader:
 
 
 def _scores(
-    logits: torch.Tensor,
-    input_ids: torch.Tensor | None,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    min_p: float,
-    repetition_penalty: float,
-    order: Order,
+    logits: torch.Tensor, input_ids: torch.Tensor | None, config: DecodingConfig
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the scores before and after each step; a step that changes nothing yields the same object."""
-    check_settings(
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        repetition_penalty=repetition_penalty,
-        order=order,
-    )
-    if logits.numel() == 0 or not torch.isfinite(logits.amax(-1)).all():
+    scores = logits.detach().float()
+    if scores.numel() == 0 or not torch.isfinite(scores.amax(-1)).all():
         raise DataError("The logits are empty, or hold NaN or infinity: give the model's numbers as they are.")
     steps = {
-        "repetition penalty": lambda scores: _penalize(scores, input_ids, repetition_penalty),
-        "temperature": lambda scores: _scale(scores, temperature),
-        "top-k": lambda scores: _keep_top_k(scores, top_k),
-        "top-p": lambda scores: _keep_top_p(scores, top_p),
-        "min-p": lambda scores: _keep_min_p(scores, min_p),
+        "repetition penalty": lambda scores: _penalize(scores, input_ids, config.repetition_penalty),
+        "temperature": lambda scores: _scale(scores, config.temperature),
+        "top-k": lambda scores: _keep_top_k(scores, config.top_k),
+        "top-p": lambda scores: _keep_top_p(scores, config.top_p),
+        "min-p": lambda scores: _keep_min_p(scores, config.min_p),
     }
-    scores = logits.float()
     yield "model", scores
-    for name in ORDERS[order]:
+    for name in ORDERS[config.order]:
         scores = steps[name](scores)
         yield name, scores
 
@@ -328,6 +314,7 @@ def _scale(scores: torch.Tensor, temperature: float) -> torch.Tensor:
     if temperature == 0:
         likeliest = scores.argmax(-1, keepdim=True)
         return torch.full_like(scores, -torch.inf).scatter(-1, likeliest, scores.gather(-1, likeliest))
+    temperature = min(max(temperature, 1e-30), 1e30)  # what float32 can divide by
     scaled = scores / temperature
     if torch.isfinite(scaled.amax(-1)).all():
         return scaled
@@ -338,7 +325,7 @@ def _keep_top_k(scores: torch.Tensor, k: int) -> torch.Tensor:
     """Keep the k likeliest tokens and all that tie with the last of them. Source: Fan et al., 2018."""
     if k == 0 or k >= scores.shape[-1]:
         return scores
-    return scores.masked_fill(scores < scores.topk(k).values[..., -1:], -torch.inf)
+    return scores.masked_fill(scores < scores.topk(int(k)).values[..., -1:], -torch.inf)
 
 
 def _keep_top_p(scores: torch.Tensor, p: float) -> torch.Tensor:
@@ -417,7 +404,7 @@ def end_of_text(model: LanguageModel) -> tuple[int, ...]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def _require(condition: bool, rule: str, value: object) -> None:

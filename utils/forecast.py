@@ -1,5 +1,6 @@
 """Predict, then reveal: a forecast about the next-token distribution is committed before it is shown."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +75,9 @@ class Forecasts:
 
 def _number(guess: Any) -> float:
     try:
-        return float(str(guess).strip().replace(",", "."))
+        number = float(str(guess).strip().replace(",", "."))
     except ValueError:
-        raise UnsupportedSetting(f"A forecast is a number such as 0.25 or 12; {guess!r} was given.") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise UnsupportedSetting(f"A forecast is a number such as 0.25 or 12; {guess!r} was given.")
+    return number

@@ -18,7 +18,8 @@ class Candidate:
     """A token, or the rest of the vocabulary together, with its probability before and after reshaping.
 
     cut_by: the step that cut it, None if it was kept (for the rest: if any of it was).
-    cumulative: the probability, before top-p acts, of this token and all likelier ones.
+    cumulative: the running sum that top-p looks at: this token and all that come before it,
+    likeliest first, ties in the vocabulary's order.
     """
 
     text: str
@@ -40,7 +41,7 @@ class NextToken:
     """The next-token distribution under one configuration.
 
     candidates: the model's likeliest tokens in its own order, then the rest as one. kept:
-    how many tokens of the vocabulary have probability left. drawn: the token chosen.
+    how many tokens of the vocabulary no step cut. drawn: the token chosen.
     entropy_before, entropy_after: bits.
     """
 
@@ -73,7 +74,7 @@ class NextToken:
 
 @dataclass(frozen=True)
 class ReadPrompt:
-    """A prompt that was read once: its token ids, the logits behind it, and how a token is written."""
+    """A prompt that was read once: the ids a repetition penalty sees, the logits, how a token is written."""
 
     prompt: str
     ids: torch.Tensor
@@ -84,7 +85,8 @@ class ReadPrompt:
 def read_prompt(model: LanguageModel, prompt: str) -> ReadPrompt:
     """Run the model on a prompt. Raises EmptyPrompt, ContextWindowExceeded."""
     logits = model.next_token_logits(prompt).cpu()
-    return ReadPrompt(prompt, torch.tensor(model.encode(prompt)), logits, lambda token: model.tokenizer.decode([token]))
+    ids = [model.decoder_start] if model.is_encoder_decoder else model.encode(prompt)
+    return ReadPrompt(prompt, torch.tensor(ids), logits, lambda token: model.tokenizer.decode([token]))
 
 
 def given(prompt: str, probabilities: Mapping[str, float]) -> ReadPrompt:
@@ -99,25 +101,23 @@ def next_token(read: ReadPrompt, config: DecodingConfig, *, shown: int = SHOWN) 
     found = stages(read.logits, **config.sampling, input_ids=read.ids)
     before, after = found.probabilities[0], found.probabilities[-1]
     drawn = draw(after, config)
-    likeliest = before.topk(min(shown, len(before))).indices
-    facing_top_p = found.probabilities[found.names.index("top-p") - 1]
-    cumulative = torch.where(facing_top_p >= facing_top_p[likeliest, None], facing_top_p, 0).sum(-1)
+    likeliest, others = _likeliest_first(before).tensor_split([shown])
+    cumulative = _running_sums(found.probabilities[found.names.index("top-p") - 1])
     candidates = [
         Candidate(
             text=read.text_of(token),
             before=float(before[token]),
             after=float(after[token]),
             cut_by=found.names[found.cut_by[token]] if found.cut_by[token] else None,
-            cumulative=min(float(cumulative[n]), 1.0),
+            cumulative=min(float(cumulative[token]), 1.0),
             drawn=token == drawn,
         )
-        for n, token in enumerate(likeliest.tolist())
+        for token in likeliest.tolist()
     ]
-    kept = int((found.cut_by == 0).sum())
-    rest = [_rest(candidates, kept, found.names, found.cut_by)] if len(before) > len(candidates) else []
+    rest = [_rest(candidates, found.names, found.cut_by[others])] if len(others) else []
     return NextToken(
         candidates=(*candidates, *rest),
-        kept=kept,
+        kept=int((found.cut_by == 0).sum()),
         vocabulary=len(before),
         drawn=read.text_of(drawn),
         drawn_probability=float(after[drawn]),
@@ -147,15 +147,24 @@ def draw(probabilities: torch.Tensor, config: DecodingConfig) -> int:
     return int(sample(probabilities, noise_generator(config.seed, 0)))
 
 
-def _rest(shown: list[Candidate], kept: int, names: tuple[str, ...], cut_by: torch.Tensor) -> Candidate:
-    """All tokens that are not shown, as one; named as cut by the step that cut most of them."""
-    any_left = kept > sum(candidate.cut_by is None for candidate in shown)
-    most = int(cut_by[cut_by > 0].mode().values) if not any_left and (cut_by > 0).any() else 0
+def _likeliest_first(probabilities: torch.Tensor) -> torch.Tensor:
+    return probabilities.argsort(descending=True, stable=True)
+
+
+def _running_sums(probabilities: torch.Tensor) -> torch.Tensor:
+    """For each token, the sum of all tokens up to it, likeliest first."""
+    tokens = _likeliest_first(probabilities)
+    return torch.empty_like(probabilities).scatter(0, tokens, probabilities[tokens].cumsum(0))
+
+
+def _rest(shown: list[Candidate], names: tuple[str, ...], cut_by: torch.Tensor) -> Candidate:
+    """All tokens that are not shown, as one; cut by the step that cut most of them, if none was kept."""
+    any_left = bool((cut_by == 0).any())
     return Candidate(
         text=REST,
         before=max(0.0, 1 - sum(candidate.before for candidate in shown)),
         after=max(0.0, 1 - sum(candidate.after for candidate in shown)) if any_left else 0.0,
-        cut_by=names[most] if most else None,
+        cut_by=None if any_left else names[int(cut_by.mode().values)],
         cumulative=1.0,
         drawn=not any(candidate.drawn for candidate in shown),
     )

@@ -1,12 +1,8 @@
 """Lab 1 in a real page: what a learner sees before running it, and its widgets under the hand."""
 
-from pathlib import Path
+from playwright.sync_api import expect
 
-import nbformat
-from playwright.sync_api import Page, expect
-
-from tests.browser.conftest import ROOT
-from utils.authoring import KERNEL
+from tests.browser.page import run_all, shoot, write
 from utils.exercises import load_quiz
 
 LAB = "labs/lab_1_in_context_learning.ipynb"
@@ -24,23 +20,6 @@ from utils.exercises import load_quiz
 from utils.widgets import quiz
 view = quiz(load_quiz(1))
 """
-
-
-def shoot(page: Page, name: str) -> None:
-    (ROOT / "build").mkdir(exist_ok=True)
-    page.screenshot(path=ROOT / "build" / f"{name}.png")
-
-
-def write(folder: Path, name: str, source: str) -> str:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip())], metadata=KERNEL)
-    nbformat.write(notebook, folder / f"{name}.ipynb")
-    return f"{name}.ipynb"
-
-
-def run_all(page: Page) -> None:
-    expect(page.get_by_text("| Idle")).to_be_visible(timeout=60_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
 def test_a_fresh_clone_shows_figures_with_their_text_and_widgets_in_words(open_notebook):

@@ -26,7 +26,7 @@ class Completion(anywidget.AnyWidget):
     def put(self, steps: list[Step]) -> None:
         """Show these steps; those that stand there already are left as they are."""
         self.steps = [
-            {**asdict(step), "text": shown(step), "key": f"{n} {step.token} {step.probability}"}
+            {**asdict(step), "text": shown(step), "key": f"{n} {step.model_probability} {shown(step)}"}
             for n, step in enumerate(steps)
         ]
 

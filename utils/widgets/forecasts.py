@@ -1,5 +1,6 @@
 """Predict, then reveal: each slider is locked until its forecast is committed."""
 
+import html
 from collections.abc import Sequence
 
 import ipywidgets as widgets
@@ -86,7 +87,7 @@ class Predict:
 def predict(read: ReadPrompt, items: Sequence[Forecast]) -> Predict:
     """Show forecasts to commit, each of which unlocks its slider, and return the widget."""
     made = Predict(read, items)
-    questions = "".join(f"<li>{item.question}</li>" for item in items)
+    questions = "".join(f"<li>{html.escape(item.question)}</li>" for item in items)
     summary = f"<ol>{questions}</ol>{reshaped_bars({'no setting': made.first})._repr_html_()}"
     show(made.view, summary=summary, text=f"{len(items)} forecasts to commit. Run this cell.")
     return made

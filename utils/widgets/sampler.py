@@ -101,7 +101,7 @@ def sampler(model: LanguageModel, prompt: str, config: DecodingConfig | None = N
 
 
 def _static(found: NextToken) -> str:
-    picture = reshaped_bars({"default settings": found})._repr_html_()
+    picture = reshaped_bars({"these settings": found})._repr_html_()
     return picture + paragraph(f"{found.summary} {describe(found)}. Run this cell to move the sliders.")
 
 

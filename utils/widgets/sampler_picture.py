@@ -2,7 +2,7 @@
 
 import html
 
-from utils.next_token import Candidate, NextToken
+from utils.next_token import REST, Candidate, NextToken
 from utils.plots import COLOURS
 
 ROW, TOP = 21, 46
@@ -91,7 +91,7 @@ def _row(candidate: Candidate, y: float) -> str:
     ink = TEXT if kept else MUTED
     before, after = (max(0.0, BAR_WIDTH * share) for share in (candidate.before, candidate.after))
     middle = y + ROW - 6
-    name = candidate.text if candidate.text.startswith("rest of") else repr(candidate.text)
+    name = candidate.text if candidate.text == REST else repr(candidate.text)
     marker = _text(BAR_X - 168, middle, "\u25b6", fill=ORANGE) if candidate.drawn else ""
     inside = "none" if kept else "url(#course-cut)"
     return (
@@ -109,7 +109,8 @@ def _row(candidate: Candidate, y: float) -> str:
 def _cumulative(found: NextToken, rows: int) -> str:
     points = " ".join(
         f"{BAR_X + BAR_WIDTH * candidate.cumulative:.1f},{TOP + n * ROW + ROW / 2:.1f}"
-        for n, candidate in enumerate(found.candidates[:-1])
+        for n, candidate in enumerate(found.candidates)
+        if candidate.text != REST
     )
     line = f'<polyline points="{points}" fill="none" stroke="{ORANGE}" stroke-width="1.6"/>'
     p = found.config.top_p

@@ -28,8 +28,8 @@ class Slider(anywidget.AnyWidget):
     disabled = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, label: str, value: float, stops: Sequence[float], *, hint: str = "", whole: bool = False):
-        super().__init__(label=label, value=value, stops=list(stops), hint=hint)
         self.whole = whole
+        super().__init__(label=label, value=value, stops=list(stops), hint=hint)
         self.on_msg(lambda _widget, content, _buffers: self.type(content["typed"]))
         self.observe(lambda _change: setattr(self, "error", ""), names="value")
 
@@ -47,17 +47,19 @@ class Slider(anywidget.AnyWidget):
     @traitlets.validate("value")
     def _in_range(self, proposal: dict[str, Any]) -> float:
         value = proposal["value"]
-        if self.stops and not self.stops[0] <= value <= self.stops[-1]:
+        if not self._right(value):
             raise traitlets.TraitError(self._rule(value))
         return value
 
     def _read(self, typed: str) -> tuple[float | None, str]:
         try:
-            value = float(typed.strip().replace(",", "."))
+            value = float(typed if self.whole else typed.replace(",", "."))
         except ValueError:
             return None, self._rule(typed)
-        right = self.stops[0] <= value <= self.stops[-1] and (not self.whole or value.is_integer())
-        return (value, "") if right else (None, self._rule(typed))
+        return (value, "") if self._right(value) else (None, self._rule(typed))
+
+    def _right(self, value: float) -> bool:
+        return self.stops[0] <= value <= self.stops[-1] and (not self.whole or value.is_integer())
 
     def _rule(self, value: object) -> str:
         kind = "a whole number" if self.whole else "a number"

@@ -1,0 +1,58 @@
+"""What the browser tests and the benchmark do with a page of JupyterLab."""
+
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Locator, Page, expect
+
+from utils.authoring import KERNEL, ROOT
+
+BUILD = ROOT / "build"
+
+
+def shoot(page: Page, name: str) -> None:
+    """Leave a screenshot in build/."""
+    BUILD.mkdir(exist_ok=True)
+    page.screenshot(path=BUILD / f"{name}.png")
+
+
+def write(folder: Path, name: str, source: str) -> str:
+    """Write a notebook of one cell and return its name."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip())], metadata=KERNEL)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return f"{name}.ipynb"
+
+
+def run_all(page: Page) -> None:
+    """Wait for the kernel and run all cells; does not wait for them to end."""
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def press(control: Locator, key: str, times: int = 1) -> None:
+    """Focus a control and press a key, as a hand would."""
+    control.focus()
+    for _ in range(times):
+        control.page.keyboard.press(key)
+        control.page.wait_for_timeout(30)
+
+
+def nameless(page: Page, inside: str) -> list[str]:
+    """Return the controls inside a selector that a screen reader could not name.
+
+    Read from Chromium's own accessibility tree.
+    """
+    session = page.context.new_cdp_session(page)
+    session.send("Accessibility.enable")
+    roles = {"slider", "textbox", "button", "radio", "spinbutton", "combobox", "checkbox", "switch"}
+    found = []
+    root = session.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+    parts = session.send("DOM.querySelectorAll", {"nodeId": root, "selector": inside})["nodeIds"]
+    for part in parts:
+        nodes = session.send("Accessibility.queryAXTree", {"nodeId": part})["nodes"]
+        for node in nodes:
+            role = node.get("role", {}).get("value", "")
+            if role in roles and not node.get("name", {}).get("value", "").strip():
+                found.append(role)
+    return found

@@ -1,0 +1,248 @@
+"""Lab 2 in a real page: run whole, every control moved by keyboard, pixels and accessibility tree read."""
+
+import hashlib
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.page import nameless, press, run_all, shoot, write
+
+LAB = "labs/lab_2_generative_configuration.ipynb"
+SAMPLER = """
+from utils.models import load_model
+from utils.widgets import sampler
+view = sampler(load_model(), "The garden was full of beautiful")
+"""
+PLAYGROUND = """
+from utils.decoding import DecodingConfig
+from utils.models import load_model
+from utils.widgets import playground
+view = playground(load_model(), "The garden was full of beautiful", DecodingConfig(temperature=0, max_new_tokens=12))
+"""
+FORECASTS = """
+from utils.exercises.lab_2 import FORECASTS
+from utils.models import load_model
+from utils.next_token import read_prompt
+from utils.widgets import predict
+view = predict(read_prompt(load_model(), "The garden was full of beautiful"), FORECASTS)
+"""
+REPETITION = """
+from utils.decoding import DecodingConfig
+from utils.models import load_model
+from utils.widgets import repetition
+view = repetition(load_model(), "Once upon a time", DecodingConfig(max_new_tokens=5), temperatures=(0, 1))
+"""
+OUTPUTS = ".jp-OutputArea"
+
+
+def pixels(part: Locator) -> str:
+    """What is drawn, as a hash of its screenshot."""
+    return hashlib.sha256(part.screenshot()).hexdigest()
+
+
+def changed(part: Locator, before: str) -> bool:
+    """Whether a part looks different, now or soon."""
+    for _ in range(60):
+        if pixels(part) != before:
+            return True
+        part.page.wait_for_timeout(100)
+    return False
+
+
+def picture(page: Page) -> Locator:
+    return page.locator(f"{OUTPUTS} svg[role=img]").first
+
+
+@pytest.fixture
+def sampler_page(open_notebook, folder):
+    page = open_notebook(write(folder, "sampler", SAMPLER))
+    run_all(page)
+    expect(page.get_by_role("slider", name="Temperature")).to_be_visible(timeout=120_000)
+    page.wait_for_timeout(1000)
+    return page
+
+
+def test_every_control_of_the_sampler_moves_by_keyboard_and_redraws_the_picture(sampler_page):
+    page = sampler_page
+    shoot(page, "lab_2_sampler")
+    page.get_by_role("button", name="More settings").press("Enter")
+    keys = [
+        (page.get_by_role("slider", name="Temperature"), "ArrowRight"),
+        (page.get_by_role("slider", name="Top-k"), "ArrowUp"),
+        (page.get_by_role("slider", name="Top-p"), "ArrowLeft"),
+        (page.get_by_role("slider", name="Min-p"), "ArrowRight"),
+        (page.get_by_role("slider", name="Repetition penalty"), "ArrowRight"),
+        (page.get_by_role("radio", name="sample", exact=True), "ArrowDown"),
+        (page.get_by_role("radio", name="greedy", exact=True), "ArrowUp"),
+    ]
+    for control, key in keys:
+        before = pixels(picture(page))
+        times = 5 if control.get_attribute("type") == "range" else 1
+        press(control, key, times)
+        assert changed(picture(page), before), f"{control} by {key}"
+    shoot(page, "lab_2_sampler_moved")
+    press(page.get_by_role("slider", name="Temperature"), "End")
+    press(page.get_by_role("slider", name="Top-k"), "Home")
+    before = pixels(picture(page))
+    press(page.get_by_role("radio", name="transformers", exact=True), "ArrowDown")
+    assert changed(picture(page), before)
+    press(page.get_by_role("spinbutton", name="Seed"), "ArrowUp")
+    expect(page.get_by_text("Seed 1 draws")).to_be_visible()
+    prompt = page.get_by_role("textbox", name="Prompt (press Enter)")
+    prompt.fill("The capital of France is")
+    prompt.press("Enter")
+    expect(picture(page)).to_have_attribute("aria-label", pattern("Paris"), timeout=20_000)
+
+
+def pattern(text: str):
+    import re
+
+    return re.compile(text)
+
+
+def test_what_a_slider_shows_agrees_with_the_kernel_and_nothing_jumps(sampler_page):
+    page = sampler_page
+    top_p = page.get_by_role("slider", name="Top-p")
+    place = picture(page).bounding_box()
+    press(top_p, "ArrowLeft", 50)
+    expect(picture(page)).to_contain_text("top-p 0.5")
+    expect(page.get_by_role("textbox", name="Top-p, typed")).to_have_value("0.5")
+    expect(page.get_by_text("1 of 49,152 tokens kept")).to_be_visible()
+    assert picture(page).bounding_box() == place
+
+
+def test_a_wrong_value_is_refused_in_words_and_the_last_good_one_stays(sampler_page):
+    page = sampler_page
+    for name, typed in (("Temperature", "-1"), ("Top-p", "1.5"), ("Top-k", "many")):
+        box = page.get_by_role("textbox", name=f"{name}, typed")
+        before = box.input_value()
+        box.fill(typed)
+        box.press("Enter")
+        expect(page.get_by_role("alert").filter(has_text=f"{typed} was refused")).to_be_visible()
+        expect(box).to_have_value(before)
+    shoot(page, "lab_2_refused")
+
+
+def test_no_control_is_without_a_name_and_the_dark_theme_is_readable(sampler_page):
+    page = sampler_page
+    page.get_by_role("button", name="More settings").press("Enter")
+    assert nameless(page, OUTPUTS) == []
+    light = pixels(picture(page))
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_role("menuitem", name="Theme", exact=True).hover()
+    page.get_by_role("menuitemcheckbox", name="JupyterLab Dark", exact=True).or_(
+        page.get_by_role("menuitem", name="JupyterLab Dark", exact=True)
+    ).first.click()
+    assert changed(picture(page), light)
+    page.wait_for_timeout(1500)
+    shoot(page, "lab_2_sampler_dark")
+    ink, paper = page.evaluate(
+        """() => {
+            const text = document.querySelector('.jp-OutputArea svg[role=img] text[font-weight=bold]');
+            const light = (colour) => {
+                const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map((c) => c / 255)
+                    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+            };
+            const cell = document.querySelector('.jp-Notebook');
+            return [light(getComputedStyle(text).fill), light(getComputedStyle(cell).backgroundColor)];
+        }"""
+    )
+    contrast = (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05)
+    assert contrast > 4.5, "WCAG 2.2, 1.4.3"
+
+
+def test_moved_faster_than_it_can_answer_the_sampler_ends_at_the_last_value(sampler_page):
+    page = sampler_page
+    slider = page.get_by_role("slider", name="Temperature")
+    slider.focus()
+    slider.evaluate(
+        """element => { for (let n = 0; n < 200; n++) {
+            element.value = n % 40; element.dispatchEvent(new Event('input', { bubbles: true }));
+        } }"""
+    )
+    expect(page.get_by_role("textbox", name="Temperature, typed")).to_have_value("1.95")
+    drawn = page.evaluate("() => performance.now()")
+    expect(page.get_by_text("12.0")).to_be_visible(timeout=3000)
+    assert page.evaluate("() => performance.now()") - drawn < 3000, "a queue of old values was worked off"
+
+
+def test_the_playground_streams_stops_and_goes_on_from_an_alternative(open_notebook, folder):
+    page = open_notebook(write(folder, "playground", PLAYGROUND))
+    run_all(page)
+    expect(page.get_by_role("button", name="Generate")).to_be_visible(timeout=120_000)
+    statuses = page.get_by_role("status").filter(has_text="tokens")
+    expect(statuses.first).to_contain_text("12 tokens; 18 of 8192 used. Ended by: max new tokens.")
+    right = page.get_by_role("group", name="Completion B")
+    before = right.inner_text()
+    press(right.get_by_role("button").first, "ArrowRight", 2)
+    expect(page.get_by_text("by the model").first).to_be_visible()
+    shoot(page, "lab_2_playground")
+    assert nameless(page, OUTPUTS) == []
+    page.get_by_role("button", name="Continue from token 3 with").first.press("Enter")
+    expect(right).not_to_have_text(before, timeout=20_000)
+    limit = page.get_by_role("spinbutton", name="Max new tokens")
+    limit.fill("200")
+    limit.press("Tab")
+    page.get_by_role("button", name="Generate").press("Enter")
+    expect(statuses.first).to_contain_text("3 tokens", timeout=30_000)
+    page.get_by_role("button", name="Stop", exact=True).press("Enter")
+    expect(page.get_by_text("Stopped after").first).to_be_visible()
+    press(page.get_by_role("slider", name="Temperature A"), "ArrowRight", 3)
+    expect(page.get_by_role("textbox", name="Temperature A, typed")).to_have_value("0.15")
+
+
+def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
+    page = open_notebook(write(folder, "forecasts", FORECASTS))
+    run_all(page)
+    commit = page.get_by_role("button", name="Commit forecast 1")
+    expect(commit).to_be_visible(timeout=120_000)
+    slider = page.get_by_role("slider", name="Temperature").first
+    expect(slider).to_be_disabled()
+    guess = page.get_by_role("textbox", name="Forecast 1")
+    guess.fill("a lot")
+    commit.press("Enter")
+    expect(page.get_by_text("A forecast is a number")).to_be_visible()
+    expect(slider).to_be_disabled()
+    guess.fill("0.9")
+    commit.press("Enter")
+    expect(page.get_by_text("near enough. Now move the slider")).to_be_visible()
+    before = pixels(picture(page))
+    press(slider, "ArrowLeft", 5)
+    assert changed(picture(page), before)
+    assert nameless(page, OUTPUTS) == []
+    shoot(page, "lab_2_forecasts")
+
+
+def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebook, folder):
+    page = open_notebook(write(folder, "repetition", REPETITION))
+    run_all(page)
+    measure = page.get_by_role("button", name="Measure")
+    expect(measure).to_be_visible(timeout=120_000)
+    drawing = page.locator(f"{OUTPUTS} img").first
+    before = drawing.get_attribute("alt")
+    press(page.get_by_role("slider", name="Top-k"), "ArrowRight", 1)
+    measure.press("Enter")
+    expect(page.get_by_text("2 of 2 temperatures measured.")).to_be_visible(timeout=60_000)
+    expect(drawing).not_to_have_attribute("alt", before)
+    assert nameless(page, OUTPUTS) == []
+    shoot(page, "lab_2_repetition")
+
+
+def test_the_whole_lab_runs_and_every_widget_in_it_is_alive(open_notebook):
+    page = open_notebook(LAB)
+    run_all(page)
+    panel = page.locator(".jp-WindowedPanel-outer")
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_have_count(1, timeout=240_000)
+    seen: set[str] = set()
+    for step in range(60):
+        panel.evaluate(f"element => element.scrollTop = {step * 500}")
+        page.wait_for_timeout(200)
+        for text in ("Commit forecast 4", "More settings", "Generate", "Answer to question 6"):
+            if text not in seen and page.get_by_text(text, exact=True).count():
+                page.get_by_text(text, exact=True).first.scroll_into_view_if_needed()
+                shoot(page, f"lab_2_run_{len(seen) + 1}")
+                assert nameless(page, OUTPUTS) == []
+                seen.add(text)
+        assert page.locator(f"{OUTPUTS} .jp-RenderedText[data-mime-type*=error]").count() == 0
+    assert len(seen) == 4
