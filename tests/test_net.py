@@ -16,6 +16,20 @@ slider = widgets.IntSlider(description="shots")
 slider.observe(lambda change: 1 / 0, names="value")
 slider.value = 3
 """
+SAMPLER = """
+from importlib import import_module
+from utils.decoding import DecodingConfig
+from utils.next_token import given
+module = import_module("utils.widgets.sampler")
+module.read_prompt = lambda model, prompt: given(prompt, {"a": 0.75, "b": 0.25})
+view = module.Sampler(None, "a or b", DecodingConfig())
+"""
+MOVED = "view.temperature.value = 0.5"
+BREAK = """
+def broken(read, config):
+    raise RuntimeError("broken")
+module.next_token = broken
+"""
 FIGURE = """
 import pandas as pd
 from utils.plots import intervals
@@ -70,6 +84,13 @@ def test_a_wrong_notebook_fails(tmp_path, cell):
 
 def test_a_widget_callback_that_works_passes(tmp_path):
     assert run_nbval(tmp_path, (WIDGET.replace("1 / 0", "None"), [])).startswith("1 passed")
+
+
+@pytest.mark.parametrize(
+    ("broken", "verdict"), [("", "3 passed"), (BREAK, "1 failed, 2 passed")], ids=["works", "breaks"]
+)
+def test_a_sampler_that_breaks_when_a_slider_moves_fails(tmp_path, broken, verdict):
+    assert run_nbval(tmp_path, (SAMPLER, []), (broken, []), (MOVED, [])).startswith(verdict)
 
 
 def test_a_figure_is_compared_by_its_text_and_not_by_its_pixels(tmp_path):

@@ -17,6 +17,7 @@ import torch
 
 from utils.errors import DataError, UnsupportedSetting
 from utils.models import MAX_NEW_TOKENS, LanguageModel
+from utils.threads import one_thread
 
 Order = Literal["hf", "vertex"]
 ORDERS: dict[str, tuple[str, ...]] = {
@@ -107,6 +108,7 @@ class Step:
     stop_reason: str | None = None
 
 
+@one_thread()
 def reshape(
     logits: torch.Tensor,
     *,
@@ -129,6 +131,7 @@ def reshape(
     return scores.softmax(-1)
 
 
+@one_thread()
 def stages(logits: torch.Tensor, *, input_ids: torch.Tensor | None = None, **settings: Any) -> Stages:
     """Return the distribution after each step and the step that cut each token; arguments as `reshape`."""
     names, rows = [], []
@@ -159,6 +162,7 @@ def check_settings(
     _require(order in ORDERS, f"order is one of {', '.join(ORDERS)}", order)
 
 
+@one_thread()
 def sample(probabilities: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Return token ids drawn from distributions of shape (..., vocabulary): shape (...).
 
@@ -358,6 +362,7 @@ def _choose(probabilities: torch.Tensor, config: DecodingConfig, seed: int, posi
     return int(sample(probabilities, noise_generator(seed, position)))
 
 
+@one_thread()
 def _step(
     model: LanguageModel, before: torch.Tensor, after: torch.Tensor, token: int, text: str, reason: str | None
 ) -> Step:

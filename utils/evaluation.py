@@ -4,19 +4,18 @@ Expensive answers are kept on disk (`utils.results`); every random choice has a 
 """
 
 import random
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from rouge_score.rouge_scorer import RougeScorer
 
-from utils import packing
 from utils.datasets import Review, TextToText
 from utils.errors import DataError, TooManyShots, UnknownLabel
+from utils.forcing import continuation_ids, forced_logits
 from utils.models import LanguageModel
 from utils.prompts import DIALOGUES, REVIEWS, Example, Template, build_prompt
 from utils.results import remembered
@@ -316,22 +315,17 @@ def leave_one_out(examples: Sequence[Example]) -> list[list[Example]]:
 
 
 def _label_ids(model: LanguageModel, prompt: str, label: str) -> list[int]:
-    """Return a label's tokens as they are behind a prompt; some tokenizers write a first word otherwise."""
+    """Return a label's tokens as they are behind a prompt."""
     if not label.strip():
         raise UnknownLabel("A label is empty: give every label at least one character.")
-    alone = model.tokenizer(label, add_special_tokens=False)["input_ids"]
-    if model.is_encoder_decoder:
-        return alone
-    before, whole = model.encode(prompt), model.encode(prompt + label)
-    return whole[len(before) :] if whole[: len(before)] == before and len(whole) > len(before) else alone
+    return continuation_ids(model, prompt, label)
 
 
 def _score(model: LanguageModel, prompts: Sequence[str], targets: list[list[int]]) -> list[list[float]]:
     """Score the targets' tokens; rows that are the same but for the target's last token run once."""
     prompt_ids = [model.encode(prompt) for prompt in prompts]
     rows = {(p, tuple(target[:-1])): None for p in range(len(prompts)) for target in targets}
-    keep = [[len(prompt_ids[p]) - 1 + k for k in range(len(begun) + 1)] for p, begun in rows]
-    logits = _row_logits(model, [(prompt_ids[p], list(begun)) for p, begun in rows], keep)
+    logits = forced_logits(model, [(prompt_ids[p], list(begun)) for p, begun in rows])
     log_probabilities = dict(zip(rows, (row.log_softmax(-1) for row in logits), strict=True))
     return [
         [
@@ -340,20 +334,3 @@ def _score(model: LanguageModel, prompts: Sequence[str], targets: list[list[int]
         ]
         for p in range(len(prompts))
     ]
-
-
-def _row_logits(
-    model: LanguageModel, rows: list[tuple[list[int], list[int]]], keep: list[list[int]]
-) -> Iterator[torch.Tensor]:
-    """Yield the logits that predict each row's begun label and the token after it."""
-    if packing.can_pack(model.model):
-        yield from packing.last_logits(model.model, [prompt + begun for prompt, begun in rows], keep)
-        return
-    for prompt, begun in rows:
-        with torch.inference_mode():
-            if model.is_encoder_decoder:
-                inputs = {"input_ids": [prompt], "decoder_input_ids": [[model.decoder_start, *begun]]}
-            else:
-                inputs = {"input_ids": [prompt + begun]}
-            tensors = {name: torch.tensor(ids, device=model.device) for name, ids in inputs.items()}
-            yield model.model(**tensors).logits[0, -len(begun) - 1 :].float()

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
-from utils.decoding import DecodingConfig, entropy, noise_generator, sample, stages
+from utils.decoding import DecodingConfig, Stages, entropy, noise_generator, sample, stages
 from utils.models import LanguageModel
+from utils.threads import one_thread
 
 SHOWN = 20
 REST = "rest of the vocabulary"
@@ -96,28 +97,31 @@ def given(prompt: str, probabilities: Mapping[str, float]) -> ReadPrompt:
     return ReadPrompt(prompt, torch.zeros(0, dtype=torch.long), logits, words.__getitem__)
 
 
+@one_thread()
 def next_token(read: ReadPrompt, config: DecodingConfig, *, shown: int = SHOWN) -> NextToken:
     """Return what the configuration makes of the logits behind a prompt; the model is not run."""
     found = stages(read.logits, **config.sampling, input_ids=read.ids)
     before, after = found.probabilities[0], found.probabilities[-1]
+    tokens = _likeliest(before, shown)
     drawn = draw(after, config)
-    likeliest, others = _likeliest_first(before).tensor_split([shown])
-    cumulative = _running_sums(found.probabilities[found.names.index("top-p") - 1])
+    cumulative = _running_sums(found.probabilities[found.names.index("top-p") - 1], tokens)
+    facts = zip(*(row[tokens].tolist() for row in (before, after, found.cut_by)), cumulative.tolist(), strict=True)
     candidates = [
         Candidate(
             text=read.text_of(token),
-            before=float(before[token]),
-            after=float(after[token]),
-            cut_by=found.names[found.cut_by[token]] if found.cut_by[token] else None,
-            cumulative=min(float(cumulative[token]), 1.0),
+            before=first,
+            after=last,
+            cut_by=found.names[step] if step else None,
+            cumulative=min(total, 1.0),
             drawn=token == drawn,
         )
-        for token in likeliest.tolist()
+        for token, (first, last, step, total) in zip(tokens.tolist(), facts, strict=True)
     ]
-    rest = [_rest(candidates, found.names, found.cut_by[others])] if len(others) else []
+    kept = int((found.cut_by == 0).sum())
+    rest = [_rest(candidates, kept, found)] if len(before) > len(candidates) else []
     return NextToken(
         candidates=(*candidates, *rest),
-        kept=int((found.cut_by == 0).sum()),
+        kept=kept,
         vocabulary=len(before),
         drawn=read.text_of(drawn),
         drawn_probability=float(after[drawn]),
@@ -147,24 +151,33 @@ def draw(probabilities: torch.Tensor, config: DecodingConfig) -> int:
     return int(sample(probabilities, noise_generator(config.seed, 0)))
 
 
-def _likeliest_first(probabilities: torch.Tensor) -> torch.Tensor:
-    return probabilities.argsort(descending=True, stable=True)
+def _likeliest(probabilities: torch.Tensor, number: int) -> torch.Tensor:
+    """Return the likeliest tokens, the first in the vocabulary first among equals."""
+    number = min(number, len(probabilities))
+    enough = (probabilities >= probabilities.topk(number).values[-1]).nonzero()[:, 0]
+    return enough[probabilities[enough].argsort(descending=True, stable=True)[:number]]
 
 
-def _running_sums(probabilities: torch.Tensor) -> torch.Tensor:
-    """For each token, the sum of all tokens up to it, likeliest first."""
-    tokens = _likeliest_first(probabilities)
-    return torch.empty_like(probabilities).scatter(0, tokens, probabilities[tokens].cumsum(0))
+def _running_sums(probabilities: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Return, for each token, the sum of all likelier ones, of its equals earlier in `tokens`, and of itself."""
+    mine = probabilities[tokens].double()
+    if torch.equal(mine, probabilities.topk(len(tokens)).values.double()):
+        return mine.cumsum(0)
+    likelier = torch.where(probabilities > mine[:, None], probabilities.double(), 0).sum(-1)
+    return likelier + mine * (mine == mine[:, None]).tril().sum(-1)
 
 
-def _rest(shown: list[Candidate], names: tuple[str, ...], cut_by: torch.Tensor) -> Candidate:
+def _rest(shown: list[Candidate], kept: int, found: Stages) -> Candidate:
     """All tokens that are not shown, as one; cut by the step that cut most of them, if none was kept."""
-    any_left = bool((cut_by == 0).any())
+    any_left = kept > sum(candidate.cut_by is None for candidate in shown)
+    cut = torch.bincount(found.cut_by.flatten().int(), minlength=len(found.names))
+    for candidate in shown:
+        cut[found.names.index(candidate.cut_by) if candidate.cut_by else 0] -= 1
     return Candidate(
         text=REST,
         before=max(0.0, 1 - sum(candidate.before for candidate in shown)),
         after=max(0.0, 1 - sum(candidate.after for candidate in shown)) if any_left else 0.0,
-        cut_by=None if any_left else names[int(cut_by.mode().values)],
+        cut_by=None if any_left else found.names[int(cut[1:].argmax()) + 1],
         cumulative=1.0,
         drawn=not any(candidate.drawn for candidate in shown),
     )

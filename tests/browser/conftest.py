@@ -1,31 +1,22 @@
-"""A JupyterLab of our own and the system's Chromium to look at it."""
+"""Fixtures: a browser, copies of the notebooks in a folder, a JupyterLab that serves it, pages."""
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).parents[2]
-TOKEN = "course"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+from tests.browser.server import ENVIRONMENT, NO_CHROMIUM, browsing, chromium, serving
+from utils.authoring import ROOT
 
 
 @pytest.fixture(scope="session")
 def browser() -> Browser:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = chromium()
     if path is None:
-        pytest.skip("no Chromium on this machine: install it (Debian: apt-get install chromium) to run browser tests")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        pytest.skip(NO_CHROMIUM)
+    with browsing(path) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -37,41 +28,10 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def lab_options() -> list[str]:
-    """The options that `make lab` starts JupyterLab with."""
-    line = next(line for line in (ROOT / "Makefile").read_text().split("\n") if "/jupyter lab " in line)
-    return [word for word in line.split() if word.startswith("--")]
-
-
 @pytest.fixture(scope="session")
 def lab_url(folder) -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = [f"--port={port}", "--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}"]
-    (ROOT / "build").mkdir(exist_ok=True)
-    with (ROOT / "build" / "jupyterlab.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *lab_options(), *options],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            env=os.environ,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{url}/api?token={TOKEN}", timeout=5)
-                break
-            except OSError:
-                time.sleep(0.5)
-        else:
-            pytest.fail((ROOT / "build" / "jupyterlab.log").read_text())
-        yield f"{url}/lab/tree/{{}}?token={TOKEN}&reset"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with serving(folder, ENVIRONMENT) as url:
+        yield url
 
 
 @pytest.fixture

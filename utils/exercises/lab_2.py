@@ -47,7 +47,7 @@ FORECASTS = (
     ),
 )
 
-STORY_RUNS = 8
+STORY_RUNS, STORY_TOKENS = 8, 40
 ACCURACY_LOSS, LEAST_DISTINCT, MOST_BITS = 0.02, 0.90, 3.5
 """What exercise 2.8 asks of settings for answers and for stories."""
 
@@ -76,67 +76,61 @@ def _temperature(answer) -> None:
                 f"Not right at {where}. Divide the logits by the temperature first, then take the softmax.",
             )
     for temperature in (0, 0.0):
-        got = _distribution(answer, small, temperature, edge="temperature 0")
-        require(
-            _same(got, reshape(small, temperature=0)),
-            "Edge case, temperature 0: it means greedy, so the likeliest token gets probability 1 and all others 0.",
+        _edge_case(
+            *(answer, small, temperature, reshape(small, temperature=0)),
+            edge="temperature 0",
+            why="It means greedy, so the likeliest token gets probability 1 and all others 0.",
         )
     large = torch.tensor([900.0, 899.0, -900.0])
-    got = _distribution(answer, large, 0.5, edge="large logits")
-    require(
-        _same(got, reshape(large, temperature=0.5)),
-        "Edge case, large logits: exp(1800) is more than a computer can hold. Subtract the largest logit first, or "
-        "use torch's softmax, which does.",
+    _edge_case(
+        *(answer, large, 0.5, reshape(large, temperature=0.5)),
+        edge="large logits",
+        why="exp(1800) is more than a computer can hold. Subtract the largest logit first, or use torch's softmax, "
+        "which does.",
     )
 
 
 def _top_k(answer) -> None:
     uneven = torch.tensor([0.1, 0.4, 0.05, 0.3, 0.15])
-    for k in (1, 2, 3):
-        got = _distribution(answer, uneven, k)
-        right = reshape(uneven.log(), top_k=k)
-        if _same(got, torch.where(right > 0, uneven, 0)):
-            raise Mistake(f"For k = {k} the right tokens are left, but they do not sum to 1: divide by their sum.")
-        if _same(got, right.sort(descending=True).values):
-            raise Mistake(f"For k = {k} the tokens changed places. A token must stay where it is in the vocabulary.")
-        require(_same(got, right), f"For k = {k} not the {k} likeliest tokens of {uneven.tolist()} are kept.")
+    for k in (2, 3, 1):
+        got, right = _distribution(answer, uneven, k), reshape(uneven.log(), top_k=k)
+        _require_shares(got, right, f"k = {k}", f"not the {k} likeliest tokens of {_shown(uneven)} are kept.")
     for k, edge in ((0, "k = 0"), (9, "k above the size of the vocabulary")):
-        got = _distribution(answer, uneven, k, edge=edge)
-        require(_same(got, uneven), f"Edge case, {edge}: every token is kept, so nothing changes.")
+        _edge_case(answer, uneven, k, uneven, edge=edge, why="Every token is kept, so nothing changes.")
     tied = torch.tensor([0.4, 0.2, 0.2, 0.1, 0.1])
-    got = _distribution(answer, tied, 2, edge="a tie at the last place")
-    require(
-        _same(got, reshape(tied.log(), top_k=2)),
-        "Edge case, a tie at the last place: with k = 2, the second and the third token of [0.4, 0.2, 0.2, ...] are "
-        "equally likely. transformers keeps both: cut what is less likely than the k-th, not what comes after it.",
+    _edge_case(
+        *(answer, tied, 2, reshape(tied.log(), top_k=2)),
+        edge="a tie at the last place",
+        why="With k = 2, the second and the third token of [0.4, 0.2, 0.2, ...] are equally likely. transformers "
+        "keeps both: cut what is less likely than the k-th, not what comes after it.",
     )
 
 
 def _top_p(answer) -> None:
-    uneven = torch.tensor([0.125, 0.5, 0.0625, 0.25, 0.0625])
+    uneven = torch.tensor([0.125, 0.5, 0.03125, 0.25, 0.09375])
     for p in (0.6, 0.8, 0.9):
-        got = _distribution(answer, uneven, p)
-        right = reshape(uneven.log(), top_p=p)
-        where = f"p = {p} and {uneven.tolist()}"
-        if _same(got, torch.where(right > 0, uneven, 0)):
-            raise Mistake(f"For {where} the right tokens are left, but they do not sum to 1: divide by their sum.")
+        got, right = _distribution(answer, uneven, p), reshape(uneven.log(), top_p=p)
+        where = f"p = {p} and {_shown(uneven)}"
         if _kept(got) == _kept(right) - 1:
             raise Mistake(
                 f"For {where} the token that crosses p is missing. Keep tokens until their sum is AT LEAST p, the "
                 "crossing token included."
             )
-        if _same(got, right.sort(descending=True).values):
-            raise Mistake(f"For {where} the tokens changed places. A token must stay where it is in the vocabulary.")
-        require(_same(got, right), f"For {where} you keep {_kept(got)} tokens and {_kept(right)} are right.")
-    got = _distribution(answer, uneven, 0.75, edge="a sum of exactly p")
-    require(
-        _kept(got) == 2,
-        f"Edge case, a sum of exactly p: 0.5 + 0.25 reaches p = 0.75, so 2 tokens are enough. You keep {_kept(got)}.",
+        wrong = f"you keep {_kept(got)} tokens and {_kept(right)} are right."
+        if _kept(got) == _kept(right):
+            wrong = "other tokens than the likeliest are kept. After sorting, each must go back to its own place."
+        _require_shares(got, right, where, wrong)
+    tied = torch.tensor([0.125, 0.125, 0.5, 0.125, 0.125])
+    counts = (
+        (uneven, 0.75, 2, "a sum of exactly p", "0.5 + 0.25 reaches p = 0.75, so 2 tokens are enough."),
+        (tied, 0.7, 3, "a tie at the last place", "0.5 + 0.125 + 0.125 reaches p = 0.7: of four tied, two come in."),
+        (uneven, 0.01, 1, "a very small p", "The likeliest token is always kept, or nothing can be drawn."),
+        (uneven, 0.0, 1, "p = 0", "The likeliest token is always kept, or nothing can be drawn."),
     )
-    got = _distribution(answer, uneven, 0.01, edge="a very small p")
-    require(_kept(got) == 1, "Edge case, a very small p: the likeliest token is always kept, or nothing can be drawn.")
-    got = _distribution(answer, uneven, 1.0, edge="p = 1")
-    require(_same(got, uneven), "Edge case, p = 1: every token is kept, so nothing changes.")
+    for given, p, number, edge, why in counts:
+        kept = _kept(_distribution(answer, given, p, edge=edge, why=why))
+        require(kept == number, f"Edge case, {edge}: {why} You keep {kept}.")
+    _edge_case(answer, uneven, 1.0, uneven, edge="p = 1", why="Every token is kept, so nothing changes.")
 
 
 def _boundaries(answer) -> None:
@@ -153,7 +147,8 @@ def _boundaries(answer) -> None:
         raise NotAttempted
     for setting, number in right.items():
         require(setting in answer, f"There is no number for {setting}.")
-        require(answer[setting] == number, f"{setting}: {answer[setting]} is not right. {why[setting]}")
+        said = _whole(answer[setting], f"{setting}: a whole number was asked for.")
+        require(said == number, f"{setting}: {said} is not right. {why[setting]}")
 
 
 def _two_orders(answer) -> None:
@@ -163,12 +158,14 @@ def _two_orders(answer) -> None:
         library, studio = (_kept(reshape(random, **settings, order=order)) for order in ("hf", "vertex"))
         got = call(answer, random.clone(), temperature, p)
         where = f"temperature {temperature} and p = {p}"
-        require(len(got) == 2, "Return two numbers: tokens kept by the library, tokens kept by the studio.")
-        if tuple(got) == (studio, library) and studio != library:
+        asked = "Return two numbers: tokens kept by the library, tokens kept by the studio."
+        require(isinstance(got, (tuple, list, torch.Tensor)) and len(got) == 2, asked)
+        got = [_whole(number, asked) for number in got]
+        if got == [studio, library] and studio != library:
             raise Mistake(f"For {where} the two numbers are exchanged: the library divides by the temperature first.")
-        require(int(got[0]) == library, f"For {where} the first number is {got[0]}: temperature first, then top-p.")
+        require(got[0] == library, f"For {where} the first number is {got[0]}: temperature first, then top-p.")
         require(
-            int(got[1]) == studio,
+            got[1] == studio,
             f"For {where} the second number is {got[1]}. In the studio top-p looks at the model's own probabilities; "
             "the temperature comes after and cuts nothing.",
         )
@@ -176,21 +173,26 @@ def _two_orders(answer) -> None:
 
 def _draw(answer) -> None:
     probabilities = torch.tensor([0.5, 0.0, 0.3, 0.2])
-    generator = torch.Generator().manual_seed(0)
-    draws = [int(call(answer, probabilities.clone(), generator)) for _ in range(3000)]
+    draws = _draws(answer, probabilities, 3000)
     require(all(0 <= token < 4 for token in draws), "Return the index of a token: 0, 1, 2 or 3 here.")
     require(1 not in draws, "A token with probability 0 was drawn. After top-k or top-p that would undo the cut.")
-    require(len(set(draws)) > 1, "The same token comes every time. Greedy decoding is not a draw.")
+    require(
+        len(set(draws)) > 1,
+        "The same token comes every time. Greedy decoding is not a draw; neither is one that sets its own seed: "
+        "draw with the generator that you are given.",
+    )
     shares = [draws.count(token) / len(draws) for token in range(4)]
     require(
         all(abs(share - float(p)) < 0.05 for share, p in zip(shares, probabilities, strict=True)),
         f"In 3000 draws the tokens came with shares {[round(share, 2) for share in shares]}, and "
-        f"{[round(float(p), 2) for p in probabilities]} was asked for.",
+        f"{_shown(probabilities)} was asked for.",
     )
-    again = [int(answer(probabilities.clone(), torch.Generator().manual_seed(0))) for _ in range(5)]
-    require(len(set(again)) == 1, "The same seed gives different tokens: draw with the generator that you are given.")
-    other = {int(answer(probabilities.clone(), torch.Generator().manual_seed(seed))) for seed in range(20)}
-    require(len(other) > 1, "Every seed gives the same token: draw with the generator that you are given.")
+    require(
+        _draws(answer, probabilities, 30) == draws[:30],
+        "The same seed gives different tokens: draw with the generator that you are given.",
+    )
+    names = getattr(getattr(answer, "__code__", None), "co_names", ())
+    require("multinomial" not in names, "Right, but torch.multinomial did the work. Do it without.")
 
 
 def _choose(answer, *, scored: Sequence[AnswerLogits], model: LanguageModel, story: str) -> None:
@@ -199,6 +201,10 @@ def _choose(answer, *, scored: Sequence[AnswerLogits], model: LanguageModel, sto
         raise NotAttempted
     for config in (questions, stories):
         require(isinstance(config, DecodingConfig), "Give both settings as a DecodingConfig.")
+    require(
+        stories.max_new_tokens == STORY_TOKENS,
+        f"Keep max_new_tokens={STORY_TOKENS} for stories: shorter texts look more varied, longer ones less.",
+    )
     best = expected_accuracy(scored, DecodingConfig(temperature=0)).mean
     accuracy = expected_accuracy(scored, questions).mean
     texts = completions(model, story, stories, seeds=range(STORY_RUNS))
@@ -225,16 +231,64 @@ def _choose(answer, *, scored: Sequence[AnswerLogits], model: LanguageModel, sto
         )
 
 
-def _distribution(answer: Callable, given: torch.Tensor, setting: float, *, edge: str = "") -> torch.Tensor:
-    """Call a learner's function and insist on a distribution of the right shape."""
+def _edge_case(
+    answer: Callable, given: torch.Tensor, setting: float, right: torch.Tensor, *, edge: str, why: str
+) -> None:
+    """Insist on the right probabilities in a case that is easily forgotten."""
+    got = _distribution(answer, given, setting, edge=edge, why=why)
+    require(_same(got, right), f"Edge case, {edge}: {why}")
+
+
+def _distribution(
+    answer: Callable, given: torch.Tensor, setting: float, *, edge: str = "", why: str = ""
+) -> torch.Tensor:
+    """Call a learner's function and insist on a distribution of the right shape; an edge case is named."""
     mine = given.clone()
-    got = call(answer, mine, setting)
-    start = f"Edge case, {edge}: " if edge else ""
-    require(torch.equal(mine, given), f"{start}Your function changes the tensor that it was given. Make a new one.")
-    require(isinstance(got, torch.Tensor), f"{start}Return a torch tensor of probabilities.")
-    require(got.shape == given.shape, f"{start}Return one probability for each token of the vocabulary, cut or not.")
-    require(torch.isfinite(got).all(), f"{start}There is a NaN or an infinity in your result.")
+    try:
+        got = call(answer, mine, setting)
+        require(torch.equal(mine, given), "Your function changes the tensor that it was given. Make a new one.")
+        require(isinstance(got, torch.Tensor), "Return a torch tensor of probabilities.")
+        require(got.shape == given.shape, "Return one probability for each token of the vocabulary, cut or not.")
+        require(torch.isfinite(got).all(), "There is a NaN or an infinity in your result.")
+    except NotAttempted:
+        require(not edge, f"Edge case, {edge}: Your function returns nothing. {why}")
+        raise
+    except Mistake as mistake:
+        raise Mistake(f"Edge case, {edge}: {mistake} {why}" if edge else mistake) from None
     return got.float()
+
+
+def _require_shares(got: torch.Tensor, right: torch.Tensor, where: str, wrong: str) -> None:
+    """Insist on the right probabilities; tokens out of place and a sum other than 1 are named."""
+    shares = got / got.sum()
+    if _same(shares.sort().values, right.sort().values) and not _same(shares, right):
+        raise Mistake(f"For {where} the tokens changed places. A token must stay where it is in the vocabulary.")
+    if torch.equal(got > 0, right > 0) and not _same(got, right):
+        sum_is_1 = _same(got.sum(), right.sum())
+        problem = "their shares changed" if sum_is_1 else "they do not sum to 1"
+        raise Mistake(f"For {where} the right tokens are left, but {problem}: divide each by the sum of all.")
+    require(_same(got, right), f"For {where} {wrong}")
+
+
+def _draws(answer: Callable, probabilities: torch.Tensor, number: int) -> list[int]:
+    """Return that many draws of a learner's function, from a generator of seed 0."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = [call(answer, probabilities.clone(), generator) for _ in range(number)]
+    return [_whole(token, "Return the index of a token, a whole number.") for token in drawn]
+
+
+def _whole(value: object, otherwise: str) -> int:
+    """Return a whole number that may come as a tensor of one element."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise Mistake(otherwise) from None
+    require(number.is_integer(), otherwise)
+    return int(number)
+
+
+def _shown(probabilities: torch.Tensor) -> list[float]:
+    return [round(p, 5) for p in probabilities.tolist()]
 
 
 def _same(got: torch.Tensor, right: torch.Tensor) -> bool:
@@ -291,14 +345,14 @@ QUIZ = Quiz(
         Question(
             "Why does this course print a seed beside each sampled text?",
             (
-                "A good seed gives better texts",
                 "So that the draw can be repeated and a difference has one cause",
+                "A good seed gives better texts",
                 "Because greedy decoding needs it",
             ),
-            1,
+            0,
             (
-                "A seed is only a name for a row of random numbers. Choosing the prettiest text is another matter.",
                 "Same seed, same settings, same model: same text. Change one thing and you see what it does.",
+                "A seed is only a name for a row of random numbers. Choosing the prettiest text is another matter.",
                 "Greedy decoding draws nothing.",
             ),
         ),
@@ -306,14 +360,14 @@ QUIZ = Quiz(
             "A model answers questions with one right answer. Why does a higher temperature cost accuracy?",
             (
                 "The model forgets the answer",
-                "Probability moves from the right token to all others",
                 "The completion gets longer",
+                "Probability moves from the right token to all others",
             ),
-            1,
+            2,
             (
                 "Nothing is forgotten: the logits are the same.",
-                "The right token may still be the likeliest, but it is drawn less often.",
                 "Length is the business of max new tokens and stop sequences.",
+                "The right token may still be the likeliest, but it is drawn less often.",
             ),
         ),
         Question(

@@ -40,7 +40,7 @@ class Repetition:
         self.curve = pd.DataFrame()
         self.turns = Turns(self.message)
         self.measure_button.on_click(lambda _button: self.turns.start(self._measured))
-        self.stop_button.on_click(lambda _button: self.turns.stop())
+        self.stop_button.on_click(lambda _button: self.stop())
 
     @property
     def config(self) -> DecodingConfig:
@@ -59,15 +59,26 @@ class Repetition:
         """Measure all temperatures and wait for them."""
         self.turns.run(self._measured)
 
+    def stop(self) -> None:
+        """Stop after the temperature that is being measured."""
+        self.turns.stop()
+        if len(self.curve) < len(self.temperatures):
+            self.message.value = paragraph(f"Stopped: {self._progress}")
+
+    @property
+    def _progress(self) -> str:
+        return f"{len(self.curve)} of {len(self.temperatures)} temperatures measured."
+
     def _measured(self) -> Iterator[None]:
         config, prompt, seeds = self.config, self.prompt.value, range(self.runs.value)
-        rows = []
-        for done, temperature in enumerate(self.temperatures, start=1):
+        rows: list[pd.DataFrame] = []
+        self.curve = pd.DataFrame()
+        for temperature in self.temperatures:
             self.message.value = paragraph(f"Temperature {temperature:g}: {len(seeds)} runs ...")
             yield
             rows.append(diversity_curve(self.model, prompt, config, temperatures=(temperature,), seeds=seeds))
             self.curve = pd.concat(rows)
-            self.message.value = paragraph(f"{done} of {len(self.temperatures)} temperatures measured.")
+            self.message.value = paragraph(self._progress)
             self.picture.value = self._drawn(config, prompt)
 
     def _drawn(self, config: DecodingConfig, prompt: str) -> str:

@@ -70,22 +70,18 @@ class Sampler:
         return widgets.VBox([self.prompt, *sliders, switches, folded, self.message, self.picture])
 
     def redraw(self) -> None:
-        """Compute the distribution under the settings and draw it."""
+        """Compute the distribution under the settings and draw it; a new prompt is read first."""
         with told_in(self.message):
+            if self.prompt.value != self.read.prompt:
+                self.read = read_prompt(self.model, self.prompt.value)
             self.found = next_token(self.read, self.config)
             self.picture.value = sampler_picture(self.found)
             self.message.value = paragraph(self.found.summary)
 
-    def _ask(self) -> None:
-        with told_in(self.message):
-            self.read = read_prompt(self.model, self.prompt.value)
-            self.redraw()
-
     def _observe(self) -> None:
-        self.prompt.observe(lambda _change: self._ask(), names="value")
         for slider in (self.temperature, self.top_k, self.top_p, self.min_p, self.repetition_penalty):
             slider.when_moved(self.redraw)
-        for control in (self.choice, self.order, self.seed):
+        for control in (self.prompt, self.choice, self.order, self.seed):
             control.observe(lambda _change: self.redraw(), names="value")
 
 

@@ -20,7 +20,7 @@ class Slider(anywidget.AnyWidget):
     _esm = HERE / "slider.js"
     _css = HERE / "slider.css"
 
-    value = traitlets.Float().tag(sync=True)
+    value = traitlets.Float().tag(sync=True, echo_update=False)
     stops = traitlets.List(traitlets.Float()).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     hint = traitlets.Unicode().tag(sync=True)

@@ -1,0 +1,101 @@
+"""From the key press to the changed pixels: our slider beside `interact` with inline matplotlib."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from tests.browser.page import run_all, write
+from tests.browser.server import ENVIRONMENT, browsing, serving
+
+MOVES = 60
+PAUSE_MS = 600
+OURS = """
+from utils.models import load_model
+from utils.widgets import sampler
+view = sampler(load_model(), "The garden was full of beautiful")
+"""
+INLINE = """
+%matplotlib inline
+import matplotlib.pyplot as plt
+from ipywidgets import FloatSlider, interact
+from utils.decoding import DecodingConfig
+from utils.models import load_model
+from utils.next_token import next_token, read_prompt
+read = read_prompt(load_model(), "The garden was full of beautiful")
+def draw(temperature):
+    found = next_token(read, DecodingConfig(temperature=temperature))
+    print(found.summary)
+    names = [candidate.text for candidate in found.candidates]
+    figure, axes = plt.subplots(figsize=(8, 5))
+    axes.barh(range(len(names)), [candidate.after for candidate in found.candidates])
+    axes.barh(range(len(names)), [candidate.before for candidate in found.candidates], fill=False)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlim(0, 1)
+    plt.show()
+interact(draw, temperature=FloatSlider(value=1, min=0.05, max=2, step=0.05))
+"""
+WATCH = """(inline) => {
+    window.times = [];
+    let pressed = null;
+    document.addEventListener('keydown', (event) => { pressed = event.timeStamp; }, true);
+    const shown = async () => {
+        if (pressed === null) return;
+        const images = [...document.querySelectorAll('.jp-OutputArea img')];
+        if (inline) { if (!images.length) return; await images.at(-1).decode(); }
+        const since = pressed;
+        pressed = null;
+        requestAnimationFrame(() => {
+            const painted = new MessageChannel();
+            painted.port1.onmessage = () => { window.times.push(performance.now() - since); };
+            painted.port2.postMessage(0);
+        });
+    };
+    const place = inline
+        ? document.querySelector('.jp-OutputArea .widget-output, .jp-OutputArea .jupyter-widgets-output-area')
+        : document.querySelector('.jp-OutputArea svg[role=img]').closest('.widget-html');
+    new MutationObserver((changes) => {
+        const drawn = (node) => node.nodeName === 'IMG' || (node.querySelector && node.querySelector('img'));
+        if (!inline || changes.some((change) => [...change.addedNodes].some(drawn))) shown();
+    }).observe(place, { childList: true, subtree: true });
+}"""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from key press to changed pixels, one a move, and what was shown at the end."""
+
+    milliseconds: tuple[float, ...]
+    shown: str
+
+    def percentile(self, share: float) -> float:
+        """Return a percentile in milliseconds."""
+        return float(np.percentile(self.milliseconds, share))
+
+
+def measure(folder, chromium: str) -> tuple[Latency, Latency]:
+    """Return our sampler's latency and that of `interact` with inline matplotlib, in one browser and server."""
+    with serving(folder, ENVIRONMENT) as url, browsing(chromium) as browser:
+        found = []
+        for name, source in (("ours", OURS), ("inline", INLINE)):
+            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            page.goto(url.format(write(folder, name, source)))
+            page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+            run_all(page)
+            found.append(_moves(page, inline=name == "inline"))
+            page.close()
+        return tuple(found)
+
+
+def _moves(page: Page, *, inline: bool) -> Latency:
+    slider = page.get_by_role("slider").first
+    expect(slider).to_be_visible(timeout=120_000)
+    page.wait_for_timeout(3000)
+    page.evaluate(WATCH, inline)
+    slider.evaluate("element => element.setAttribute('data-lm-suppress-shortcuts', 'true')")
+    slider.focus()
+    for move in range(MOVES):
+        page.keyboard.press("ArrowLeft" if (move // 15) % 2 == 0 else "ArrowRight")
+        page.wait_for_timeout(PAUSE_MS)
+    summary = page.locator(".jp-OutputArea").get_by_text("tokens kept").first.inner_text().strip()
+    return Latency(tuple(page.evaluate("window.times")), summary)

@@ -1,0 +1,94 @@
+"""Forecasts: the truth is the model's, a forecast is made once, and what is none is refused in words."""
+
+import pytest
+
+from utils.decoding import reshape
+from utils.errors import UnsupportedSetting
+from utils.exercises.lab_2 import FORECASTS
+from utils.forecast import Forecasts
+from utils.next_token import read_prompt
+
+NAMES = [item.name for item in FORECASTS]
+
+
+@pytest.fixture(scope="module")
+def read(course_model):
+    return read_prompt(course_model, "The garden was full of beautiful")
+
+
+@pytest.fixture
+def forecasts(read):
+    return Forecasts(read, FORECASTS)
+
+
+def truths(read) -> dict[str, float]:
+    likeliest = int(read.logits.argmax())
+    return {
+        "sharper": float(reshape(read.logits, temperature=0.5)[likeliest]),
+        "flatter": float(reshape(read.logits, temperature=1.5)[likeliest]),
+        "fixed number": float(reshape(read.logits, top_k=10)[likeliest]),
+        "fixed share": int((reshape(read.logits, top_p=0.9) > 0).sum()),
+    }
+
+
+def test_the_questions_tell_the_truth_about_the_model(read):
+    first = read.logits.softmax(-1)
+    assert read.text_of(int(first.argmax())) == " flowers" and f"{float(first.max()):.2f}" == "0.59"
+    assert "0.59" in FORECASTS[0].question and f"{len(first):,} tokens" in FORECASTS[1].question
+    assert len(set(NAMES)) == len(NAMES) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_truth_is_what_reshape_gives(read, forecasts, name):
+    assert forecasts.commit(name, 0.5).truth == pytest.approx(truths(read)[name])
+
+
+@pytest.mark.parametrize("item", FORECASTS, ids=NAMES)
+def test_a_forecast_scores_up_to_its_distance_and_no_further(read, item):
+    truth = truths(read)[item.name]
+    for side in (-1, 1):
+        near = Forecasts(read, FORECASTS).commit(item.name, truth + side * item.near * 0.99)
+        far = Forecasts(read, FORECASTS).commit(item.name, truth + side * item.near * 1.01)
+        assert near.scores and not far.scores
+
+
+@pytest.mark.parametrize("typed", ["0,7", " 0.7 ", "0.7", 0.7, "7e-1"])
+def test_a_number_may_be_typed_in_any_way(forecasts, typed):
+    assert forecasts.commit("sharper", typed).guess == 0.7
+
+
+@pytest.mark.parametrize("typed", ["many", "", "0.7 or so", "70 %", "nan", "inf", "-inf", None, ..., True])
+def test_what_is_no_number_is_refused_and_uses_nothing_up(forecasts, typed):
+    with pytest.raises(UnsupportedSetting, match="A forecast is a number such as 0.25 or 12"):
+        forecasts.commit("sharper", typed)
+    assert forecasts.committed == {}
+    forecasts.commit("sharper", 0.7)
+
+
+def test_a_forecast_is_committed_once(forecasts):
+    first = forecasts.commit("flatter", 0.5)
+    with pytest.raises(UnsupportedSetting, match="flatter is committed already"):
+        forecasts.commit("flatter", first.truth)
+    assert forecasts.committed == {"flatter": first}
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(forecasts):
+    with pytest.raises(UnsupportedSetting, match="no forecast 'colder': take one of 'sharper', 'flatter'"):
+        forecasts.commit("colder", 0.5)
+
+
+def test_the_score_counts_the_near_and_the_committed(read, forecasts):
+    assert forecasts.score == "0 of 4 near enough, 0 of 4 committed."
+    forecasts.commit("sharper", 0.0)
+    assert forecasts.score == "0 of 4 near enough, 1 of 4 committed."
+    for name in NAMES[1:]:
+        forecasts.commit(name, truths(read)[name])
+    assert forecasts.score == "3 of 4 near enough, 4 of 4 committed."
+
+
+@pytest.mark.parametrize("item", FORECASTS, ids=NAMES)
+def test_only_the_forecast_s_own_setting_moves(read, forecasts, item):
+    value = 20.0 if item.setting == "top_k" else 0.5
+    config = forecasts.seen(item, value).config
+    assert getattr(config, item.setting) == value
+    assert config.sampling == type(config)(**{item.setting: getattr(config, item.setting)}).sampling

@@ -1,0 +1,762 @@
+"""The widgets of Lab 2 through their values and messages, as a learner's hand or code would change them."""
+
+import asyncio
+import html
+import re
+from dataclasses import replace
+from importlib import import_module
+
+import ipywidgets as widgets
+import pandas as pd
+import pytest
+import traitlets
+
+from utils.decoding import END_OF_TEXT, TOKEN_LIMIT, DecodingConfig, Step, generate_stream
+from utils.diversity import COLUMNS
+from utils.errors import EmptyPrompt, UnsupportedSetting
+from utils.exercises.lab_2 import FORECASTS
+from utils.models import LanguageModel
+from utils.next_token import given, next_token, read_prompt
+from utils.widgets import playground, predict, repetition, sampler
+from utils.widgets.completion import Completion, completion_html
+from utils.widgets.forecasts import Predict
+from utils.widgets.playground import Playground
+from utils.widgets.repetition import Repetition
+from utils.widgets.sampler import Sampler
+from utils.widgets.sampler_picture import describe, percent, sampler_picture
+from utils.widgets.slider import (
+    Slider,
+    min_p_slider,
+    repetition_penalty_slider,
+    temperature_slider,
+    top_k_slider,
+    top_p_slider,
+)
+from utils.widgets.turns import Turns
+from utils.widgets.view import alert, paragraph, show, told_in
+
+SAMPLER, REPETITION = import_module("utils.widgets.sampler"), import_module("utils.widgets.repetition")
+PROMPT = "The garden was full of beautiful"
+SHORT = DecodingConfig(temperature=0.9, max_new_tokens=4)
+SLIDERS = [temperature_slider, top_k_slider, top_p_slider, min_p_slider, repetition_penalty_slider]
+
+
+@pytest.fixture
+def shown(monkeypatch) -> list[dict]:
+    """What is displayed, in place of a notebook's page."""
+    bundles = []
+    monkeypatch.setattr("utils.widgets.view.display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[str]:
+    """The prompts that the model was run on."""
+    prompts = []
+    logits = LanguageModel.next_token_logits
+    monkeypatch.setattr(
+        LanguageModel, "next_token_logits", lambda model, prompt: prompts.append(prompt) or logits(model, prompt)
+    )
+    return prompts
+
+
+@pytest.fixture(scope="module")
+def read(course_model):
+    return read_prompt(course_model, PROMPT)
+
+
+def words_of(place: widgets.HTML) -> str:
+    """The text of an HTML widget."""
+    return html.unescape(re.sub(r"<[^>]*>", "", place.value))
+
+
+def is_alert(place: widgets.HTML) -> bool:
+    return place.value.startswith('<p role="alert"')
+
+
+def stands_without_a_kernel(bundle: dict) -> bool:
+    """A picture with a text alternative or tokens, words, and nothing to fetch."""
+    page, text = bundle["text/html"], bundle["text/plain"]
+    alts = [html.unescape(alt) for alt in re.findall(r'<img [^>]*?alt="([^"]*)"', page)]
+    tokens = re.findall(r'<span title="probability \d\.\d+"', page)
+    assert page.count("<img") == len(alts) and all(len(alt.split()) >= 12 for alt in alts)
+    assert "application/vnd.jupyter.widget-view+json" in bundle and "://" not in page and len(text.split()) > 3
+    return bool(alts or tokens)
+
+
+# A slider
+
+
+@pytest.mark.parametrize("make", SLIDERS)
+def test_every_slider_has_a_label_a_hint_and_stops_in_order(make):
+    slider = make()
+    assert slider.label and slider.hint and not slider.disabled and slider.error == ""
+    assert list(slider.stops) == sorted(set(slider.stops)) and slider.value in slider.stops
+
+
+def test_two_configurations_are_told_apart_by_their_labels():
+    assert temperature_slider(name="A").label == "Temperature A" and top_k_slider(name="B").label == "Top-k B"
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("0,7", 0.7), ("0.7", 0.7), (" 1 ", 1), ("0", 0), ("2", 2), ("0.123", 0.123)]
+)
+def test_a_number_in_the_range_is_taken_as_typed(typed, value):
+    slider = temperature_slider(1.5)
+    slider.type(typed)
+    assert (slider.value, slider.error) == (value, "")
+
+
+@pytest.mark.parametrize("typed", ["-1", "2.1", "many", "", "nan", "inf", "-inf", "1.2.3", "0,5,5"])
+def test_what_is_refused_is_told_with_the_range_and_the_last_good_value_stays(typed):
+    slider = temperature_slider(0.4)
+    slider.type(typed)
+    assert slider.value == 0.4
+    assert slider.error == f"Temperature is a number from 0 to 2; {typed} was refused."
+
+
+@pytest.mark.parametrize("typed", ["1.5", "-1", "many", "", "nan", "inf", "10001", "1,000"])
+def test_top_k_takes_whole_numbers_only(typed):
+    slider = top_k_slider(7)
+    slider.type(typed)
+    assert slider.value == 7
+    assert slider.error == f"Top-k is a whole number from 0 to 10000; {typed} was refused."
+
+
+def test_a_whole_number_between_two_stops_may_be_typed():
+    slider = top_k_slider()
+    slider.type("37")
+    assert slider.value == 37 and slider.error == "" and 37 not in slider.stops
+
+
+def test_a_good_value_clears_the_error_typed_moved_or_the_same():
+    for better in (lambda s: s.type("0.5"), lambda s: setattr(s, "value", 0.5), lambda s: s.type("1")):
+        slider = temperature_slider(1)
+        slider.type("many")
+        assert slider.error
+        better(slider)
+        assert slider.error == ""
+
+
+@pytest.mark.parametrize(("make", "value"), [(temperature_slider, 2.5), (top_k_slider, 1.5), (top_p_slider, -0.1)])
+def test_a_wrong_value_in_code_is_refused_with_the_range(make, value):
+    slider = make()
+    before = slider.value
+    with pytest.raises(traitlets.TraitError, match=rf"{slider.label} is a .*number from 0 to .*; {value} was refused"):
+        slider.value = value
+    assert slider.value == before
+    with pytest.raises(traitlets.TraitError, match="was refused"):
+        make(value)
+
+
+def test_the_page_sends_what_was_typed_and_hears_what_holds(monkeypatch):
+    sent = []
+    monkeypatch.setattr(Slider, "send", lambda _slider, content: sent.append(content))
+    slider = top_p_slider(0.9)
+    moved = []
+    slider.when_moved(lambda: moved.append(slider.value))
+    for typed in ("0.5", "many"):
+        slider._handle_custom_msg({"typed": typed}, [])
+    assert slider.value == 0.5 and moved == [0.5] and sent == [{"shown": 0.5}] * 2
+
+
+# The sampler
+
+
+@pytest.fixture
+def view(course_model) -> Sampler:
+    return Sampler(course_model, PROMPT, DecodingConfig())
+
+
+MOVES = [
+    ("temperature", 0.5, "49,152 of 49,152"),
+    ("top_k", 3, "3 of 49,152"),
+    ("top_p", 0.5, "1 of 49,152"),
+    ("min_p", 0.1, "2 of 49,152"),
+    ("repetition_penalty", 1.5, "49,152 of 49,152"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "kept"), MOVES, ids=[name for name, *_ in MOVES])
+def test_a_moved_slider_changes_picture_and_message_and_never_runs_the_model(view, reads, name, value, kept):
+    before = view.picture.value
+    getattr(view, name).value = value
+    expected = next_token(view.read, DecodingConfig(**{name: value}))
+    assert words_of(view.message) == expected.summary and expected.summary.startswith(f"{kept} tokens kept")
+    assert view.picture.value == sampler_picture(expected) != before
+    assert reads == [] and getattr(view.config, name) == value
+
+
+def test_a_refused_value_leaves_the_picture(view):
+    before = (view.picture.value, view.message.value)
+    view.temperature.type("many")
+    view.top_k.type("1.5")
+    assert (view.picture.value, view.message.value) == before and view.top_k.error
+
+
+def test_a_new_prompt_runs_the_model_once(view, reads):
+    before = view.picture.value
+    view.prompt.value = "The capital of France is"
+    view.temperature.value = 0.5
+    view.seed.value = 7
+    assert reads == ["The capital of France is"] and view.picture.value != before
+    assert "Paris" in view.picture.value and "Seed 7 draws" in words_of(view.message)
+
+
+@pytest.mark.parametrize("prompt", ["", "   "])
+def test_an_empty_prompt_is_told_and_the_last_picture_stays(view, reads, prompt):
+    before = view.picture.value
+    view.prompt.value = prompt
+    assert is_alert(view.message) and "The prompt is empty" in words_of(view.message)
+    assert view.picture.value == before
+    view.temperature.value = 0.5
+    assert view.picture.value == before and is_alert(view.message), "no new picture under a prompt that was not read"
+    view.prompt.value = PROMPT
+    assert "tokens kept" in words_of(view.message) and view.picture.value != before
+
+
+def test_a_prompt_too_long_for_the_window_is_told(view):
+    view.prompt.value = "word " * 9000
+    assert "context window is 8192 tokens" in words_of(view.message)
+
+
+def test_the_order_of_the_steps_can_be_switched(view):
+    view.temperature.value, view.top_p.value = 1.5, 0.9
+    library = words_of(view.message)
+    view.order.value = "studio"
+    assert library.startswith("2,879 of") and words_of(view.message).startswith("65 of")
+    assert view.config.order == "vertex"
+
+
+def test_greedy_takes_the_likeliest_token_and_sampling_comes_back(view):
+    view.temperature.value = 1.5
+    sampled = view.message.value
+    view.choice.value = "greedy"
+    assert "Greedy decoding takes ' flowers' with probability 1.000" in words_of(view.message)
+    assert view.config.temperature == 0 and "cut by temperature" in view.picture.value
+    view.choice.value = "sample"
+    assert view.message.value == sampled
+
+
+def test_more_settings_unfold_two_sliders(view):
+    box = view.view
+    folded = next(child for child in box.children if view.min_p in getattr(child, "children", ()))
+    assert folded.children == (view.min_p, view.repetition_penalty) and folded.layout.display == "none"
+    view.more.value = True
+    assert folded.layout.display is None
+    view.more.value = False
+    assert folded.layout.display == "none"
+
+
+def test_the_controls_stand_as_the_configuration_says(course_model):
+    config = DecodingConfig(temperature=0.7, top_k=40, top_p=0.9, min_p=0.02, repetition_penalty=1.2, seed=4)
+    for order in ("hf", "vertex"):
+        assert Sampler(course_model, PROMPT, replace(config, order=order)).config == replace(config, order=order)
+    greedy = Sampler(course_model, PROMPT, DecodingConfig(temperature=0))
+    assert greedy.config.temperature == 0 and greedy.choice.value == "greedy" and greedy.temperature.value == 1
+
+
+def test_every_control_of_the_sampler_has_a_full_label(view):
+    for control in (view.prompt, view.choice, view.order, view.seed):
+        assert control.description and control.style.description_width == "initial"
+    for control in (view.temperature, view.top_k, view.top_p, view.min_p, view.repetition_penalty):
+        assert control.label
+
+
+def test_an_unexpected_error_is_shown_in_the_message_and_raised(view, monkeypatch):
+    monkeypatch.setattr(SAMPLER, "next_token", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        view.temperature.value = 0.5
+    assert is_alert(view.message) and "stopped with ZeroDivisionError: division by zero" in words_of(view.message)
+
+
+def test_the_sampler_without_a_kernel(course_model, shown):
+    made = sampler(course_model, PROMPT, DecodingConfig(temperature=1.5, top_p=0.9))
+    assert stands_without_a_kernel(shown[0])
+    page = html.unescape(shown[0]["text/html"])
+    assert made.found.summary in page and describe(made.found) in page and "Run this cell" in page
+    assert shown[0]["text/plain"] == f"A sampler. {made.found.summary}"
+    with pytest.raises(EmptyPrompt):
+        sampler(course_model, " ")
+
+
+# Its picture
+
+
+CONFIGS = [
+    DecodingConfig(),
+    DecodingConfig(temperature=0),
+    DecodingConfig(temperature=2, top_p=0.75),
+    DecodingConfig(temperature=2, top_p=0.75, order="vertex"),
+    DecodingConfig(top_k=5, min_p=0.1, repetition_penalty=1.5),
+]
+
+
+def axis(picture: str) -> list[tuple[str, str]]:
+    """Position and text of the marks under the bars."""
+    return re.findall(r'<text x="([\d.]+)"[^>]*>(\d+ %)</text>', picture)
+
+
+def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
+    found = next_token(read, DecodingConfig(top_p=0.6))
+    picture = sampler_picture(found)
+    for part in ("cut by top-p", "58.9 %", 'pattern id="course-cut"', 'fill="url(#course-cut)"', ">top-p 0.6<"):
+        assert part in picture, part
+    assert picture.count(">cut by top-p<") == sum(c.cut_by == "top-p" for c in found.candidates)
+    assert picture.count("\u25b6") == 1, "one token is drawn"
+
+
+def test_nothing_is_hatched_where_nothing_is_cut(read):
+    assert "url(#course-cut)" not in sampler_picture(next_token(read, DecodingConfig()))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_the_axis_never_moves(read, config):
+    assert [text for _, text in axis(sampler_picture(next_token(read, config)))] == [
+        *("0 %", "25 %", "50 %", "75 %", "100 %")
+    ]
+    assert axis(sampler_picture(next_token(read, config))) == axis(sampler_picture(next_token(read, CONFIGS[0])))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_the_picture_is_an_image_whose_label_says_the_same(read, config):
+    found = next_token(read, config)
+    picture = sampler_picture(found)
+    label = html.unescape(re.match(r'<svg role="img" aria-label="([^"]*)"', picture)[1])
+    assert label == f"{found.summary} {describe(found)}"
+    assert "flowers 58.9 %" in label and "rest of the vocabulary" in label
+
+
+def test_the_line_stands_at_the_running_sum_of_every_row_but_the_rest(read):
+    for found in (next_token(read, DecodingConfig()), next_token(given("?", {"a": 0.75, "b": 0.25}), DecodingConfig())):
+        points = re.search(r'<polyline points="([^"]*)"', sampler_picture(found))[1].split()
+        expected = [170 + 380 * c.cumulative for c in found.candidates if c.text != "rest of the vocabulary"]
+        assert [float(point.split(",")[0]) for point in points] == pytest.approx(expected, abs=0.06)
+
+
+def test_a_token_that_looks_like_markup_is_written_out():
+    picture = sampler_picture(next_token(given("?", {"<b>&": 0.75, '"': 0.25}), DecodingConfig()))
+    assert "<b>" not in picture and "&lt;b&gt;&amp;" in picture and "&quot;" in picture
+
+
+@pytest.mark.parametrize(("probability", "text"), [(0, "0.0 %"), (1e-9, "< 0.1 %"), (0.0005, "0.1 %"), (1, "100.0 %")])
+def test_a_percentage_never_reads_0_where_something_is_left(probability, text):
+    assert percent(probability) == text
+
+
+# The playground
+
+
+@pytest.fixture
+def both(course_model) -> Playground:
+    made = Playground(course_model, PROMPT, replace(SHORT, temperature=0), SHORT)
+    made.generate()
+    return made
+
+
+def text_of(model, prompt: str, config: DecodingConfig, begun: tuple[int, ...] = ()) -> str:
+    return "".join(step.text for step in generate_stream(model, prompt, config, begun=begun))
+
+
+def test_both_columns_write_what_generate_stream_writes(course_model, both):
+    left, right = both.columns
+    assert left.text == text_of(course_model, PROMPT, replace(SHORT, temperature=0))
+    assert right.text == text_of(course_model, PROMPT, SHORT) != left.text
+    for column in both.columns:
+        assert "".join(step["text"] for step in column.completion.steps).startswith(column.text)
+        assert column.completion.label == f"Completion {column.name}"
+
+
+def test_the_sliders_the_seed_and_the_limit_are_what_the_next_run_takes(course_model, both):
+    left, right = both.columns
+    left.temperature.value, left.top_k.value, left.top_p.value = 1.2, 50, 0.9
+    both.seed.value, both.max_new_tokens.value = 11, 3
+    both.generate()
+    config = DecodingConfig(temperature=1.2, top_k=50, top_p=0.9, seed=11, max_new_tokens=3)
+    assert left.text == text_of(course_model, PROMPT, config) and len(left.steps) == len(right.steps) == 3
+    assert right.text == text_of(course_model, PROMPT, replace(SHORT, seed=11, max_new_tokens=3))
+
+
+def test_the_same_seed_and_settings_give_the_same_text(both):
+    left, right = both.columns
+    left.temperature.value = right.temperature.value
+    both.generate()
+    first = left.text
+    assert left.text == right.text
+    both.generate()
+    assert left.text == first
+    both.seed.value = 1
+    both.generate()
+    assert left.text == right.text != first
+
+
+def test_the_lines_count_the_tokens(both):
+    assert words_of(both.message) == "6 tokens of prompt and at most 4 of completion, out of a context window of 8192."
+    for column in both.columns:
+        assert column.completion.status == "4 tokens; 10 of 8192 used. Ended by: max new tokens."
+
+
+def test_a_completion_continues_from_an_alternative_and_the_other_column_stays(course_model, both):
+    left, right = both.columns
+    kept, other = [step.token for step in left.steps[:2]], left.steps[2].alternatives[0]
+    untouched = right.steps
+    both.continue_from("A", 2, other.token)
+    assert [step.token for step in left.steps[:3]] == [*kept, other.token] and len(left.steps) == 4
+    assert left.text == text_of(course_model, PROMPT, replace(SHORT, temperature=0), (*kept, other.token))
+    assert right.steps is untouched
+
+
+def test_a_click_on_an_alternative_continues_from_it(both):
+    left = both.columns[0]
+    other = left.completion.steps[0]["alternatives"][1]
+    left.completion._handle_custom_msg({"position": 0, "token": other["token"]}, [])
+    assert left.steps[0].token == other["token"] and left.completion.steps[0]["text"] == other["text"]
+
+
+def test_the_button_generates(both):
+    before = both.columns[0].steps
+    both.prompt.value = "The capital of France is"
+    both.generate_button.click()
+    assert both.columns[0].steps is not before and "Paris" in both.columns[0].text
+
+
+def test_stop_ends_both_completions_after_the_token_that_is_computed(course_model):
+    made = Playground(course_model, PROMPT, replace(SHORT, max_new_tokens=200), replace(SHORT, max_new_tokens=200))
+
+    async def learner():
+        made.generate_button.click()
+        while len(made.columns[1].steps) < 3:
+            await asyncio.sleep(0.001)
+        made.stop_button.click()
+        await made.turns.task
+
+    asyncio.run(learner())
+    for column in made.columns:
+        assert 3 <= len(column.steps) <= 5
+        assert column.completion.status == f"Stopped after {len(column.steps)} tokens."
+
+
+def test_stop_says_nothing_about_a_completion_that_had_ended(both):
+    both.stop()
+    assert both.columns[0].completion.status.endswith("Ended by: max new tokens.")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"), [("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens: use fewer")]
+)
+def test_a_prompt_that_cannot_be_read_is_told_in_the_message(both, prompt, said):
+    before = both.columns[0].text
+    both.prompt.value = prompt
+    both.generate()
+    assert is_alert(both.message) and said in words_of(both.message)
+    both.prompt.value = PROMPT
+    both.generate()
+    assert not is_alert(both.message) and both.columns[0].text == before
+
+
+def test_a_column_keeps_the_settings_that_have_no_slider(course_model):
+    config = DecodingConfig(min_p=0.1, repetition_penalty=1.2, order="vertex", stop=("\n",), max_new_tokens=4)
+    made = Playground(course_model, PROMPT, config, DecodingConfig())
+    assert made.columns[0].config == config
+
+
+def test_the_playground_without_a_kernel(course_model, shown):
+    made = playground(course_model, PROMPT, SHORT, SHORT)
+    assert stands_without_a_kernel(shown[0])
+    spans = re.findall(r"<span [^>]*>(.*?)</span>", shown[0]["text/html"], re.DOTALL)
+    assert html.unescape("".join(spans[:4])).startswith(made.columns[0].text)
+    assert PROMPT in shown[0]["text/html"] and repr(made.columns[1].text) in shown[0]["text/plain"]
+
+
+# A row of tokens
+
+
+def step_of(text: str, *, token: int = 5, probability: float = 1.0, reason: str | None = None) -> Step:
+    return Step(token, text, 1.0, probability, 1, 0.5, (), reason)
+
+
+def test_a_token_without_text_is_named_by_why_it_is_there():
+    row = Completion(label="Completion A")
+    row.put([step_of("a"), step_of("", reason=END_OF_TEXT)])
+    assert [step["text"] for step in row.steps] == ["a", "[end of text]"]
+    assert "[end of text]" in completion_html([step_of("", reason=END_OF_TEXT)])
+
+
+def test_a_token_that_looks_the_same_keeps_its_place_and_another_does_not():
+    def key(step: Step) -> str:
+        row = Completion()
+        row.put([step])
+        return row.steps[0]["key"]
+
+    first = step_of("a", probability=0.5)
+    assert key(first) == key(step_of("a", probability=0.5))
+    others = [
+        step_of("a", probability=0.9),
+        step_of("b", token=6, probability=0.5),
+        step_of("", probability=0.5, reason=TOKEN_LIMIT),
+    ]
+    assert key(first) not in [key(other) for other in others], "the page redraws what another prompt made likelier"
+
+
+def test_markup_in_a_completion_is_written_out():
+    assert "&lt;b&gt;" in completion_html([step_of("<b>")])
+
+
+# The repetition widget
+
+
+def quick_curve(asked: list):
+    def curve(model, prompt, config, *, temperatures, seeds):
+        asked.append((prompt, config, tuple(temperatures), len(seeds)))
+        rows = [[t / 10, 0.5, 0.25, 2 + t] for t in temperatures]
+        return pd.DataFrame(rows, index=pd.Index(map(float, temperatures)), columns=list(COLUMNS))
+
+    return curve
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list:
+    """What the repetition widget measured; the numbers are made up."""
+    asked = []
+    monkeypatch.setattr(REPETITION, "diversity_curve", quick_curve(asked))
+    monkeypatch.setattr(
+        REPETITION,
+        "completions",
+        lambda model, prompt, config, seeds: [f"run at {config.temperature:g}"] * len(seeds),
+    )
+    return asked
+
+
+def test_the_repetition_widget_measures_every_temperature(asked):
+    made = Repetition(None, PROMPT, DecodingConfig(), (0, 0.7, 1.5))
+    made.measure()
+    assert [temperatures for *_, temperatures, _ in asked] == [(0,), (0.7,), (1.5,)]
+    assert list(made.curve.index) == [0, 0.7, 1.5] and tuple(made.curve.columns) == COLUMNS
+    assert words_of(made.message) == "3 of 3 temperatures measured."
+    assert "bits per token: 2.00 at 0.0, 2.70 at 0.7, 3.50 at 1.5" in made.picture.value
+    assert all(f"run at {t}" in made.picture.value for t in ("0", "0.7", "1.5"))
+
+
+def test_its_controls_are_what_the_next_measurement_takes(asked):
+    made = Repetition(None, PROMPT, DecodingConfig(), (1,))
+    made.prompt.value, made.runs.value, made.max_new_tokens.value = "Once", 3, 12
+    made.top_k.value, made.top_p.value = 40, 0.9
+    made.measure_button.click()
+    assert asked == [("Once", DecodingConfig(top_k=40, top_p=0.9, max_new_tokens=12), (1,), 3)]
+
+
+def test_a_measurement_can_be_stopped_between_two_temperatures(asked):
+    made = Repetition(None, PROMPT, DecodingConfig(), (0, 1, 2))
+
+    async def learner():
+        made.measure_button.click()
+        while len(made.curve) < 1:
+            await asyncio.sleep(0)
+        made.stop_button.click()
+        await made.turns.task
+
+    asyncio.run(learner())
+    assert len(asked) == 1 and words_of(made.message) == "Stopped: 1 of 3 temperatures measured."
+    made.measure()
+    made.stop()
+    assert words_of(made.message) == "3 of 3 temperatures measured."
+
+
+def test_a_prompt_that_cannot_be_measured_is_told(course_model):
+    made = Repetition(course_model, "", DecodingConfig(max_new_tokens=5), (0,))
+    made.measure()
+    assert is_alert(made.message) and "The prompt is empty" in words_of(made.message)
+
+
+def test_the_repetition_widget_without_a_kernel(asked, shown):
+    repetition(None, PROMPT, temperatures=(0, 1))
+    assert stands_without_a_kernel(shown[0])
+    assert "self-BLEU" in shown[0]["text/plain"] and "run at 1" in shown[0]["text/html"]
+
+
+# Forecasts
+
+
+@pytest.fixture
+def made(read) -> Predict:
+    return Predict(read, FORECASTS)
+
+
+def test_every_slider_is_locked_until_its_own_forecast_is_committed(made):
+    assert all(question.slider.disabled for question in made.questions)
+    made.commit("flatter", 0.2)
+    assert [question.slider.disabled for question in made.questions] == [True, False, True, True]
+    assert made.questions[1].commit.disabled and made.questions[1].guess.disabled
+
+
+def test_the_button_commits_what_is_typed(made):
+    first = made.questions[0]
+    first.guess.value = "0,9"
+    first.commit.click()
+    truth = made.committed["sharper"].truth
+    assert words_of(first.verdict) == (f"You said 0.9, the model says {truth:.3g}: near enough. Now move the slider.")
+    assert words_of(made.score) == "1 of 4 near enough, 1 of 4 committed."
+
+
+@pytest.mark.parametrize("typed", ["", "many", "nan"])
+def test_what_is_no_forecast_is_told_and_the_slider_stays_locked(made, typed):
+    first = made.questions[0]
+    first.guess.value = typed
+    first.commit.click()
+    assert is_alert(first.verdict) and "A forecast is a number" in words_of(first.verdict)
+    assert first.slider.disabled and not first.commit.disabled and made.committed == {}
+
+
+def test_a_far_forecast_is_told_so(made):
+    made.commit("fixed share", 5000)
+    assert "You said 5000, the model says 65: not near enough." in words_of(made.questions[3].verdict)
+
+
+def test_in_code_a_second_commit_is_refused(made):
+    made.commit("sharper", 0.9)
+    with pytest.raises(UnsupportedSetting, match="committed already"):
+        made.commit("sharper", 0.8)
+
+
+def test_a_moved_slider_shows_its_setting_alone(made, read):
+    before = made.picture.value
+    settings = [{"temperature": 0.5}, {"temperature": 1.5}, {"top_k": 3}, {"top_p": 0.5}]
+    for question, setting in zip(made.questions, settings, strict=True):
+        made.commit(question.item.name, 0.5)
+        question.slider.value = next(iter(setting.values()))
+        assert made.picture.value == sampler_picture(next_token(read, DecodingConfig(**setting), shown=10)) != before
+
+
+def test_the_forecasts_without_a_kernel(read, shown):
+    predict(read, FORECASTS)
+    assert stands_without_a_kernel(shown[0])
+    assert all(item.question in html.unescape(shown[0]["text/html"]) for item in FORECASTS)
+
+
+# Work in turns
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns(widgets.HTML())
+
+
+def counting(done: list, number: int):
+    def work():
+        for n in range(number):
+            done.append(n)
+            yield
+
+    return work
+
+
+def test_without_an_event_loop_work_is_done_at_once(turns):
+    for begin in (turns.run, turns.start):
+        done = []
+        begin(counting(done, 4))
+        assert done == [0, 1, 2, 3]
+
+
+def test_with_an_event_loop_work_is_done_between_other_things(turns):
+    async def page():
+        done = []
+        turns.start(counting(done, 3))
+        assert done == []
+        await turns.task
+        return done
+
+    assert asyncio.run(page()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("begin", ["start", "run"])
+def test_a_new_run_ends_the_one_before(turns, begin):
+    async def page():
+        first, second = [], []
+        turns.start(counting(first, 100))
+        old = turns.task
+        await asyncio.sleep(0.01)
+        getattr(turns, begin)(counting(second, 3))
+        await asyncio.gather(old, turns.task)
+        return first, second
+
+    first, second = asyncio.run(page())
+    assert 0 < len(first) < 100 and second == [0, 1, 2]
+
+
+def test_stop_ends_the_work_after_its_turn(turns):
+    async def page():
+        done = []
+        turns.start(counting(done, 100))
+        await asyncio.sleep(0.01)
+        turns.stop()
+        before = len(done)
+        await turns.task
+        return before, len(done)
+
+    before, after = asyncio.run(page())
+    assert 0 < before == after < 100
+
+
+def failing(error: Exception):
+    def work():
+        yield
+        raise error
+
+    return work
+
+
+def test_an_unexpected_error_of_the_work_is_shown_and_raised(turns, monkeypatch):
+    with pytest.raises(RuntimeError, match="broken"):
+        turns.run(failing(RuntimeError("broken")))
+    assert is_alert(turns.message) and "stopped with RuntimeError: broken" in words_of(turns.message)
+    turns.message.value, tracebacks = "", []
+
+    class Shell:
+        def showtraceback(self):
+            tracebacks.append(1)
+
+    async def page():
+        turns.start(failing(RuntimeError("broken")))
+        await turns.task
+
+    monkeypatch.setattr("utils.widgets.turns.get_ipython", Shell)
+    asyncio.run(page())
+    assert tracebacks == [1] and "stopped with RuntimeError: broken" in words_of(turns.message)
+
+
+def test_a_learner_s_error_is_shown_and_not_raised(turns):
+    async def page():
+        turns.start(failing(EmptyPrompt("no prompt")))
+        await turns.task
+
+    for begin in (lambda: turns.run(failing(EmptyPrompt("no prompt"))), lambda: asyncio.run(page())):
+        turns.message.value = ""
+        begin()
+        assert is_alert(turns.message) and words_of(turns.message) == "no prompt"
+
+
+# What all widgets share
+
+
+def test_errors_are_told_in_their_place():
+    place = widgets.HTML("before")
+    with told_in(place):
+        pass
+    assert place.value == "before"
+    with told_in(place):
+        raise UnsupportedSetting("use <b>")
+    assert place.value == alert("use <b>") and "&lt;b&gt;" in place.value
+    with pytest.raises(KeyError), told_in(place):
+        raise KeyError("lost")
+    assert "stopped with KeyError" in words_of(place) and "Please report this" in words_of(place)
+
+
+def test_a_widget_is_shown_with_its_words_and_guarded_keys(shown):
+    slider = top_p_slider()
+    show(slider, summary="<p>summary</p>", text="in words")
+    assert shown[0]["text/html"] == "<p>summary</p>" and shown[0]["text/plain"] == "in words"
+    assert "application/vnd.jupyter.widget-view+json" in shown[0]
+
+
+def test_paragraphs_escape_their_text():
+    assert "a &lt; b\n" in paragraph("a < b\n") and "role" not in paragraph("a")
