@@ -170,9 +170,18 @@ def sample(probabilities: torch.Tensor, generator: torch.Generator) -> torch.Ten
     does not look at the probabilities, so with the same generator state another setting
     changes the token only where its own effect outweighs the noise. Source: Gumbel, 1954.
     """
-    uniform = torch.rand(probabilities.shape, dtype=torch.float64, generator=generator)
-    noise = -(-uniform.log()).log()
-    return (probabilities.cpu().double().log() + noise).argmax(-1)
+    return pick(probabilities, gumbel_noise(probabilities.shape, generator))
+
+
+def gumbel_noise(shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
+    """Return independent noise from the standard Gumbel distribution: float64 of this shape."""
+    uniform = torch.rand(shape, dtype=torch.float64, generator=generator)
+    return -(-uniform.log()).log()
+
+
+def pick(probabilities: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Return the tokens whose log-probability plus noise is largest: shape (...)."""
+    return (probabilities.cpu().log() + noise).argmax(-1)
 
 
 def noise_generator(seed: int, position: int) -> torch.Generator:
@@ -182,7 +191,8 @@ def noise_generator(seed: int, position: int) -> torch.Generator:
 
 def entropy(probabilities: torch.Tensor) -> torch.Tensor:
     """Return the entropy of distributions (..., vocabulary) in bits: 0 is certain, 1 a coin toss."""
-    return torch.special.entr(probabilities).sum(-1) / math.log(2)
+    smallest = torch.finfo(probabilities.dtype).tiny
+    return (probabilities * probabilities.clamp_min(smallest).log2()).sum(-1).abs()
 
 
 @torch.inference_mode()

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 import torch
 
-from utils.decoding import DecodingConfig, Stages, entropy, noise_generator, sample, stages
+from utils.decoding import DecodingConfig, Stages, entropy, gumbel_noise, noise_generator, pick, stages
 from utils.models import LanguageModel
 from utils.threads import one_thread
 
@@ -148,7 +149,12 @@ def draw(probabilities: torch.Tensor, config: DecodingConfig) -> int:
     """Return the first token of the completion that this configuration and seed give."""
     if config.temperature == 0:
         return int(probabilities.argmax())
-    return int(sample(probabilities, noise_generator(config.seed, 0)))
+    return int(pick(probabilities, _first_noise(config.seed, len(probabilities))))
+
+
+@lru_cache(maxsize=4)
+def _first_noise(seed: int, vocabulary: int) -> torch.Tensor:
+    return gumbel_noise((vocabulary,), noise_generator(seed, 0))
 
 
 def _likeliest(probabilities: torch.Tensor, number: int) -> torch.Tensor:

@@ -53,7 +53,7 @@ def changed(part: Locator, before: str) -> bool:
 
 def picture(page: Page) -> Locator:
     """The place of the drawing; what is in it is replaced with every change."""
-    return page.locator(f"{OUTPUTS} .widget-html:has(svg[role=img])").first
+    return page.locator(f"{OUTPUTS} .course-picture").first
 
 
 @pytest.fixture

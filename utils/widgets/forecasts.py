@@ -9,6 +9,7 @@ from utils.decoding import DecodingConfig
 from utils.forecast import Forecast, Forecasts
 from utils.next_token import ReadPrompt, next_token
 from utils.plots import reshaped_bars
+from utils.widgets.picture import Picture
 from utils.widgets.sampler_picture import picture_height, sampler_picture
 from utils.widgets.slider import Slider, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.view import FULL_LABEL, paragraph, show, told_in
@@ -46,9 +47,7 @@ class Predict:
         self.score = widgets.HTML(paragraph(self.forecasts.score))
         self.first = next_token(read, DecodingConfig(), shown=10)
         rows = len(self.first.candidates)
-        self.picture = widgets.HTML(
-            sampler_picture(self.first), layout=widgets.Layout(height=f"{picture_height(rows) + 8}px")
-        )
+        self.picture = Picture(value=sampler_picture(self.first), height=f"{picture_height(rows) + 8}px")
         for question in self.questions:
             question.commit.on_click(lambda _button, question=question: self._commit_typed(question))
             question.slider.when_moved(lambda question=question: self._redraw(question))

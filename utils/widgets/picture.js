@@ -18,6 +18,9 @@ function change(before, after) {
   for (const { name, value } of after.attributes ?? []) {
     if (before.getAttribute(name) !== value) before.setAttribute(name, value);
   }
+  for (const { name } of [...(before.attributes ?? [])]) {
+    if (!after.hasAttribute(name)) before.removeAttribute(name);
+  }
   [...before.childNodes].forEach((child, n) => {
     const other = after.childNodes[n];
     if (alike(child, other)) change(child, other);
@@ -25,19 +28,46 @@ function change(before, after) {
   });
 }
 
+const SETTLED_MS = 150;
+
 function render({ model, el }) {
   const place = document.createElement("div");
+  el.classList.add("course-picture");
   el.append(place);
+  let settling = 0;
 
-  function show() {
-    el.style.height = model.get("height");
-    const next = parse(model.get("value"));
+  function draw(markup) {
+    const next = parse(markup);
     if (place.childNodes.length === next.childNodes.length) change(place, next);
     else place.replaceChildren(next);
   }
 
+  function show() {
+    el.style.height = model.get("height");
+    if (!settling) draw(model.get("value"));
+  }
+
+  // A slider knows the drawing for where it moved: show it now, and the kernel's last word when all is still.
+  function showAhead({ detail }) {
+    clearTimeout(settling);
+    settling = 0;
+    if (!detail) return;
+    draw(detail);
+    settling = setTimeout(() => {
+      settling = 0;
+      show();
+    }, SETTLED_MS);
+  }
+
+  function listen() {
+    const widget = el.closest(".widget-vbox");
+    if (widget) widget.addEventListener("course-ahead", showAhead);
+    else setTimeout(listen, 50);
+  }
+
   model.on("change:value", show);
   model.on("change:height", show);
+  listen();
   show();
 }
 

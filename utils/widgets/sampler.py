@@ -6,6 +6,7 @@ from utils.decoding import DecodingConfig
 from utils.models import LanguageModel
 from utils.next_token import NextToken, next_token, read_prompt
 from utils.plots import reshaped_bars
+from utils.widgets.picture import Picture
 from utils.widgets.sampler_picture import describe, picture_height, sampler_picture
 from utils.widgets.slider import (
     min_p_slider,
@@ -15,6 +16,8 @@ from utils.widgets.slider import (
     top_p_slider,
 )
 from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show, told_in
+
+SLIDERS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
 class Sampler:
@@ -34,6 +37,8 @@ class Sampler:
         self.top_p = top_p_slider(config.top_p)
         self.min_p = min_p_slider(config.min_p)
         self.repetition_penalty = repetition_penalty_slider(config.repetition_penalty)
+        self.sliders = {name: getattr(self, name) for name in SLIDERS}
+        self.reached: str | None = None
         self.choice = _radio("Choice of the token", ("sample", "greedy"), "sample" if config.temperature else "greedy")
         self.order = _radio("Order of the steps", ("transformers", "studio"), _ORDERS_SHOWN[config.order])
         self.seed = widgets.BoundedIntText(
@@ -43,22 +48,21 @@ class Sampler:
         self.message = widgets.HTML(layout=widgets.Layout(height="44px", overflow="hidden"))
         self.found = next_token(self.read, config)
         rows = len(self.found.candidates)
-        self.picture = widgets.HTML(layout=widgets.Layout(height=f"{picture_height(rows) + 8}px", overflow="hidden"))
+        self.picture = Picture(height=f"{picture_height(rows) + 8}px")
         self._observe()
         self.redraw()
 
     @property
     def config(self) -> DecodingConfig:
         """The settings as the controls have them."""
-        return DecodingConfig(
-            temperature=0 if self.choice.value == "greedy" else self.temperature.value,
-            top_k=int(self.top_k.value),
-            top_p=self.top_p.value,
-            min_p=self.min_p.value,
-            repetition_penalty=self.repetition_penalty.value,
-            order=_ORDERS[self.order.value],
-            seed=self.seed.value,
-        )
+        return self._config_with({})
+
+    def _config_with(self, moved: dict[str, float]) -> DecodingConfig:
+        values = {name: slider.value for name, slider in self.sliders.items()} | moved
+        if self.choice.value == "greedy":
+            values["temperature"] = 0
+        values["top_k"] = int(values["top_k"])
+        return DecodingConfig(**values, order=_ORDERS[self.order.value], seed=self.seed.value)
 
     @property
     def view(self) -> widgets.VBox:
@@ -77,9 +81,25 @@ class Sampler:
             self.found = next_token(self.read, self.config)
             self.picture.value = sampler_picture(self.found)
             self.message.value = paragraph(self.found.summary)
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Draw where the slider under the hand can go next; what the others knew is out of date."""
+        for name, slider in self.sliders.items():
+            values = slider.nearby if name == self.reached else []
+            slider.ahead = {
+                f"{value:g}": sampler_picture(next_token(self.read, self._config_with({name: value})))
+                for value in values
+            }
+
+    def _reach(self, name: str) -> None:
+        self.reached = name
+        with told_in(self.message):
+            self._look_ahead()
 
     def _observe(self) -> None:
-        for slider in (self.temperature, self.top_k, self.top_p, self.min_p, self.repetition_penalty):
+        for name, slider in self.sliders.items():
+            slider.when_reached(lambda name=name: self._reach(name))
             slider.when_moved(self.redraw)
         for control in (self.prompt, self.choice, self.order, self.seed):
             control.observe(lambda _change: self.redraw(), names="value")

@@ -32,7 +32,7 @@ def sampler_picture(found: NextToken) -> str:
     parts.append(_cumulative(found, len(rows)))
     said = html.escape(f"{found.summary} {describe(found)}")
     return (
-        f'<svg role="img" aria-label="{said}" viewBox="0 0 {WIDTH} {height}" width="100%" '
+        f'<svg role="img" aria-label="{said}" fill="{TEXT}" viewBox="0 0 {WIDTH} {height}" width="100%" '
         f'style="max-width: {WIDTH}px; height: {height}px; font: 12.5px var(--jp-ui-font-family, sans-serif)" '
         f'preserveAspectRatio="xMinYMin meet">{"".join(parts)}</svg>'
     )
@@ -54,14 +54,18 @@ def percent(probability: float) -> str:
 _HATCH = (
     '<defs><pattern id="course-cut" width="6" height="6" patternUnits="userSpaceOnUse" '
     f'patternTransform="rotate(45)"><line y2="6" stroke="{MUTED}" stroke-width="2"/></pattern></defs>'
+    f"<style>.course-muted {{ fill: {MUTED}; }}</style>"
 )
 
 
+def _ink(fill: str) -> str:
+    return {TEXT: "", MUTED: ' class="course-muted"'}.get(fill, f' fill="{fill}"')
+
+
 def _text(x: float, y: float, text: str, *, anchor: str = "start", fill: str = TEXT, weight: str = "normal") -> str:
-    return (
-        f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{fill}" font-weight="{weight}" '
-        f'xml:space="preserve">{html.escape(text)}</text>'
-    )
+    ends = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    bold = "" if weight == "normal" else f' font-weight="{weight}"'
+    return f'<text x="{x}" y="{y}"{ends}{bold}{_ink(fill)}>{html.escape(text)}</text>'
 
 
 def _axis(rows: int) -> str:
@@ -92,7 +96,7 @@ def _row(candidate: Candidate, y: float) -> str:
     before, after = (max(0.0, BAR_WIDTH * share) for share in (candidate.before, candidate.after))
     middle = y + ROW - 6
     name = candidate.text if candidate.text == REST else repr(candidate.text)
-    marker = _text(BAR_X - 168, middle, "\u25b6", fill=ORANGE) if candidate.drawn else ""
+    marker = _text(BAR_X - 168, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE)
     inside = "none" if kept else "url(#course-cut)"
     return (
         marker
@@ -114,11 +118,9 @@ def _cumulative(found: NextToken, rows: int) -> str:
     )
     line = f'<polyline points="{points}" fill="none" stroke="{ORANGE}" stroke-width="1.6"/>'
     p = found.config.top_p
-    if p == 1:
-        return line
-    x = BAR_X + BAR_WIDTH * p
+    x, on = BAR_X + BAR_WIDTH * p, p < 1
     limit = (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{TOP + rows * ROW}" stroke="{ORANGE}" '
-        'stroke-width="1.5" stroke-dasharray="5 4"/>'
+        f'stroke-width="{1.5 * on}" stroke-dasharray="5 4"/>'
     )
-    return line + limit + _text(x, TOP - 8, f"top-p {p:g}", anchor="middle", fill=ORANGE)
+    return line + limit + _text(x, TOP - 8, f"top-p {p:g}" if on else "", anchor="middle", fill=ORANGE)

@@ -42,7 +42,10 @@ function render({ model, el }) {
     model.set("value", stops()[range.value]);
     model.save_changes();
     showValue();
+    const detail = model.get("ahead")[String(model.get("value"))];
+    el.dispatchEvent(new CustomEvent("course-ahead", { bubbles: true, detail }));
   });
+  range.addEventListener("focus", () => model.send({ reached: true }));
   const submit = () => box.value !== String(model.get("value")) && model.send({ typed: box.value });
   box.addEventListener("change", submit);
   box.addEventListener("keydown", (event) => event.key === "Enter" && submit());

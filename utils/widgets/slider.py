@@ -1,5 +1,6 @@
 """A slider with a name, a full label and a box to type into; a wrong value is refused in words."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ import anywidget
 import traitlets
 
 HERE = Path(__file__).parent
+REACH = 3
 
 
 class Slider(anywidget.AnyWidget):
     """A number chosen from `stops` by hand or typed within their range.
 
     stops: ascending values that the slider moves over. whole: whether only whole numbers
-    are right. error: why the last value typed was refused, empty if it was not.
+    are right. error: why the last value typed was refused, empty if it was not. ahead:
+    drawings for values nearby, by value; the page shows one at once when the slider moves
+    there, and the kernel's own answer follows.
     """
 
     _esm = HERE / "slider.js"
@@ -26,11 +30,12 @@ class Slider(anywidget.AnyWidget):
     hint = traitlets.Unicode().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
+    ahead = traitlets.Dict().tag(sync=True)
 
     def __init__(self, label: str, value: float, stops: Sequence[float], *, hint: str = "", whole: bool = False):
         self.whole = whole
         super().__init__(label=label, value=value, stops=list(stops), hint=hint)
-        self.on_msg(lambda _widget, content, _buffers: self.type(content["typed"]))
+        self.on_msg(lambda _widget, content, _buffers: self.type(content["typed"]) if "typed" in content else None)
         self.observe(lambda _change: setattr(self, "error", ""), names="value")
 
     def type(self, typed: str) -> None:
@@ -43,6 +48,16 @@ class Slider(anywidget.AnyWidget):
     def when_moved(self, call: Callable[[], None]) -> None:
         """Call a function after every change of the value."""
         self.observe(lambda _change: call(), names="value")
+
+    def when_reached(self, call: Callable[[], None]) -> None:
+        """Call a function when the slider gets the focus."""
+        self.on_msg(lambda _widget, content, _buffers: call() if "reached" in content else None)
+
+    @property
+    def nearby(self) -> list[float]:
+        """The stops that a hand can reach next."""
+        here = bisect_left(self.stops, self.value)
+        return self.stops[max(0, here - REACH) : here + REACH + 1]
 
     @traitlets.validate("value")
     def _in_range(self, proposal: dict[str, Any]) -> float:
