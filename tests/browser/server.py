@@ -36,11 +36,15 @@ def browsing(path: str) -> Iterator[Browser]:
 
 @contextmanager
 def serving(folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Serve a folder; yields an address with {} for the path of a notebook."""
+    """Serve a folder; yields an address with {} for the path of a notebook.
+
+    JupyterLab keeps its settings in that folder: a test never changes those of who runs it.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = [f"--port={port}", "--no-browser", "--allow-root", f"--IdentityProvider.token={TOKEN}"]
+    own = {f"JUPYTERLAB_{kind}_DIR": str(folder / ".jupyter" / kind) for kind in ("SETTINGS", "WORKSPACES")}
     (ROOT / "build").mkdir(exist_ok=True)
     log = ROOT / "build" / "jupyterlab.log"
     with log.open("w") as file:
@@ -49,7 +53,7 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[str]:
             cwd=folder,
             stdout=file,
             stderr=file,
-            env=environment,
+            env=environment | own,
         )
     url = f"http://127.0.0.1:{port}"
     try:
