@@ -187,6 +187,42 @@ def test_a_moved_slider_changes_picture_and_message_and_never_runs_the_model(vie
     assert reads == [] and getattr(view.config, name) == value
 
 
+def reach(slider: Slider) -> None:
+    """What the page sends when a slider gets the focus."""
+    slider._handle_custom_msg({"reached": True}, [])
+
+
+def test_what_waits_ahead_of_the_hand_is_what_the_kernel_draws(view, reads):
+    reach(view.top_p)
+    waiting = dict(view.top_p.ahead)
+    assert list(waiting) == ["0.97", "0.98", "0.99", "1"]
+    for value in (0.99, 0.98, 0.97):
+        view.top_p.value = value
+        assert view.picture.value == waiting[f"{value:g}"]
+    assert "0.94" in view.top_p.ahead and reads == []
+
+
+@pytest.mark.parametrize("change", ["seed", "order", "prompt", "top_k"])
+def test_nothing_out_of_date_waits_ahead(view, change):
+    reach(view.temperature)
+    old = dict(view.temperature.ahead)
+    new = {"seed": 3, "order": "studio", "prompt": "The capital of France is", "top_k": 5}[change]
+    if change == "top_k":
+        reach(view.top_k)
+    getattr(view, change).value = new
+    ahead = view.temperature.ahead
+    if change == "top_k":
+        assert ahead == {} and view.top_k.ahead[f"{new}"] == view.picture.value
+    else:
+        assert ahead.keys() == old.keys() and ahead["1"] == view.picture.value
+        assert change == "order" or ahead != old
+
+
+def test_code_that_moves_a_slider_draws_nothing_ahead(view):
+    view.temperature.value = 0.5
+    assert all(slider.ahead == {} for slider in view.sliders.values())
+
+
 def test_a_refused_value_leaves_the_picture(view):
     before = (view.picture.value, view.message.value)
     view.temperature.type("many")
@@ -605,6 +641,15 @@ def test_what_is_no_forecast_is_told_and_the_slider_stays_locked(made, typed):
     first.commit.click()
     assert is_alert(first.verdict) and "A forecast is a number" in words_of(first.verdict)
     assert first.slider.disabled and not first.commit.disabled and made.committed == {}
+
+
+def test_a_forecast_s_slider_knows_what_comes_next_and_the_score_names_the_setting(made):
+    made.commit("sharper", 0.9)
+    slider = made.questions[0].slider
+    reach(slider)
+    waiting = slider.ahead["0.95"]
+    slider.value = 0.95
+    assert made.picture.value == waiting and "The picture shows Temperature 0.95." in words_of(made.score)
 
 
 def test_a_far_forecast_is_told_so(made):

@@ -45,7 +45,7 @@ def assess(exercise: str, answer: Any, **given: Any) -> tuple[str, bool]:
         return NOT_ATTEMPTED, False
     except Mistake as mistake:
         return f"not yet. {mistake}", False
-    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError):
         return "not yet. Your answer is another kind of value than the exercise asks for. Read its text again.", False
     return f"correct. {praise}", True
 

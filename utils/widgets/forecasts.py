@@ -46,11 +46,13 @@ class Predict:
         self.questions = [Question(number, item) for number, item in enumerate(items, start=1)]
         self.score = widgets.HTML(paragraph(self.forecasts.score))
         self.first = next_token(read, DecodingConfig(), shown=10)
+        self.reached: Question | None = None
         rows = len(self.first.candidates)
         self.picture = Picture(value=sampler_picture(self.first), height=f"{picture_height(rows) + 8}px")
         for question in self.questions:
             question.commit.on_click(lambda _button, question=question: self._commit_typed(question))
             question.slider.when_moved(lambda question=question: self._redraw(question))
+            question.slider.when_reached(lambda question=question: self._reach(question))
 
     @property
     def committed(self) -> dict:
@@ -80,7 +82,24 @@ class Predict:
 
     def _redraw(self, question: Question) -> None:
         with told_in(self.score):
-            self.picture.value = sampler_picture(self.forecasts.seen(question.item, question.slider.value))
+            self.picture.value = self._drawn(question, question.slider.value)
+            self.score.value = paragraph(
+                f"{self.forecasts.score} The picture shows {question.slider.label} {question.slider.value:g}."
+            )
+            if question is self.reached:
+                self._look_ahead()
+
+    def _reach(self, question: Question) -> None:
+        self.reached = question
+        with told_in(self.score):
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        slider = self.reached.slider
+        slider.ahead = {f"{value:g}": self._drawn(self.reached, value) for value in slider.nearby}
+
+    def _drawn(self, question: Question, value: float) -> str:
+        return sampler_picture(self.forecasts.seen(question.item, value))
 
 
 def predict(read: ReadPrompt, items: Sequence[Forecast]) -> Predict:

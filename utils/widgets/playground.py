@@ -6,6 +6,7 @@ from dataclasses import replace
 import ipywidgets as widgets
 
 from utils.decoding import DecodingConfig, Step, generate_stream
+from utils.errors import UnsupportedSetting
 from utils.models import LanguageModel
 from utils.prompts import token_budget
 from utils.widgets.completion import Completion, completion_html
@@ -87,7 +88,9 @@ class Playground:
 
     def continue_from(self, name: str, position: int, token: int) -> None:
         """Write column "A" or "B" anew from a position on, with this token there, and wait for it."""
-        column = next(column for column in self.columns if column.name == name)
+        column = next((column for column in self.columns if column.name == name), None)
+        if column is None:
+            raise UnsupportedSetting(f"There is no column {name!r}: take A or B.")
         self.turns.run(lambda: self._continued(column, position, token))
 
     def stop(self) -> None:
