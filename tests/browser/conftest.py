@@ -10,8 +10,9 @@ from tests.browser.server import ENVIRONMENT, NO_CHROMIUM, browsing, chromium, s
 from utils.authoring import ROOT
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Browser:
+    """Closed when the browser tests end: playwright keeps an event loop running, which other tests would see."""
     path = chromium()
     if path is None:
         pytest.skip(NO_CHROMIUM)
@@ -19,7 +20,7 @@ def browser() -> Browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder(tmp_path_factory) -> Path:
     """What the server shows: copies, so that a test never writes into the course."""
     folder = tmp_path_factory.mktemp("course")
@@ -28,7 +29,7 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab_url(folder) -> str:
     with serving(folder, ENVIRONMENT) as url:
         yield url

@@ -48,7 +48,7 @@ class Predict:
         self.first = next_token(read, DecodingConfig(), shown=10)
         self.reached: Question | None = None
         rows = len(self.first.candidates)
-        self.picture = Picture(value=sampler_picture(self.first), height=f"{picture_height(rows) + 8}px")
+        self.picture = Picture(sampler_picture(self.first), height=picture_height(rows) + 8)
         for question in self.questions:
             question.commit.on_click(lambda _button, question=question: self._commit_typed(question))
             question.slider.when_moved(lambda question=question: self._redraw(question))

@@ -43,7 +43,6 @@ function render({ model, el }) {
   }
 
   function show() {
-    el.style.height = model.get("height");
     if (!settling) draw(model.get("value"));
   }
 
@@ -66,7 +65,6 @@ function render({ model, el }) {
   }
 
   model.on("change:value", show);
-  model.on("change:height", show);
   listen();
   show();
 }

@@ -48,7 +48,7 @@ class Sampler:
         self.message = widgets.HTML(layout=widgets.Layout(height="44px", overflow="hidden"))
         self.found = next_token(self.read, config)
         rows = len(self.found.candidates)
-        self.picture = Picture(height=f"{picture_height(rows) + 8}px")
+        self.picture = Picture(height=picture_height(rows) + 8)
         self._observe()
         self.redraw()
 
