@@ -33,6 +33,7 @@ const SETTLED_MS = 150;
 function render({ model, el }) {
   const place = document.createElement("div");
   el.classList.add("course-picture");
+  el.style.contain = "strict";
   el.append(place);
   let settling = 0;
 

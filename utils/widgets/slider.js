@@ -39,11 +39,11 @@ function render({ model, el }) {
   }
 
   range.addEventListener("input", () => {
-    model.set("value", stops()[range.value]);
+    const value = stops()[range.value];
+    el.dispatchEvent(new CustomEvent("course-ahead", { bubbles: true, detail: model.get("ahead")[String(value)] }));
+    model.set("value", value);
     model.save_changes();
     showValue();
-    const detail = model.get("ahead")[String(model.get("value"))];
-    el.dispatchEvent(new CustomEvent("course-ahead", { bubbles: true, detail }));
   });
   range.addEventListener("focus", () => model.send({ reached: true }));
   const submit = () => box.value !== String(model.get("value")) && model.send({ typed: box.value });
