@@ -129,6 +129,7 @@ def diversity_curves(table: pd.DataFrame) -> Plot:
             bits = name == "bits per token"
             axes.plot(table.index, table[name], color=colour, marker=marker, clip_on=False)
             axes.set_title(name, fontsize=11)
+            axes.set_xlim(-0.1, 2.1)
             axes.set(ylim=(0, 16) if bits else (0, 1), yticks=(0, 4, 8, 12, 16) if bits else (0, 0.25, 0.5, 0.75, 1))
         figure.supxlabel("temperature (0 is greedy)", fontsize=10)
     said = "; ".join(f"{name}: {_points(table[name])}" for name in table)
