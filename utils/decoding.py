@@ -240,9 +240,12 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
     for position in range(config.max_new_tokens):
         seen = torch.cat([reader.seen(row)[None] for row in rows])
         for n, probabilities in enumerate(reshape(logits, **config.sampling, input_ids=seen)):
+            if n in done:
+                rows[n].append(rows[n][-1])
+                continue
             rows[n].append(_choose(probabilities, config, seeds[n], position))
             whole, reason = _text_so_far(model, rows[n], config)
-            if reason and n not in done:
+            if reason:
                 done[n] = whole
         if len(done) == len(rows):
             break
