@@ -95,8 +95,8 @@ class Predict:
             self._look_ahead()
 
     def _look_ahead(self) -> None:
-        slider = self.reached.slider
-        slider.ahead = {f"{value:g}": self._drawn(self.reached, value) for value in slider.nearby}
+        question = self.reached
+        question.slider.draw_ahead(lambda value: self._drawn(question, value))
 
     def _drawn(self, question: Question, value: float) -> str:
         return sampler_picture(self.forecasts.seen(question.item, value))

@@ -86,11 +86,13 @@ class Sampler:
     def _look_ahead(self) -> None:
         """Draw where the slider under the hand can go next; what the others knew is out of date."""
         for name, slider in self.sliders.items():
-            values = slider.nearby if name == self.reached else []
-            slider.ahead = {
-                f"{value:g}": sampler_picture(next_token(self.read, self._config_with({name: value})))
-                for value in values
-            }
+            if name == self.reached:
+                slider.draw_ahead(lambda value, name=name: self._drawn({name: value}))
+            else:
+                slider.ahead = {}
+
+    def _drawn(self, moved: dict[str, float]) -> str:
+        return sampler_picture(next_token(self.read, self._config_with(moved)))
 
     def _reach(self, name: str) -> None:
         self.reached = name

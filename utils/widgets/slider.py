@@ -53,11 +53,10 @@ class Slider(anywidget.AnyWidget):
         """Call a function when the slider gets the focus."""
         self.on_msg(lambda _widget, content, _buffers: call() if "reached" in content else None)
 
-    @property
-    def nearby(self) -> list[float]:
-        """The stops that a hand can reach next."""
+    def draw_ahead(self, draw: Callable[[float], str]) -> None:
+        """Let the page have the drawings for the stops that a hand can reach next."""
         here = bisect_left(self.stops, self.value)
-        return self.stops[max(0, here - REACH) : here + REACH + 1]
+        self.ahead = {f"{value:g}": draw(value) for value in self.stops[max(0, here - REACH) : here + REACH + 1]}
 
     @traitlets.validate("value")
     def _in_range(self, proposal: dict[str, Any]) -> float:
