@@ -51,3 +51,15 @@ class UnknownLabel(CourseError):
 
 class TooManyShots(CourseError):
     """More examples were asked for than the training split holds."""
+
+
+class AdapterMismatch(CourseError):
+    """An adapter does not belong to the model it is loaded on, or is damaged."""
+
+
+class TuningError(CourseError):
+    """A tuning job cannot be started, or ended without a tuned model."""
+
+
+class RegistryError(CourseError):
+    """The model registry does not have what was asked of it, or cannot be reached."""

@@ -75,18 +75,25 @@ class LanguageModel:
         Weights, tokenizer, generation defaults, device, number format and active adapters.
         """
         model = self.model
-        weights = model.state_dict()
-        state = tuple((name, weight.data_ptr(), weight._version) for name, weight in weights.items())
-        adapters = [getattr(module, "active_adapters", None) for module in model.modules()]
+        adapters = [
+            (getattr(module, "active_adapters", None), getattr(module, "scaling", None)) for module in model.modules()
+        ]
         settings = (model.generation_config.to_dict(), str(self.device), str(model.dtype), adapters)
-        known = _FINGERPRINTS.setdefault(model, {})
+        return hashlib.sha256(f"{self.weights_hash} {settings}".encode()).hexdigest()[:16]
+
+    @property
+    def weights_hash(self) -> str:
+        """The SHA-256 of the tokenizer and of every weight."""
+        weights = self.model.state_dict()
+        state = tuple((name, weight.data_ptr(), weight._version) for name, weight in weights.items())
+        known = _FINGERPRINTS.setdefault(self.model, {})
         if state not in known:
             digest = hashlib.sha256(self.tokenizer.backend_tokenizer.to_str().encode())
             for name, weight in weights.items():
                 digest.update(f"{name} {tuple(weight.shape)}".encode())
                 digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
             known[state] = digest.hexdigest()
-        return hashlib.sha256(f"{known[state]} {settings}".encode()).hexdigest()[:16]
+        return known[state]
 
     def encode(self, prompt: str) -> list[int]:
         """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt."""

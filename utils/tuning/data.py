@@ -1,0 +1,109 @@
+"""Text-to-text records as a model is tuned on them: prompt, completion, and which tokens count."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from utils.datasets import TextToText
+from utils.forcing import continuation_ids
+from utils.models import LanguageModel
+
+IGNORED = -100
+"""The label of a token that the loss leaves out (PyTorch's `cross_entropy`)."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One record in tokens: the prompt that is read and the completion, end mark included, that is learned."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.completion)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records side by side, padded on the right.
+
+    inputs: what the model takes, tensors of shape (records, tokens); targets: the token
+    ids that the completions have, shape (n,); rows and positions: whose and where the
+    prediction of each target is made, shape (n,) each.
+    """
+
+    inputs: dict[str, torch.Tensor]
+    targets: torch.Tensor
+    rows: torch.Tensor
+    positions: torch.Tensor
+
+
+def completion_text(record: TextToText) -> str:
+    """Return a record's output as it stands behind its input: after a space, unless one is there."""
+    begun = record.input_text[-1:].isspace()
+    return record.output_text if begun else f" {record.output_text}"
+
+
+def encode(model: LanguageModel, record: TextToText) -> Encoded:
+    """Return a record's tokens; the completion ends with the model's end mark. Raises EmptyPrompt."""
+    completion = continuation_ids(model, record.input_text, completion_text(record))
+    end = model.tokenizer.eos_token_id
+    if completion[-1:] != [end]:
+        completion = [*completion, end]
+    return Encoded(tuple(model.encode(record.input_text)), tuple(completion))
+
+
+def labels(record: Encoded) -> list[int]:
+    """Return the labels of a record in one row: the prompt's are IGNORED, the completion's its tokens."""
+    return [IGNORED] * len(record.prompt) + list(record.completion)
+
+
+def batches_by_length(records: Sequence[Encoded], size: int, *, seed: int) -> list[list[int]]:
+    """Return the records' indices in batches of similar length, the batches in a random order.
+
+    Ties in length are broken at random, so that another seed also mixes other batches.
+    """
+    rng = random.Random(seed)
+    order = sorted(rng.sample(range(len(records)), len(records)), key=lambda index: len(records[index]))
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return rng.sample(batches, len(batches))
+
+
+def collate(model: LanguageModel, records: Sequence[Encoded]) -> Batch:
+    """Return records as one batch on the model's device."""
+    if model.is_encoder_decoder:
+        return _collate_pairs(model, records)
+    rows = [[*record.prompt, *record.completion[:-1]] for record in records]
+    starts = [len(record.prompt) - 1 for record in records]
+    return _batch(model, _padded(model, rows, "input_ids", "attention_mask"), records, starts)
+
+
+def _collate_pairs(model: LanguageModel, records: Sequence[Encoded]) -> Batch:
+    prompts = _padded(model, [list(record.prompt) for record in records], "input_ids", "attention_mask")
+    begun = [[model.decoder_start, *record.completion[:-1]] for record in records]
+    completions = _padded(model, begun, "decoder_input_ids", "decoder_attention_mask")
+    return _batch(model, prompts | completions, records, [0] * len(records))
+
+
+def _padded(model: LanguageModel, rows: list[list[int]], ids: str, mask: str) -> dict[str, torch.Tensor]:
+    """Return ids and mask; rows of one length need no mask."""
+    longest = max(map(len, rows))
+    pad = model.tokenizer.pad_token_id
+    padded = {ids: torch.tensor([row + [pad] * (longest - len(row)) for row in rows], device=model.device)}
+    if min(map(len, rows)) < longest:
+        padded[mask] = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=model.device)
+    return padded
+
+
+def _batch(model: LanguageModel, inputs: dict, records: Sequence[Encoded], starts: list[int]) -> Batch:
+    spots = list(_spots(records, starts))
+    rows, positions, targets = (torch.tensor(column, device=model.device) for column in zip(*spots, strict=True))
+    return Batch(inputs, targets, rows, positions)
+
+
+def _spots(records: Sequence[Encoded], starts: list[int]) -> Iterator[tuple[int, int, int]]:
+    for row, (record, start) in enumerate(zip(records, starts, strict=True)):
+        for offset, token in enumerate(record.completion):
+            yield row, start + offset, token

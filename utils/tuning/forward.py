@@ -1,0 +1,104 @@
+"""From a batch to the logits that the loss needs, and no others."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from utils.errors import UnsupportedSetting
+from utils.models import LanguageModel
+from utils.sharing import blocks, share
+from utils.tuning.data import Batch, Encoded, collate
+
+EMBEDDINGS_GO_STRAIGHT_IN = ("llama", "qwen2", "qwen3", "smollm3", "mistral")
+"""Kinds whose blocks take what `inputs_embeds` gives, so that a stack of blocks can be run in two halves."""
+
+TRUNK_BATCH = 8
+
+Forward = Callable[[Sequence[Encoded]], tuple[torch.Tensor, torch.Tensor]]
+"""Records in, (logits, targets) out: shapes (n, vocabulary) and (n,), a row for every token of a completion."""
+
+
+def whole_model(model: LanguageModel) -> Forward:
+    """Return the forward pass through a whole model."""
+
+    def forward(records: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = collate(model, records)
+        with _logits_only_at(model.model, batch):
+            return model.model(**batch.inputs, **_without_cache(model)).logits, batch.targets
+
+    return forward
+
+
+def above_frozen_trunk(model: LanguageModel, top_blocks: int) -> Forward:
+    """Return the forward pass through the top blocks, behind a trunk that each record passes only once.
+
+    Nothing below the adapters changes while they are trained, so what the trunk makes of
+    a record (shape (tokens, hidden size), float32) is kept in memory. Raises
+    UnsupportedSetting for a model whose blocks cannot be run in two halves.
+    """
+    if model.model.config.model_type not in EMBEDDINGS_GO_STRAIGHT_IN:
+        raise UnsupportedSetting(
+            f"A frozen trunk is known for models of type {', '.join(EMBEDDINGS_GO_STRAIGHT_IN)} only: use method='lora'."
+        )
+    trunk, top = _halves(model.model, len(blocks(model.model)) - top_blocks)
+    known: dict[Encoded, torch.Tensor] = {}
+
+    @torch.no_grad()
+    def read(records: Sequence[Encoded]) -> None:
+        for start in range(0, len(records), TRUNK_BATCH):
+            some = records[start : start + TRUNK_BATCH]
+            inputs = collate(model, some).inputs
+            hidden = trunk(**inputs, use_cache=False).last_hidden_state
+            known.update({record: row[: len(record) - 1].clone() for record, row in zip(some, hidden, strict=True)})
+
+    def forward(records: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+        read([record for record in records if record not in known])
+        batch = collate(model, records)
+        inputs = {name: tensor for name, tensor in batch.inputs.items() if name != "input_ids"}
+        hidden = nn.utils.rnn.pad_sequence([known[record] for record in records], batch_first=True)
+        with _logits_only_at(top, batch):
+            return top(inputs_embeds=hidden, **inputs, use_cache=False).logits, batch.targets
+
+    return forward
+
+
+def _halves(model: nn.Module, first: int) -> tuple[nn.Module, nn.Module]:
+    """Return the blocks below `first`, ending in hidden states, and the rest, ending in logits, on the same weights."""
+    whole = getattr(model, "get_base_model", lambda: model)()
+    trunk = share(whole).base_model
+    trunk.layers, trunk.norm = trunk.layers[:first], nn.Identity()
+    top = _same_parameters(whole)
+    top.base_model.layers = top.base_model.layers[first:]
+    for part in (trunk, top.base_model):
+        part.config.num_hidden_layers = len(part.layers)
+    return trunk, top
+
+
+def _same_parameters(model: nn.Module) -> nn.Module:
+    """Return a copy with modules of its own and the very same parameters, gradients included."""
+    import copy
+
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
+
+
+def _without_cache(model: LanguageModel) -> dict[str, bool]:
+    prefix = getattr(model.model, "active_peft_config", None)
+    return {} if prefix is not None and prefix.peft_type == "PREFIX_TUNING" else {"use_cache": False}
+
+
+@contextmanager
+def _logits_only_at(model: nn.Module, batch: Batch) -> Iterator[None]:
+    """Let a model compute logits only where a target is predicted; soft prompts stand before the batch's own tokens."""
+    length = next(iter(batch.inputs.get(name) for name in ("decoder_input_ids", "input_ids") if name in batch.inputs))
+
+    def select(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        before = inputs[0].shape[1] - length.shape[1]
+        return (inputs[0][batch.rows, batch.positions + before],)
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        yield
+    finally:
+        handle.remove()
