@@ -1,19 +1,24 @@
 # make lab    set up what is missing and open the course in JupyterLab
 # make test   set up what is missing and run every test
+# make monitor   open MLflow's page on the tuning runs and the registered models
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RESULTS := build/results
+TUNING := build/tuning
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 TEST_DEVICE ?= cpu
 
-.PHONY: lab setup assets test labs execute bench reproduce lint format clean-results
+.PHONY: lab monitor setup assets test labs execute bench sweeps reproduce lint format clean-results
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
 	$(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+monitor: setup
+	$(BIN)/python -m utils.tuning.tracking
 
 setup: $(READY)
 
@@ -33,17 +38,22 @@ assets: setup
 
 # Results are computed anew in every run, then shared by a lab and its master.
 test: assets
-	rm -rf $(RESULTS)
-	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) COURSE_RESULTS=$(abspath $(RESULTS)) $(BIN)/python -m pytest
+	rm -rf $(RESULTS) $(TUNING)
+	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) COURSE_RESULTS=$(abspath $(RESULTS)) \
+		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest
 
 labs: assets
-	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring labs
+	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring labs
 
 execute: assets
-	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
+	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
 
 bench: assets
 	COURSE_DEVICE=cpu $(BIN)/python -m tests.bench
+
+# The long trainings whose results lesson 08 and Lab 3 read: about two hours for what is missing.
+sweeps: assets
+	COURSE_MODEL= $(BIN)/python -m utils.tuning.sweeps
 
 # The committed outputs on one thread, and with the oldest kernels that torch has.
 reproduce: assets

@@ -88,6 +88,14 @@ def build_once(path: Path, build: Callable[[Path], None], *, size: int) -> Path:
     return path
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name and rename it, so that nobody reads half of it."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
+        new = Path(folder) / path.name
+        new.write_text(text, encoding="utf8")
+        os.replace(new, path)
+
+
 def require_space(folder: Path, size: int) -> None:
     """Raise DiskFull unless `folder` has `size` bytes free."""
     free = shutil.disk_usage(folder).free

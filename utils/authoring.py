@@ -4,6 +4,7 @@ python -m utils.authoring labs                  # learners' labs out of labs/sol
 python -m utils.authoring execute NOTEBOOK ...  # run and write the outputs
 """
 
+import copy
 import sys
 import tempfile
 from pathlib import Path
@@ -28,7 +29,7 @@ def learner_lab(master: NotebookNode) -> NotebookNode:
 
     A lab stands one folder higher than its master, and so do its links.
     """
-    with_folded = nbformat.from_dict(master)
+    with_folded = copy.deepcopy(master)
     with_folded.cells = [cell for original in master.cells for cell in _with_folded_solution(original)]
     config = Config(ClearSolutions={"code_stub": {"python": STUB}})
     cleared, _ = ClearSolutions(config=config).preprocess(with_folded, {})

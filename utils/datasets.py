@@ -4,14 +4,16 @@ import hashlib
 import html
 import io
 import json
+import logging
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import fsspec
 
-from utils.assets import VADER, fetch
+from utils.assets import VADER, cache_dir, disk_errors_explained, fetch, write_text
 from utils.errors import DataError
 from utils.prompts import Example
 
@@ -25,6 +27,17 @@ REVIEWS_PER_SPLIT = {"train": 240, "validation": 40, "test": 60}
 REVIEW_FILES = {"movie": "movieReviewSnippets_GroundTruth.txt", "product": "amazonReviewSnippets_GroundTruth.txt"}
 REVIEW_WORDS = range(6, 19)
 CLEAR_RATING = 1.5
+
+READ_SECONDS = 30
+"""Longest wait for a file from the network."""
+
+SIGN_IN = {
+    "s3": "`aws configure`",
+    "gs": "`gcloud auth application-default login`",
+    "gcs": "`gcloud auth application-default login`",
+}
+
+logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # its errors reach the learner as one sentence
 
 
 @dataclass(frozen=True)
@@ -122,21 +135,58 @@ def load_text_to_text(path_or_uri: str | Path) -> list[TextToText]:
     return [TextToText(record["input_text"], record["output_text"]) for record in records]
 
 
+def save_text_to_text(records: Sequence[TextToText], name: str) -> Path:
+    """Write records as a JSON Lines file of that name in the course's cache and return its path.
+
+    The file has the two fields of `load_text_to_text`; it replaces an earlier one at once.
+    """
+    path = cache_dir() / "data" / f"{name}.jsonl"
+    with disk_errors_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, to_json_lines(records))
+    return path
+
+
+def to_json_lines(records: Sequence[TextToText]) -> str:
+    """Return records as the text of a JSON Lines file with `input_text` and `output_text`."""
+    pairs = ({"input_text": record.input_text, "output_text": record.output_text} for record in records)
+    return "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
+
+
 def _read_records(address: str) -> list[dict]:
     try:
-        with fsspec.open(address, encoding="utf-8-sig", mode="rt") as file:
-            lines = file.read().rstrip("\n").split("\n")
+        text = _read_bytes(address).decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"There is no file {address}: check the path.") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{address} is not UTF-8 text ({error.reason}): save it as UTF-8.") from None
     except ImportError as error:
         raise DataError(f"{address} cannot be opened: {error}.") from None
-    except (ValueError, OSError) as error:
-        raise DataError(f"{address} cannot be opened ({error}): check the address and your right to read it.") from None
+    except TimeoutError:
+        raise DataError(f"{address} did not arrive within {READ_SECONDS} seconds: {_advice(address)}.") from None
+    except Exception as error:  # each storage service raises its own kinds
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise DataError(f"{address} cannot be opened ({reason}): {_advice(address)}.") from None
+    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     if not any(line.strip() for line in lines):
         raise DataError(f"{address} is empty: it needs one JSON object a line.")
     return [_parse_record(line, f"{address}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def _read_bytes(address: str) -> bytes:
+    filesystem, path = fsspec.url_to_fs(address)
+    limit = {"timeout": READ_SECONDS} if filesystem.async_impl else {}
+    return filesystem.cat_file(path, **limit)
+
+
+def _advice(address: str) -> str:
+    protocol = address.split("://")[0]
+    if protocol == address:
+        return "check the path and your right to read it"
+    credentials = f", set up your credentials ({SIGN_IN[protocol]})" if protocol in SIGN_IN else ""
+    return (
+        f"check the address and the network connection{credentials}, or copy the file to this machine and give its path"
+    )
 
 
 def _parse_record(line: str, where: str) -> dict:

@@ -38,6 +38,26 @@ def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
     return min(sum(1 for _ in same), min(map(len, rows)) - 1)
 
 
+def packed_row(rows: Sequence[Sequence[int]], shared: int) -> tuple[list[int], list[int], torch.Tensor]:
+    """Return rows as one: the `shared` tokens that all begin with once, then the rest of each.
+
+    Returns token ids and positions, each of the packed length n, and what each token may
+    see: booleans of shape (n, n), the shared prefix and its own row up to itself.
+    """
+    owners = [-1] * shared + [index for index, row in enumerate(rows) for _ in row[shared:]]
+    positions = [*range(shared), *(position for row in rows for position in range(shared, len(row)))]
+    ids = [*rows[0][:shared], *(token for row in rows for token in row[shared:])]
+    owner, position = torch.tensor(owners), torch.tensor(positions)
+    seen = (owner[None, :] == owner[:, None]) | (owner[None, :] == -1)
+    return ids, positions, seen & (position[:, None] >= position[None, :])
+
+
+def as_mask(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return what may be seen, booleans of shape (n, m), as a mask to add to attention scores: (1, 1, n, m)."""
+    mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
+    return mask.masked_fill(~visible, torch.finfo(dtype).min)[None, None]
+
+
 @torch.inference_mode()
 def last_logits(model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]]) -> Iterator[torch.Tensor]:
     """Yield, row after row, the logits at the positions `keep[row]` of that row.
@@ -107,12 +127,9 @@ def _run_pack(model, suffixes: list[list[int]], cache: DynamicCache, shared: int
     offset = torch.tensor([k for suffix in suffixes for k in range(len(suffix))], device=device)
     same = owner[:, None] == owner[None, :]
     visible = torch.cat([same.new_ones(len(owner), shared), same & (offset[:, None] >= offset[None, :])], dim=1)
-    mask = torch.zeros(visible.shape, dtype=model.dtype, device=device).masked_fill(
-        ~visible, torch.finfo(model.dtype).min
-    )
     return model(
         torch.tensor([[token for suffix in suffixes for token in suffix]], device=device),
-        attention_mask=mask[None, None],
+        attention_mask=as_mask(visible, model.dtype),
         position_ids=(offset + shared)[None],
         past_key_values=cache,
         logits_to_keep=torch.tensor(keep, device=device),

@@ -3,7 +3,9 @@
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import matplotlib
@@ -28,6 +30,7 @@ STYLE = {
     "legend.frameon": False,
 }
 SIZE = (7.2, 3.6)
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Plot:
 
 def accuracy_curves(tables: dict[str, pd.DataFrame], *, chance: float = 0.5) -> Plot:
     """Draw accuracy against shots, a line and a 95 % band for each table of `ShotsCurve.table`."""
-    with matplotlib.rc_context(STYLE):
+    with _style():
         figure, axes = _figure()
         for (name, table), colour, marker in zip(tables.items(), COLOURS, MARKERS, strict=False):
             x = range(len(table))
@@ -63,7 +66,7 @@ def accuracy_curves(tables: dict[str, pd.DataFrame], *, chance: float = 0.5) -> 
 
 def intervals(table: pd.DataFrame, *, xlabel: str, xlim: tuple[float, float]) -> Plot:
     """Draw a point with its 95 % interval for each row of a table with columns mean, low and high."""
-    with matplotlib.rc_context(STYLE):
+    with _style():
         figure, axes = _figure(height=0.5 * len(table) + 1.1)
         y = range(len(table))
         axes.hlines(y, table["low"], table["high"], color=COLOURS[0], linewidth=3, alpha=0.4)
@@ -77,7 +80,7 @@ def intervals(table: pd.DataFrame, *, xlabel: str, xlim: tuple[float, float]) ->
 
 def dots(groups: dict[str, Sequence[float]], *, xlabel: str, xlim: tuple[float, float]) -> Plot:
     """Draw every value of every group as a dot on the group's line, and the group's mean as a bar."""
-    with matplotlib.rc_context(STYLE):
+    with _style():
         figure, axes = _figure(height=0.5 * len(groups) + 1.1)
         for y, values in enumerate(groups.values()):
             axes.plot(values, [y] * len(values), "o", color=COLOURS[0], alpha=0.45)
@@ -99,7 +102,7 @@ def reshaped_bars(panels: Mapping[str, NextToken], *, columns: int = 5) -> Plot:
     rows = -(-len(panels) // columns)
     columns = min(columns, len(panels))
     first = next(iter(panels.values())).candidates
-    with matplotlib.rc_context(STYLE):
+    with _style():
         size = (max(SIZE[0], 2.0 + 1.75 * columns), rows * (0.8 + 0.27 * len(first)))
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
@@ -123,7 +126,7 @@ def _reshaped(found: NextToken) -> str:
 
 def diversity_curves(table: pd.DataFrame) -> Plot:
     """Draw each column of `diversity.diversity_curve` against temperature: shares from 0 to 1, bits from 0 to 16."""
-    with matplotlib.rc_context(STYLE):
+    with _style():
         figure = Figure(figsize=(SIZE[0], 4.8), layout="constrained")
         for axes, name, colour, marker in zip(figure.subplots(2, 2).flat, table, COLOURS, MARKERS, strict=True):
             bits = name == "bits per token"
@@ -136,12 +139,77 @@ def diversity_curves(table: pd.DataFrame) -> Plot:
     return _plot(figure, f"Four line plots against temperature, axes 0 to 1 and 0 to 16 bits. {said}.")
 
 
+def shares_and_accuracies(table: pd.DataFrame, *, chance: float = 0.5) -> Plot:
+    """Draw a row for each method of `tuning.ledger.load_ledger`: trained share (log axis) and accuracy.
+
+    The axes are 0.001 % to 100 %, and 0 to 1. A method that trains nothing has no dot on the left.
+    """
+    y = np.arange(len(table))
+    with _style():
+        figure = Figure(figsize=(SIZE[0], 0.36 * len(table) + 1.3), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        shares = table["trainable (%)"].where(table["trainable (%)"] > 0)
+        left.plot(shares, y, COLOURS[1], marker=MARKERS[3], linestyle="", clip_on=False)
+        left.set(xscale="log", xlim=(1e-3, 100), xticks=(1e-3, 1e-2, 0.1, 1, 10, 100), xlabel="trained parameters (%)")
+        left.set_xticklabels(["0.001", "0.01", "0.1", "1", "10", "100"])
+        left.set_yticks(y, table.index)
+        left.set_ylim(len(table) - 0.5, -0.5)
+        right.hlines(y, table["low"], table["high"], color=COLOURS[0], linewidth=3, alpha=0.4)
+        right.plot(table["accuracy"], y, color=COLOURS[0], marker=MARKERS[0], linestyle="")
+        right.axvline(chance, color="0.4", linestyle="--", linewidth=1)
+        right.set(xlim=(0, 1), xlabel="accuracy (dashed: chance)")
+    rows = zip(table.index, table["trainable (%)"], table["accuracy"], table["low"], table["high"], strict=True)
+    said = "; ".join(
+        f"{name}: {share:g} %, {mean:.2f} ({low:.2f} to {high:.2f})" for name, share, mean, low, high in rows
+    )
+    return _plot(
+        figure, f"Two panels, a row a method: trained share on a log axis and accuracy, chance {chance:.2f}. {said}."
+    )
+
+
+def training_curves(metrics: pd.DataFrame) -> Plot:
+    """Draw the loss and the fraction of correct next-step predictions of `TuningJob.metrics` against the step.
+
+    Training is a thin line, validation are marked points. The axes are 1 to the job's last
+    step and, for the fraction, 0 to 1; the loss begins at 0.
+    """
+    panels = (("loss", "loss", "lowest"), ("fraction of correct next-step predictions", "accuracy", "highest"))
+    steps = max(2, int(metrics["steps"].iloc[-1]))
+    said = []
+    with _style():
+        figure = Figure(figsize=(SIZE[0], 3.0))
+        figure.subplots_adjust(left=0.06, right=0.98, bottom=0.18, top=0.9, wspace=0.16)
+        for axes, (title, column, best) in zip(figure.subplots(1, 2), panels, strict=True):
+            train, validation = (metrics[name].astype(float).dropna() for name in (column, f"validation_{column}"))
+            axes.plot(train, color=COLOURS[0], linewidth=1, label="train", clip_on=False)
+            axes.plot(validation, COLOURS[1], marker=MARKERS[0], linestyle="", label="validation", clip_on=False)
+            axes.set_title(title, fontsize=10)
+            axes.set_xlim(1, steps)
+            axes.set_ylim(0, 1 if column == "accuracy" else None)
+            said += [f"{title}, {name}: {_course(values, best)}" for name, values in _named(train, validation)]
+        figure.axes[0].legend(loc="upper right")
+        figure.supxlabel(f"step (1 to {steps})", fontsize=10)
+    return _plot(figure, f"Two line plots against the step, 1 to {steps}. {'; '.join(said)}.")
+
+
+def _named(train: pd.Series, validation: pd.Series) -> list[tuple[str, pd.Series]]:
+    return [(name, values) for name, values in (("train", train), ("validation", validation)) if len(values)]
+
+
+def _course(values: pd.Series, best: str) -> str:
+    at = values.idxmin() if best == "lowest" else values.idxmax()
+    return (
+        f"first {values.iloc[0]:.2f} at {values.index[0]}, last {values.iloc[-1]:.2f} at {values.index[-1]}, "
+        f"{best} {values[at]:.2f} at {at}"
+    )
+
+
 def token_bars(
     probabilities: Mapping[str, float] | pd.Series, *, xlabel: str = "probability", xlim: tuple[float, float] = (0, 1)
 ) -> Plot:
     """Draw a horizontal bar for each token, in the given order, with its value written beside it."""
     values = pd.Series(probabilities, dtype=float)
-    with matplotlib.rc_context(STYLE):
+    with _style():
         figure, axes = _figure(height=0.32 * len(values) + 0.9)
         bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])
         axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=10)
@@ -157,7 +225,7 @@ def visibility_grids(families: Mapping[str, pd.DataFrame]) -> Plot:
     """Draw a grid for each table of `attention.visibility`: a square is filled where a position sees a token."""
     sizes = [len(table) for table in families.values()]
     shades = ListedColormap(["0.93", COLOURS[0]])
-    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+    with _style(**{"axes.grid": False}):
         size = (0.33 * sum(sizes) + 1.3 * len(sizes), 0.33 * max(sizes) + 1.8)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(1, len(sizes), squeeze=False, width_ratios=sizes).flat
@@ -188,6 +256,13 @@ def _pattern(block: np.ndarray) -> str:
         return "all filled" if block.all() else "empty"
     triangle = block.shape[0] == block.shape[1] and (block == np.tri(len(block), dtype=bool)).all()
     return "lower triangle" if triangle else f"{int(block.sum())} of {block.size} filled"
+
+
+@contextmanager
+def _style(**changes: object) -> Iterator[None]:
+    """Draw in the course's style, one figure at a time: a widget may draw while a cell does."""
+    with _ONE_AT_A_TIME, matplotlib.rc_context(STYLE | changes):
+        yield
 
 
 def _figure(*, height: float = SIZE[1]):

@@ -9,7 +9,6 @@ folder; COURSE_RESULTS=off computes everything anew.
 import hashlib
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 import transformers
 
-from utils.assets import cache_dir
+from utils.assets import cache_dir, write_text
 
 CODE = ("models.py", "packing.py", "forcing.py", "decoding.py", "evaluation.py", "diversity.py", "results.py")
 
@@ -42,10 +41,7 @@ def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:
         answer = compute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            new = Path(temporary) / path.name
-            new.write_text(json.dumps(answer), encoding="utf8")
-            os.replace(new, path)
+        write_text(path, json.dumps(answer))
     except OSError as error:
         warnings.warn(f"A result could not be kept in {folder} ({error.strerror}).", stacklevel=2)
     return answer

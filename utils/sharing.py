@@ -24,9 +24,10 @@ def own(weight: nn.Parameter) -> None:
 
 
 def blocks(model: nn.Module) -> nn.ModuleList:
-    """Return the transformer blocks that a prompt passes through: the longest list of modules.
+    """Return the transformer blocks that a prompt passes through: the longest list of modules in no other list.
 
     For an encoder-decoder model these are the decoder's.
     """
-    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
-    return max(reversed(lists), key=len)
+    lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
+    outer = [module for name, module in lists.items() if not any(name.startswith(f"{other}.") for other in lists)]
+    return max(reversed(outer), key=len)

@@ -1,14 +1,16 @@
 """Text-to-text records as a model is tuned on them: prompt, completion, and which tokens count."""
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from utils.datasets import TextToText
 from utils.forcing import continuation_ids
 from utils.models import LanguageModel
+from utils.packing import as_mask, packed_row
 
 IGNORED = -100
 """The label of a token that the loss leaves out (PyTorch's `cross_entropy`)."""
@@ -29,15 +31,17 @@ class Encoded:
 class Batch:
     """Records side by side, padded on the right.
 
-    inputs: what the model takes, tensors of shape (records, tokens); targets: the token
-    ids that the completions have, shape (n,); rows and positions: whose and where the
-    prediction of each target is made, shape (n,) each.
+    inputs: what the model takes, tensors of shape (rows, tokens); targets: the token ids
+    that the completions have, shape (n,); rows and positions: where in `inputs` each
+    target is predicted, shape (n,) each. segments: of a packed row, which part of which
+    record stands next, as (record, start, stop); empty when every record has its own row.
     """
 
     inputs: dict[str, torch.Tensor]
     targets: torch.Tensor
     rows: torch.Tensor
     positions: torch.Tensor
+    segments: tuple[tuple[int, int, int], ...] = ()
 
 
 def completion_text(record: TextToText) -> str:
@@ -78,6 +82,26 @@ def collate(model: LanguageModel, records: Sequence[Encoded]) -> Batch:
     rows = [[*record.prompt, *record.completion[:-1]] for record in records]
     starts = [len(record.prompt) - 1 for record in records]
     return _batch(model, _padded(model, rows, "input_ids", "attention_mask"), records, starts)
+
+
+def pack(model: LanguageModel, records: Sequence[Encoded], shared: int) -> Batch:
+    """Return records in one row: what all begin with once, then the rest of each, blind to its neighbours.
+
+    shared: how many tokens all records have in common at their beginning. The numbers are
+    those of `collate`, for model kinds that `packing.can_pack` knows.
+    """
+    rows = [[*record.prompt, *record.completion[:-1]] for record in records]
+    ids, positions, visible = packed_row(rows, shared)
+    segments = ((0, 0, shared), *((index, shared, len(row)) for index, row in enumerate(rows)))
+    begins = list(itertools.accumulate((len(row) - shared for row in rows), initial=shared))
+    starts = [begin - shared + len(record.prompt) - 1 for begin, record in zip(begins, records, strict=False)]
+    inputs = {
+        "input_ids": torch.tensor([ids], device=model.device),
+        "position_ids": torch.tensor([positions], device=model.device),
+        "attention_mask": as_mask(visible.to(model.device), model.model.dtype),
+    }
+    batch = _batch(model, inputs, records, starts)
+    return replace(batch, rows=torch.zeros_like(batch.rows), segments=segments)
 
 
 def _collate_pairs(model: LanguageModel, records: Sequence[Encoded]) -> Batch:

@@ -1,5 +1,6 @@
 """From a batch to the logits that the loss needs, and no others."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -8,23 +9,33 @@ from torch import nn
 
 from utils.errors import UnsupportedSetting
 from utils.models import LanguageModel
+from utils.packing import can_pack, shared_prefix
 from utils.sharing import blocks, share
-from utils.tuning.data import Batch, Encoded, collate
+from utils.tuning.data import Batch, Encoded, collate, pack
+from utils.tuning.methods import Method
 
 EMBEDDINGS_GO_STRAIGHT_IN = ("llama", "qwen2", "qwen3", "smollm3", "mistral")
 """Kinds whose blocks take what `inputs_embeds` gives, so that a stack of blocks can be run in two halves."""
 
-TRUNK_BATCH = 8
+PACK_TOKENS = 512
+LEAST_SAVED = 0.15
+"""A batch is packed when its shared prefix saves this share of its tokens, and the row is not too long:
+attention in one row costs the square of its length."""
 
 Forward = Callable[[Sequence[Encoded]], tuple[torch.Tensor, torch.Tensor]]
 """Records in, (logits, targets) out: shapes (n, vocabulary) and (n,), a row for every token of a completion."""
+
+
+def forward_for(model: LanguageModel, method: Method) -> Forward:
+    """Return the forward pass that suits a method: behind a frozen trunk where only top blocks are adapted."""
+    return above_frozen_trunk(model, method.top_blocks) if method.top_blocks else whole_model(model)
 
 
 def whole_model(model: LanguageModel) -> Forward:
     """Return the forward pass through a whole model."""
 
     def forward(records: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
-        batch = collate(model, records)
+        batch = _lay_out(model, records)
         with _logits_only_at(model.model, batch):
             return model.model(**batch.inputs, **_without_cache(model)).logits, batch.targets
 
@@ -40,28 +51,57 @@ def above_frozen_trunk(model: LanguageModel, top_blocks: int) -> Forward:
     """
     if model.model.config.model_type not in EMBEDDINGS_GO_STRAIGHT_IN:
         raise UnsupportedSetting(
-            f"A frozen trunk is known for models of type {', '.join(EMBEDDINGS_GO_STRAIGHT_IN)} only: use method='lora'."
+            f"A frozen trunk is known for models of type {', '.join(EMBEDDINGS_GO_STRAIGHT_IN)} only: "
+            "use method='lora'."
         )
     trunk, top = _halves(model.model, len(blocks(model.model)) - top_blocks)
     known: dict[Encoded, torch.Tensor] = {}
 
     @torch.no_grad()
     def read(records: Sequence[Encoded]) -> None:
-        for start in range(0, len(records), TRUNK_BATCH):
-            some = records[start : start + TRUNK_BATCH]
-            inputs = collate(model, some).inputs
-            hidden = trunk(**inputs, use_cache=False).last_hidden_state
-            known.update({record: row[: len(record) - 1].clone() for record, row in zip(some, hidden, strict=True)})
+        if records:
+            batch = _lay_out(model, records)
+            hidden = trunk(**batch.inputs, use_cache=False).last_hidden_state
+            known.update(zip(records, _apart(hidden, batch, records), strict=True))
 
     def forward(records: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
         read([record for record in records if record not in known])
-        batch = collate(model, records)
+        batch = _lay_out(model, records)
         inputs = {name: tensor for name, tensor in batch.inputs.items() if name != "input_ids"}
-        hidden = nn.utils.rnn.pad_sequence([known[record] for record in records], batch_first=True)
+        rows = [known[record] for record in records]
+        if batch.segments:
+            rows = [torch.cat([rows[index][start:stop] for index, start, stop in batch.segments])]
+        hidden = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         with _logits_only_at(top, batch):
             return top(inputs_embeds=hidden, **inputs, use_cache=False).logits, batch.targets
 
     return forward
+
+
+def _lay_out(model: LanguageModel, records: Sequence[Encoded]) -> Batch:
+    """Return records packed where that is worth it, else one a row."""
+    lengths = [len(record) - 1 for record in records]
+    shared = shared_prefix([record.prompt for record in records])
+    saved = shared * (len(records) - 1)
+    worth = saved >= LEAST_SAVED * sum(lengths) and sum(lengths) - saved <= PACK_TOKENS
+    if worth and not model.is_encoder_decoder and _sees_packed_rows(model.model):
+        return pack(model, records, shared)
+    return collate(model, records)
+
+
+def _apart(hidden: torch.Tensor, batch: Batch, records: Sequence[Encoded]) -> list[torch.Tensor]:
+    """Return each record's own hidden states, shape (tokens - 1, hidden size), out of a batch's."""
+    if not batch.segments:
+        return [row[: len(record) - 1].clone() for row, record in zip(hidden, records, strict=True)]
+    sizes = [stop - start for _, start, stop in batch.segments]
+    shared, *rest = hidden[0].split(sizes)
+    return [torch.cat([shared, own]) for own in rest]
+
+
+def _sees_packed_rows(model: nn.Module) -> bool:
+    """Whether nothing stands before a model's own tokens and its kind is one that can be packed."""
+    soft_prompt = getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
+    return not soft_prompt and can_pack(getattr(model, "get_base_model", lambda: model)())
 
 
 def _halves(model: nn.Module, first: int) -> tuple[nn.Module, nn.Module]:
@@ -78,8 +118,6 @@ def _halves(model: nn.Module, first: int) -> tuple[nn.Module, nn.Module]:
 
 def _same_parameters(model: nn.Module) -> nn.Module:
     """Return a copy with modules of its own and the very same parameters, gradients included."""
-    import copy
-
     return copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
 
 

@@ -4,14 +4,18 @@ Source of the classes: V. Lialin et al., "Scaling Down to Scale Up: A Guide to
 Parameter-Efficient Fine-Tuning", arXiv 2303.15647. What peft has is peft's.
 """
 
+import copy
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import peft
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
@@ -29,6 +33,7 @@ REPARAMETRIZATION = "reparametrization"
 FULL = "full fine-tuning"
 MANIFEST = "adapter.json"
 WEIGHTS = "adapter.safetensors"
+PEFT_CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method("layer-norms", SELECTIVE, _layer_norms, 3e-3),
             Method("last-blocks", SELECTIVE, _last_blocks, 2e-4, 2, "blocks"),
             Method("lora", REPARAMETRIZATION, _lora, 2e-3, 8, "rank"),
-            Method("lora-top", REPARAMETRIZATION, _lora, 2e-3, 8, "rank", top_blocks=10),
+            Method("lora-top", REPARAMETRIZATION, _lora, 5e-3, 8, "rank", top_blocks=10),
             Method("dora", REPARAMETRIZATION, _dora, 2e-3, 8, "rank"),
-            Method("full", FULL, _full, 1e-4),
+            Method("full", FULL, _full, 5e-5),
         )
     }
 )
@@ -145,7 +150,8 @@ def add_adapter(base: LanguageModel, method: Method, *, seed: int = 0) -> Langua
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
-            model = method.add(method, share(base.model))
+            with _without_known_warnings():
+                model = method.add(method, share(base.model))
         except ValueError as error:  # peft does not know the model's modules by name
             raise UnsupportedSetting(f"{base.name} cannot be tuned with {method.name!r}: {error}") from None
     return replace(base, model=model)
@@ -170,20 +176,25 @@ def load_adapter(base: LanguageModel, folder: Path) -> LanguageModel:
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf8"))
-    except (OSError, ValueError):
+        made_for, tuned_on = manifest["weights"], manifest["base"]
+    except (OSError, ValueError, KeyError):
         raise AdapterMismatch(f"{folder} holds no adapter of this course: give the folder of a job's result.") from None
-    if manifest["weights"] != base.weights_hash:
+    if made_for != base.weights_hash:
         raise AdapterMismatch(
-            f"The adapter was tuned on {manifest['base']} and the model here, {base.name}, has other weights: "
-            f"load {manifest['base']} as it was."
+            f"The adapter was tuned on {tuned_on} and the model here, {base.name}, has other weights: "
+            f"load {tuned_on} as it was."
         )
-    if (folder / WEIGHTS).exists():
-        adapted = add_adapter(base, find_method(manifest["method"], manifest["size"]))
-        adapted.model.load_state_dict(load_file(folder / WEIGHTS, device=str(base.device)), strict=False)
-    else:
-        adapted = replace(base, model=peft.PeftModel.from_pretrained(share(base.model), folder))
-    adapted.model.requires_grad_(False)
-    return replace(adapted, model=adapted.model.eval())
+    try:
+        if (folder / PEFT_CONFIG).exists():
+            with _without_known_warnings():
+                model = peft.PeftModel.from_pretrained(share(base.model), folder)
+        else:
+            model = add_adapter(base, find_method(manifest["method"], manifest["size"])).model
+            _take(model, load_file(folder / WEIGHTS, device=str(base.device)))
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise AdapterMismatch(f"The adapter in {folder} is damaged ({error}): run its tuning job again.") from None
+    model.requires_grad_(False)
+    return replace(base, model=model.eval())
 
 
 def merge(adapted: LanguageModel) -> LanguageModel:
@@ -192,12 +203,10 @@ def merge(adapted: LanguageModel) -> LanguageModel:
     Raises UnsupportedSetting for a method that adds something which no weight can hold.
     """
     if not hasattr(adapted.model, "merge_and_unload"):
-        raise UnsupportedSetting("Only LoRA, DoRA and (IA)3 adapters can be merged: use the model as it is.")
-    try:
-        merged = replace(adapted, model=_separate(adapted.model).merge_and_unload())
-    except AttributeError:
-        raise UnsupportedSetting("A soft prompt cannot be merged into weights: use the model as it is.") from None
-    return merged
+        raise UnsupportedSetting(
+            "Only LoRA, DoRA and (IA)3 adapters can be merged into weights: use the model with its adapter."
+        )
+    return replace(adapted, model=copy.deepcopy(adapted.model).merge_and_unload())
 
 
 def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -211,11 +220,30 @@ def count_trainable(model: nn.Module) -> int:
 
 
 def count_changed(model: nn.Module) -> int:
-    """Return how many numbers differ from the base once the model is used, a LoRA merged into its matrices."""
+    """Return how many numbers of the model in use come from training.
+
+    A LoRA's change is one of whole matrices, into which it can be merged, so these are
+    counted, as the survey does; of every other method what it trains.
+    """
     matrices = [module for module in model.modules() if isinstance(module, peft.tuners.lora.LoraLayer)]
     if matrices:
         return sum(module.get_base_layer().weight.numel() for module in matrices)
     return count_trainable(model)
+
+
+@contextmanager
+def _without_known_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an old name
+        warnings.filterwarnings("ignore", "fan_in_fan_out")  # peft sets it right by itself
+        yield
+
+
+def _take(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Copy saved weights into a model's trained ones. Raises KeyError when one of them is missing."""
+    with torch.no_grad():
+        for name, weight in trained(model):
+            weight.copy_(weights[name])
 
 
 def _task(model: PreTrainedModel) -> str:
@@ -229,9 +257,3 @@ def _unfreeze(model: PreTrainedModel, chosen: Callable[[str], bool], what: str) 
     for weight in found:
         own(weight)
     return model
-
-
-def _separate(model: nn.Module) -> nn.Module:
-    import copy
-
-    return copy.deepcopy(model)

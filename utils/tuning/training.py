@@ -137,7 +137,9 @@ class Training:
 
     def _learn(self, records: Sequence[Encoded]) -> tuple[float, float]:
         self.model.train()
-        logits, targets = self.forward(records)
+        with torch.random.fork_rng():  # for models with dropout
+            torch.manual_seed(self.config.seed * self.steps + self.step)
+            logits, targets = self.forward(records)
         loss = cross_entropy(logits.float(), targets)
         if not torch.isfinite(loss):
             raise TuningError(

@@ -1,10 +1,12 @@
 """Thin views: a control changes a value, a pure function computes, a renderer draws."""
 
+from utils.widgets.adapter_dial import adapter_dial
 from utils.widgets.forecasts import predict
+from utils.widgets.job_monitor import monitor
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
 from utils.widgets.repetition import repetition
 from utils.widgets.sampler import sampler
 
-__all__ = ["playground", "predict", "prompt_workbench", "quiz", "repetition", "sampler"]
+__all__ = ["adapter_dial", "monitor", "playground", "predict", "prompt_workbench", "quiz", "repetition", "sampler"]

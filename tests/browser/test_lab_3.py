@@ -1,0 +1,115 @@
+"""The widgets of Lab 3 in a real page: a job that is watched and cancelled while a cell waits for it, and the dial."""
+
+import re
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Page, expect
+
+from tests.browser.page import nameless, press, run_all, shoot, write
+from utils.authoring import KERNEL
+
+OUTPUTS = ".jp-OutputArea"
+JOB = """
+import subprocess, sys
+from pathlib import Path
+from utils.tuning import TuningJob
+from utils.tuning.states import JobFolder, Settings
+from utils.widgets import monitor
+
+STEPS = '''
+import json, os, time
+for step in range(1, 401):
+    ended = os.path.exists("cancel")
+    with open("metrics.jsonl", "a") as file:
+        file.write(json.dumps({
+            "step": step, "steps": 400, "epoch": 0.0, "loss": 4 / step**0.4, "accuracy": min(1, 0.3 + step / 200),
+            "validation_loss": 3 / step**0.3 if step % 5 == 0 else None,
+            "validation_accuracy": 0.5 if step % 5 == 0 else None, "learning_rate": 0.001, "seconds": step / 2,
+        }) + chr(10))
+    with open("new", "w") as file:
+        json.dump({"status": "CANCELLED" if ended else "RUNNING", "step": step, "steps": 400, "seconds": step / 2,
+                   "notes": [], "can_go_on": ended}, file)
+    os.replace("new", "state.json")
+    if ended:
+        break
+    time.sleep(0.5)
+'''
+folder = JobFolder(Path("slow").absolute() / "0001")
+folder.create(Settings("slow", "lora", 8, "no model", None, 1, 0.001, 1, 0, "", {}), [], [])
+folder.started_by(subprocess.Popen([sys.executable, "-c", STEPS], cwd=folder.path).pid)
+job = TuningJob("slow", [])
+job.folder = folder
+view = monitor(job)
+"""
+WAIT = 'print("waited for:", job.wait().status)'
+DIAL = """
+import torch
+from utils.models import load_model
+from utils.tuning.methods import add_adapter, find_method
+from utils.widgets import adapter_dial
+model = add_adapter(load_model(), find_method("lora"))
+for name, weight in model.model.named_parameters():
+    if "lora_B" in name:
+        torch.nn.init.normal_(weight.data, std=0.02, generator=torch.Generator().manual_seed(0))
+model.model.eval()
+prompts = {"one": "Review: A joy.\\nSentiment:", "two": "Review: It never ends.\\nSentiment:"}
+view = adapter_dial(model, prompts, ["negative", "positive"])
+"""
+
+
+def test_a_job_is_watched_and_cancelled_while_a_cell_waits_for_it(open_notebook, folder):
+    page = open_notebook(write_cells(folder, "monitor", [JOB, WAIT]))
+    run_all(page)
+    cancel = page.get_by_role("button", name="Cancel", exact=True)
+    expect(cancel).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("status").filter(has_text="RUNNING")).to_be_visible(timeout=20_000)
+    progress = page.get_by_role("progressbar", name="Progress of the tuning job slow")
+    begun = int(progress.get_attribute("value"))
+    curves = page.locator(f"{OUTPUTS} img[alt*='against the step']")
+    expect(curves).to_have_attribute("alt", re.compile(r"loss, validation: first .* at 5, "), timeout=20_000)
+    assert int(progress.get_attribute("value")) > begun
+    assert nameless(page, OUTPUTS) == []
+    curves.scroll_into_view_if_needed()
+    shoot(page, "lab_3_monitor")
+    cancel.press("Enter")
+    expect(page.get_by_text("The job ends after the step it is at.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("status").filter(has_text="CANCELLED")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("waited for: CANCELLED")).to_be_visible(timeout=20_000)
+    expect(cancel).to_be_disabled()
+    in_the_dark(page)
+    shoot(page, "lab_3_monitor_dark")
+
+
+def test_the_dial_answers_by_keyboard(open_notebook, folder):
+    page = open_notebook(write(folder, "dial", DIAL))
+    run_all(page)
+    slider = page.get_by_role("slider", name="Adapter scale")
+    expect(slider).to_be_visible(timeout=120_000)
+    drawing = page.get_by_role("img", name="Label probabilities at scale 1.")
+    expect(drawing).to_be_visible()
+    press(slider, "Home")
+    expect(page.get_by_role("img", name="Label probabilities at scale 0.")).to_be_visible(timeout=10_000)
+    press(slider, "End")
+    expect(page.get_by_role("img", name="Label probabilities at scale 2.")).to_be_visible(timeout=10_000)
+    assert nameless(page, OUTPUTS) == []
+    page.get_by_role("combobox", name="Prompt").select_option("two")
+    expect(page.locator(OUTPUTS).get_by_text("It never ends.")).to_be_visible(timeout=10_000)
+    shoot(page, "lab_3_dial")
+    in_the_dark(page)
+    shoot(page, "lab_3_dial_dark")
+
+
+def write_cells(folder: Path, name: str, sources: list[str]) -> str:
+    """Write a notebook of several cells and return its name."""
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / f"{name}.ipynb")
+    return f"{name}.ipynb"
+
+
+def in_the_dark(page: Page) -> None:
+    """Choose JupyterLab's dark theme."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item", has_text="JupyterLab Dark").first.click()
+    page.wait_for_timeout(1500)

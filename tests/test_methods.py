@@ -1,0 +1,238 @@
+"""The tuning methods on tiny models: what each trains, what it shares with the base, how it is kept."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from utils.datasets import TextToText
+from utils.errors import AdapterMismatch, UnsupportedSetting
+from utils.models import LanguageModel
+from utils.tuning.data import Encoded, encode
+from utils.tuning.forward import whole_model
+from utils.tuning.methods import (
+    MANIFEST,
+    METHODS,
+    WEIGHTS,
+    add_adapter,
+    count_changed,
+    count_trainable,
+    find_method,
+    load_adapter,
+    merge,
+    save_adapter,
+    trained,
+)
+from utils.tuning.training import Training, TrainingConfig
+
+RECORDS = [TextToText(f"copy {letter}:", letter * 3) for letter in "abcd"]
+NOT_FOR = {("bitfit", "llama"), ("bitfit", "t5")}
+"""Methods that a kind of model has nothing for."""
+
+HIDDEN, INNER, BLOCKS, KEYS = 32, 64, 2, 16
+"""The sizes of the tiny LLaMA: its keys and values are narrower, since two heads share one."""
+
+LLAMA_BLOCK = 2 * HIDDEN * HIDDEN + 2 * HIDDEN * KEYS + 3 * HIDDEN * INNER + 2 * HIDDEN
+LLAMA_COUNTS = {
+    "prompt": 20 * HIDDEN,
+    "prefix": 20 * BLOCKS * 2 * KEYS,
+    "bottleneck": BLOCKS * (2 * HIDDEN * 16 + 16 + HIDDEN),
+    "ia3": BLOCKS * (KEYS + KEYS + INNER),
+    "layer-norms": (2 * BLOCKS + 1) * HIDDEN,
+    "last-blocks": BLOCKS * LLAMA_BLOCK,
+    "lora": BLOCKS * 8 * ((HIDDEN + HIDDEN) + (HIDDEN + KEYS)),
+    "lora-top": BLOCKS * 8 * ((HIDDEN + HIDDEN) + (HIDDEN + KEYS)),
+    "dora": BLOCKS * (8 * ((HIDDEN + HIDDEN) + (HIDDEN + KEYS)) + HIDDEN + KEYS),
+}
+
+
+@pytest.fixture
+def records(tiny) -> list[Encoded]:
+    return [encode(tiny, record) for record in RECORDS]
+
+
+@pytest.fixture(params=METHODS)
+def method(request, tiny):
+    if (request.param, kind(tiny)) in NOT_FOR:
+        pytest.skip("this kind has nothing for this method to train")
+    return METHODS[request.param]
+
+
+def kind(model: LanguageModel) -> str:
+    return model.model.config.model_type
+
+
+def logits(model: LanguageModel, records: list[Encoded]) -> torch.Tensor:
+    model.model.eval()
+    with torch.no_grad():
+        return whole_model(model)(records)[0]
+
+
+def tuned(base: LanguageModel, method, records: list[Encoded]) -> LanguageModel:
+    """The base after three steps of training."""
+    adapted = add_adapter(base, method)
+    config = TrainingConfig(epochs=3, learning_rate=method.learning_rate, batch_size=4)
+    list(Training(adapted, whole_model(adapted), records, [], config).run())
+    return adapted
+
+
+def test_tuning_and_loading_leave_the_base_bit_by_bit_as_it_was(tiny, method, records, tmp_path):
+    before, weights = logits(tiny, records), tiny.weights_hash
+    requires_grad = [weight.requires_grad for weight in tiny.model.parameters()]
+    adapted = tuned(tiny, method, records)
+    save_adapter(adapted, method, tmp_path, base=tiny)
+    load_adapter(tiny, tmp_path)
+    assert not torch.equal(logits(adapted, records), before)
+    assert torch.equal(logits(tiny, records), before)
+    assert tiny.weights_hash == weights
+    assert [weight.requires_grad for weight in tiny.model.parameters()] == requires_grad
+
+
+def test_only_what_is_trained_has_memory_of_its_own(tiny, method):
+    base = {weight.data_ptr() for weight in tiny.model.state_dict().values()}
+    adapted = add_adapter(tiny, method)
+    own = {weight.data_ptr() for weight in adapted.model.parameters()} - base
+    assert own == {weight.data_ptr() for _, weight in trained(adapted.model)}
+
+
+def test_a_saved_adapter_gives_the_same_logits(tiny, method, records, tmp_path):
+    adapted = tuned(tiny, method, records)
+    save_adapter(adapted, method, tmp_path, base=tiny)
+    loaded = load_adapter(tiny, tmp_path)
+    assert torch.equal(logits(loaded, records), logits(adapted, records))
+    assert not any(True for _ in trained(loaded.model))
+
+
+def test_a_new_adapter_is_the_same_for_the_same_seed(tiny, method):
+    one, same, other = (dict(trained(add_adapter(tiny, method, seed=seed).model)) for seed in (0, 0, 1))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    if method.name in ("lora", "dora", "bottleneck"):
+        assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    "name", ["lora", "lora-top", "dora", "ia3", "bottleneck", "layer-norms", "last-blocks", "full"]
+)
+def test_a_new_adapter_changes_nothing_yet(tiny, name, records):
+    adapted = add_adapter(tiny, METHODS[name])
+    torch.testing.assert_close(logits(adapted, records), logits(tiny, records), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+@pytest.mark.parametrize("name", LLAMA_COUNTS)
+def test_the_numbers_trained_in_a_llama_are_those_of_the_papers(tiny, name):
+    assert count_trainable(add_adapter(tiny, METHODS[name]).model) == LLAMA_COUNTS[name]
+
+
+def test_full_fine_tuning_trains_everything(tiny):
+    adapted = add_adapter(tiny, METHODS["full"])
+    assert count_trainable(adapted.model) == sum(weight.numel() for weight in tiny.model.parameters())
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+def test_the_size_of_a_method_is_its_dial(tiny):
+    counts = [count_trainable(add_adapter(tiny, find_method("lora", size)).model) for size in (1, 2, 4)]
+    assert counts == [LLAMA_COUNTS["lora"] // 8 * size for size in (1, 2, 4)]
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+def test_merged_a_lora_changes_whole_matrices(tiny):
+    assert count_changed(add_adapter(tiny, METHODS["lora"]).model) == BLOCKS * (HIDDEN * HIDDEN + HIDDEN * KEYS)
+    assert count_changed(add_adapter(tiny, METHODS["full"]).model) == tiny.model.num_parameters()
+
+
+def test_last_blocks_trains_the_last_blocks_and_nothing_else(tiny):
+    names = [name for name, _ in trained(add_adapter(tiny, find_method("last-blocks", 1)).model)]
+    last = {"llama": "model.layers.1.", "qwen2": "model.layers.1.", "gpt2": "transformer.h.1."}
+    last |= {"t5": "decoder.block.1.", "bart": "model.decoder.layers.1."}
+    begin = last[kind(tiny)]
+    assert names and names == [name for name, _ in tiny.model.named_parameters() if name.startswith(begin)]
+
+
+@pytest.mark.parametrize("saved_model", ["llama", "qwen2"], indirect=True)
+def test_lora_top_adapts_the_top_blocks_and_nothing_else(tiny):
+    names = [name for name, _ in trained(add_adapter(tiny, replace(METHODS["lora-top"], top_blocks=1)).model)]
+    assert names and all(".layers.1." in name for name in names)
+
+
+@pytest.mark.parametrize("saved_model", ["llama", "t5"], indirect=True)
+def test_a_model_without_biases_has_nothing_for_bitfit(tiny):
+    with pytest.raises(UnsupportedSetting, match="This model has no biases"):
+        add_adapter(tiny, METHODS["bitfit"])
+
+
+@pytest.mark.parametrize("saved_model", ["gpt2", "qwen2", "bart"], indirect=True)
+def test_bitfit_trains_the_biases_and_nothing_else(tiny):
+    names = [name for name, _ in trained(add_adapter(tiny, METHODS["bitfit"]).model)]
+    assert names and names == [name for name, _ in tiny.model.named_parameters() if name.endswith("bias")]
+
+
+def test_unknown_methods_and_sizes_are_refused():
+    with pytest.raises(UnsupportedSetting, match=r"no tuning method 'qlora': take one of prompt, prefix"):
+        find_method("qlora")
+    with pytest.raises(UnsupportedSetting, match="'full' has no size to set"):
+        find_method("full", 4)
+    with pytest.raises(UnsupportedSetting, match="adapter_size of 0 is no rank"):
+        find_method("lora", 0)
+
+
+@pytest.mark.parametrize("name", ["lora", "dora", "ia3"])
+def test_a_merged_model_says_what_the_adapted_one_says(tiny, name, records):
+    adapted = tuned(tiny, METHODS[name], records)
+    before, base = logits(adapted, records), logits(tiny, records)
+    merged = merge(adapted)
+    torch.testing.assert_close(logits(merged, records), before, rtol=1e-3, atol=1e-3)
+    assert torch.equal(logits(adapted, records), before) and torch.equal(logits(tiny, records), base)
+    assert {name for name, _ in merged.model.named_parameters()} == {name for name, _ in tiny.model.named_parameters()}
+
+
+@pytest.mark.parametrize("name", ["prompt", "prefix", "bottleneck", "full"])
+def test_what_no_weight_can_hold_is_not_merged(tiny, name):
+    with pytest.raises(UnsupportedSetting, match="merged"):
+        merge(add_adapter(tiny, METHODS[name]))
+
+
+@pytest.mark.parametrize("name", ["lora", "bottleneck"])
+def test_an_adapter_of_other_weights_is_refused(tiny, name, tmp_path):
+    save_adapter(add_adapter(tiny, METHODS[name]), METHODS[name], tmp_path, base=tiny)
+    other = add_adapter(tiny, METHODS["full"])
+    with torch.no_grad():
+        next(other.model.parameters()).add_(0.1)
+    with pytest.raises(AdapterMismatch, match="has other weights"):
+        load_adapter(other, tmp_path)
+
+
+def test_a_folder_without_an_adapter_is_refused(tiny, tmp_path):
+    with pytest.raises(AdapterMismatch, match="holds no adapter"):
+        load_adapter(tiny, tmp_path)
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(AdapterMismatch, match="holds no adapter"):
+        load_adapter(tiny, tmp_path)
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+@pytest.mark.parametrize("name", ["lora", "bottleneck"])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_damaged_adapter_is_refused(tiny, name, damage, tmp_path):
+    save_adapter(add_adapter(tiny, METHODS[name]), METHODS[name], tmp_path, base=tiny)
+    path = tmp_path / (WEIGHTS if (tmp_path / WEIGHTS).exists() else "adapter_model.safetensors")
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(AdapterMismatch):
+        load_adapter(tiny, tmp_path)
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+def test_several_adapters_live_beside_each_other_on_one_base(tiny, records, tmp_path):
+    kept = {}
+    for method in METHODS.values():
+        if method.name != "bitfit":
+            adapted = tuned(tiny, method, records)
+            save_adapter(adapted, method, tmp_path / method.name, base=tiny)
+            kept[method.name] = logits(adapted, records)
+    loaded = {name: load_adapter(tiny, tmp_path / name) for name in kept}
+    for name in itertools.chain(kept, reversed(kept)):
+        assert torch.equal(logits(loaded[name], records), kept[name])

@@ -1,0 +1,278 @@
+"""The model registry: versions, aliases, adapters on one base, and what goes wrong."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.test_tracking import free_port, start_server, stop
+from utils import registry
+from utils.errors import AdapterMismatch, RegistryError
+from utils.models import LanguageModel
+from utils.tuning.methods import add_adapter, find_method, merge, save_adapter, trained
+from utils.tuning.tracking import Tracker, connect
+
+LLAMA = pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+PROMPT = "ab: cd"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def store(cache, monkeypatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("COURSE_CACHE", str(cache))
+    return cache / "mlflow" / "mlartifacts"
+
+
+@pytest.fixture
+def adapter(tmp_path) -> Path:
+    """A folder that looks like an adapter's: 1 MB of weights."""
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter.json").write_text('{"method": "lora", "size": 8, "base": "tiny", "weights": "abc"}')
+    save_file({"weight": torch.zeros(250_000)}, folder / "adapter.safetensors")
+    return folder
+
+
+def add(name: str, folder: Path, *, loss: float = 1.0, rate: float = 1e-3, **options) -> registry.Version:
+    metrics = {"best_validation_loss": loss, "seconds": 9.0}
+    parameters = {"learning_rate": rate, "epochs": 2}
+    return registry.register(name, folder, parameters=parameters, metrics=metrics, **options)
+
+
+def tuned(base: LanguageModel, method: str, folder: Path, *, scale: float, seed: int = 1) -> Path:
+    """Save an adapter whose weights are all drawn at random."""
+    torch.manual_seed(seed)
+    method = find_method(method)
+    adapted = add_adapter(base, method)
+    with torch.no_grad():
+        for _, weight in trained(adapted.model):
+            weight.add_(scale * torch.randn_like(weight))
+    save_adapter(adapted, method, folder, base=base)
+    return folder
+
+
+def logits(model: LanguageModel) -> torch.Tensor:
+    return model.next_token_logits(PROMPT)
+
+
+def test_the_newest_version_is_the_default_unless_told_otherwise(adapter):
+    first = add("newest", adapter, make_default=False)
+    assert (first.number, first.aliases) == (1, ("default",))
+    assert add("newest", adapter).aliases == ("default",)
+    assert add("newest", adapter, make_default=False).aliases == ()
+    assert registry.find("newest").number == 2
+    registry.set_default("newest", 3)
+    assert registry.find("newest@default").number == 3
+
+
+def test_a_version_keeps_its_own_copy_and_all_that_was_measured(adapter, store):
+    version = add("copy", adapter, loss=0.25)
+    shutil.rmtree(adapter)
+    assert version.folder.parent == store / "copy"
+    assert (version.folder / "adapter.safetensors").stat().st_size > 1e6
+    assert [path.name for path in version.folder.parent.iterdir()] == [version.folder.name]
+    assert version.metrics["best_validation_loss"] == 0.25
+    assert version.metrics["file_bytes"] == sum(file.stat().st_size for file in version.folder.iterdir())
+    assert version.parameters == {"method": "lora", "size": 8, "base": "tiny", "learning_rate": 1e-3, "epochs": 2}
+    assert registry.find("copy/1") == version
+
+
+def test_tables_have_a_row_a_name_and_a_row_a_version(adapter):
+    add("table", adapter, loss=0.5)
+    add("table", adapter, loss=0.75, make_default=False)
+    registry.set_alias("table", 2, "slow")
+    models = registry.models().set_index("model")
+    assert models.loc["table", ["versions", "default", "method", "size", "validation loss"]].tolist() == [
+        2, 1, "lora", 8, 0.5,
+    ]  # fmt: skip
+    table = registry.versions("table")
+    assert table["number"].tolist() == [1, 2]
+    assert table["aliases"].tolist() == ["default", "slow"]
+    assert table["file size MB"].round(2).tolist() == [1.0, 1.0]
+
+
+def test_a_comparison_has_only_what_differs(adapter):
+    add("compare", adapter, loss=0.5)
+    add("compare", adapter, loss=0.25, rate=1e-2)
+    table = registry.compare(["compare", "compare/1"])
+    assert table.columns.tolist() == ["compare/2", "compare/1"]
+    assert table.T.to_dict() == {
+        "learning_rate": {"compare/2": 1e-2, "compare/1": 1e-3},
+        "best_validation_loss": {"compare/2": 0.25, "compare/1": 0.5},
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_exactly_one_version_is_the_default_whatever_is_done(adapter, seed, store):
+    name, rng, numbers, default, count = f"sequence {seed}", random.Random(seed), [], None, 0
+    for _ in range(15):
+        action = rng.choice(["register", "register", "aside", "default", "alias", "delete"])
+        if action in ("register", "aside") or not numbers:
+            version = add(name, adapter, make_default=action != "aside")
+            default = version.number if action != "aside" or not numbers else default
+            numbers, count = [*numbers, version.number], count + 1
+        elif action == "default":
+            default = rng.choice(numbers)
+            registry.set_default(name, default)
+        elif action == "alias":
+            registry.set_alias(name, rng.choice(numbers), "best")
+        else:
+            gone = rng.choice(numbers)
+            registry.delete(name, gone)
+            numbers = [number for number in numbers if number != gone]
+            default = (max(numbers, default=None)) if gone == default else default
+        if numbers:
+            table = registry.versions(name)
+            assert table["number"].tolist() == numbers
+            assert [n for n, names in zip(numbers, table["aliases"], strict=True) if "default" in names] == [default]
+            assert int(connect().get_registered_model(name).aliases["default"]) == default
+            assert len(list((store / name).iterdir())) == len(numbers)
+        else:
+            assert name not in registry.models()["model"].tolist()
+
+
+def test_deleting_a_model_removes_its_files_and_its_name_may_be_used_again(adapter, store):
+    for _ in range(2):
+        add("gone", adapter)
+    registry.delete("gone")
+    assert not (store / "gone").exists()
+    with pytest.raises(RegistryError, match="no model 'gone'"):
+        registry.find("gone")
+    assert add("gone", adapter).aliases == ("default",)
+
+
+def test_what_does_not_exist_is_named_with_what_does(adapter):
+    add("known", adapter)
+    registry.set_alias("known", 1, "best")
+    for reference, said in {
+        "unknown": r"no model 'unknown': it has .*known",
+        "known/7": "no version 7: it has 1",
+        "known/x": "no version x",
+        "known@worst": "alias 'worst': its aliases are default, best",
+        "": "no model ''",
+    }.items():
+        with pytest.raises(RegistryError, match=said):
+            registry.find(reference)
+    with pytest.raises(RegistryError, match="no version 2"):
+        registry.delete("known", 2)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a@b", "../up", ".hidden", "a:b", "x" * 200, "it's", "end."])
+def test_a_name_that_cannot_be_a_folder_or_a_reference_is_refused(adapter, name):
+    with pytest.raises(RegistryError, match="cannot be a model's name"):
+        add(name, adapter)
+
+
+@pytest.mark.parametrize("alias", ["default", "Default", "latest", "v1", "", "a b", "3"])
+def test_an_alias_that_means_something_else_is_refused(adapter, alias):
+    add("aliases", adapter)
+    with pytest.raises(RegistryError):
+        registry.set_alias("aliases", 1, alias)
+
+
+@pytest.mark.parametrize("damage", ["cut", "no weights", "no manifest", "no folder"])
+def test_a_damaged_adapter_is_not_registered(adapter, damage):
+    weights, manifest = adapter / "adapter.safetensors", adapter / "adapter.json"
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif damage == "no folder":
+        shutil.rmtree(adapter)
+    else:
+        (weights if damage == "no weights" else manifest).unlink()
+    with pytest.raises(RegistryError, match="no whole adapter"):
+        add("damaged", adapter)
+    assert "damaged" not in registry.models()["model"].tolist()
+
+
+@LLAMA
+def test_two_adapters_on_one_base_share_its_weights_and_leave_it_as_it_was(tiny, tmp_path):
+    before = logits(tiny)
+    for seed, method in enumerate(("lora", "bottleneck")):
+        add("shared", tuned(tiny, method, tmp_path / method, scale=0.3, seed=seed))
+    one, other = registry.load("shared/1", base=tiny), registry.load("shared@default", base=tiny)
+    memory = {weight.data_ptr() for weight in tiny.model.parameters()}
+    assert memory <= {weight.data_ptr() for weight in one.model.parameters()}
+    assert memory <= {weight.data_ptr() for weight in other.model.parameters()}
+    assert torch.equal(logits(tiny), before)
+    assert not torch.allclose(logits(one), before, atol=1e-2)
+    assert not torch.allclose(logits(other), logits(one), atol=1e-2)
+
+
+@LLAMA
+def test_a_base_is_loaded_by_its_name_when_none_is_given(tiny, tmp_path):
+    add("alone", tuned(tiny, "lora", tmp_path / "adapter", scale=0.3))
+    assert torch.equal(logits(registry.load("alone")), logits(registry.load("alone", base=tiny)))
+
+
+@LLAMA
+def test_another_base_and_a_damaged_copy_are_refused(tiny, tmp_path):
+    version = add("refused", tuned(tiny, "lora", tmp_path / "adapter", scale=0.3))
+    other = add_adapter(tiny, find_method("full"))
+    with torch.no_grad():
+        next(other.model.parameters()).add_(1.0)
+    with pytest.raises(AdapterMismatch):
+        registry.load("refused", base=other)
+    config = version.folder / "adapter_config.json"
+    config.write_text(config.read_text().replace('"r": 8', '"r": 4'))
+    with pytest.raises(RegistryError, match="no whole adapter"):
+        registry.load("refused", base=tiny)
+    config.unlink()
+    with pytest.raises(RegistryError, match="no whole adapter"):
+        registry.load("refused", base=tiny)
+
+
+@LLAMA
+@pytest.mark.parametrize("method", ["lora", "dora", "ia3"])
+def test_a_merged_model_answers_as_the_adapter_does(tiny, tmp_path, method):
+    _check_merged(tiny, method, tmp_path, scale=0.05)
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "ia3"])
+def test_the_course_model_answers_the_same_once_merged(course_model, tmp_path, method):
+    _check_merged(course_model, method, tmp_path, scale=0.01)
+
+
+def _check_merged(base: LanguageModel, method: str, folder: Path, *, scale: float) -> None:
+    add(f"merged {method}", tuned(base, method, folder / method, scale=scale))
+    adapted = registry.load(f"merged {method}", base=base)
+    merged = logits(merge(adapted))
+    assert torch.allclose(merged, logits(adapted), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(merged, logits(base), atol=1e-2)
+
+
+@LLAMA
+def test_a_server_takes_the_adapter_and_gives_it_back(tiny, tmp_path, cache, monkeypatch):
+    folder = tuned(tiny, "lora", tmp_path / "adapter", scale=0.3)
+    connect()
+    (tmp_path / "server").mkdir()
+    shutil.copy(cache / "mlflow" / "mlflow.db", tmp_path / "server")
+    port = free_port()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "own"))
+    server = start_server(tmp_path / "server", port)
+    try:
+        tracker = Tracker("job", {})
+        tracker.finish("FINISHED", {})
+        add("remote", folder, run_id=tracker.run_id)
+        add("remote", folder, run_id="0" * 32)
+        shutil.rmtree(folder)
+        loaded = registry.load("remote/1", base=tiny)
+        assert not torch.allclose(logits(loaded), logits(tiny), atol=1e-2)
+        registry.load("remote", base=tiny)
+        downloaded = registry.find("remote").folder
+        registry.delete("remote", 2)
+        assert registry.versions("remote")["aliases"].tolist() == ["default"]
+        assert not downloaded.exists()
+    finally:
+        stop(server)
+    with pytest.raises(RegistryError, match="no connection.*start the server"):
+        registry.find("remote")

@@ -1,0 +1,237 @@
+"""Training runs in MLflow: nothing raises, nothing waits long, nothing is lost."""
+
+import math
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from utils.tuning import tracking
+from utils.tuning.tracking import Tracker, connect, tracking_uri
+
+ROW = {"loss": 2.0, "learning_rate": 1e-3}
+BEGIN = """
+from utils.tuning import tracking
+tracking.FINISH_SECONDS_FILE = 200
+tracker = tracking.Tracker("both", {})
+tracker.finish("FINISHED", {})
+print(tracker.run_id)
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def store(cache, monkeypatch) -> str:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("COURSE_CACHE", str(cache))
+    return tracking_uri()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(tracking, "FINISH_SECONDS_SERVER", 1)
+
+
+def history(run_id: str, name: str) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in connect().get_metric_history(run_id, name)]
+
+
+def until(true, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
+
+
+def test_a_run_has_its_parameters_curves_and_summary(store):
+    tracker = Tracker("sentiment", {"method": "lora", "size": 8, "packages": "x" * 9000, "odd/name?": None})
+    rows = [{"step": step, **ROW, "validation_loss": None} for step in range(1, 1500)]
+    tracker.log(rows)
+    tracker.log([{"step": 1500, "loss": math.nan, "validation_loss": 0.5}])
+    tracker.finish("FINISHED", {"seconds": 12.5, "peak_memory_bytes": 10**9})
+    run = connect().get_run(tracker.run_id)
+    assert tracker.problem is None
+    assert connect().get_experiment(run.info.experiment_id).name == "sentiment"
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"method": "lora", "size": "8", "packages": "x" * 6000, "odd_name_": "None"}
+    assert (run.data.metrics["seconds"], run.data.metrics["peak_memory_bytes"]) == (12.5, 1e9)
+    assert history(tracker.run_id, "learning_rate") == [(step, 1e-3) for step in range(1, 1500)]
+    assert history(tracker.run_id, "validation_loss") == [(1500, 0.5)]
+    assert len(history(tracker.run_id, "loss")) == 1500
+
+
+def test_artifacts_lie_beside_the_store_and_nothing_in_the_working_folder(store, cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tracker = Tracker("places", {})
+    tracker.finish("KILLED", {})
+    place = connect().get_run(tracker.run_id).info.artifact_uri
+    assert place.startswith((cache / "mlflow" / "mlartifacts").as_uri())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_experiment_in_the_trash_is_taken_out_again(store):
+    Tracker("trash", {}).finish("FAILED", {})
+    connect().delete_experiment(connect().get_experiment_by_name("trash").experiment_id)
+    tracker = Tracker("trash", {})
+    tracker.finish("FINISHED", {})
+    assert tracker.problem is None and tracker.run_id
+
+
+def test_a_locked_database_neither_stalls_training_nor_loses_a_row(store, cache):
+    tracker = Tracker("locked", {})
+    lock = sqlite3.connect(cache / "mlflow" / "mlflow.db", isolation_level=None, check_same_thread=False)
+    lock.execute("BEGIN EXCLUSIVE")
+    begun = time.monotonic()
+    tracker.log([{"step": 1, **ROW}])
+    assert time.monotonic() - begun < 0.5
+    threading.Timer(2, lock.rollback).start()
+    tracker.finish("FINISHED", {})
+    assert time.monotonic() - begun > 2
+    assert tracker.problem is None
+    assert history(tracker.run_id, "loss") == [(1, 2.0)]
+
+
+def test_no_server_from_start_to_end_is_said_and_raises_nothing(monkeypatch, impatient):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
+    begun = time.monotonic()
+    tracker = Tracker("nobody", {"method": "lora"})
+    assert "no connection" in tracker.problem and "training goes on" in tracker.problem
+    tracker.log([{"step": 1, **ROW}])
+    tracker.finish("FINISHED", {"seconds": 1.0})
+    assert time.monotonic() - begun < 8
+    assert tracker.run_id is None
+    assert "3 values are missing" in tracker.problem and "secret" not in tracker.problem
+
+
+def test_a_server_that_never_answers_stalls_nothing(monkeypatch, impatient):
+    monkeypatch.setattr(tracking, "START_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+        tracker = Tracker("silence", {})
+        tracker.log([{"step": 1, **ROW}])
+        tracker.finish("FINISHED", {})
+        assert time.monotonic() - begun < 2.5
+        assert "2 values are missing" in tracker.problem
+
+
+def test_rows_that_are_no_numbers_raise_nothing(store):
+    tracker = Tracker("odd", {"": object()})
+    tracker.log([{"step": math.nan, "loss": "two"}, {"loss": math.inf}, {}])
+    tracker.finish("FINISHED", {"seconds": None})
+    assert tracker.problem is None
+    assert history(tracker.run_id, "loss")[0][1] > 1e300
+
+
+def test_a_request_whose_answer_was_lost_begins_no_second_run(store, monkeypatch, impatient):
+    from mlflow import MlflowClient
+
+    create, answers = MlflowClient.create_run, []
+
+    def lose_first_answer(client, *args, **options):
+        answers.append(create(client, *args, **options))
+        if len(answers) == 1:
+            raise TimeoutError("timed out")
+        return answers[-1]
+
+    monkeypatch.setattr(MlflowClient, "create_run", lose_first_answer)
+    tracker = Tracker("twice", {})
+    assert "no answer in time" in tracker.problem
+    tracker.finish("FINISHED", {})
+    assert tracker.run_id == answers[0].info.run_id
+    assert len(answers) == 1
+
+
+def test_a_server_that_goes_down_and_comes_back_misses_nothing(store, cache, tmp_path, monkeypatch, impatient):
+    connect()
+    shutil.copy(cache / "mlflow" / "mlflow.db", tmp_path)
+    port = free_port()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(tracking, "FINISH_SECONDS_SERVER", 30)
+    server = start_server(tmp_path, port)
+    try:
+        tracker = Tracker("outage", {"method": "lora"})
+        tracker.log([{"step": 1, **ROW}])
+        until(lambda: not tracker._waiting)
+        stop(server)
+        tracker.log([{"step": step, **ROW} for step in range(2, 50)])
+        until(lambda: tracker.problem)
+        server = start_server(tmp_path, port)
+        tracker.log([{"step": 50, **ROW}])
+        tracker.finish("FINISHED", {"seconds": 3.0})
+        assert tracker.problem is None
+        assert [step for step, _ in history(tracker.run_id, "loss")] == list(range(1, 51))
+        assert connect().get_run(tracker.run_id).info.status == "FINISHED"
+    finally:
+        stop(server)
+
+
+def test_two_processes_begin_at_once_on_a_new_store_and_print_nothing_else(tmp_path):
+    both = [run_python(BEGIN, COURSE_CACHE=str(tmp_path)) for _ in range(2)]
+    outputs = [process.communicate(timeout=300) for process in both]
+    assert [errors for _, errors in outputs] == ["", ""]
+    assert len({output for output, _ in outputs}) == 2
+    assert all(len(output.strip()) == 32 for output, _ in outputs)
+
+
+def test_mlflow_is_imported_when_it_is_needed_only():
+    process = run_python("import sys, utils.tuning.tracking; print('mlflow' in sys.modules)")
+    assert process.communicate(timeout=60)[0].strip() == "False"
+
+
+def test_a_users_own_settings_are_kept(store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    connect()
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+
+
+def run_python(code: str, **environment: str) -> subprocess.Popen:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
+    command = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env={**clean, **environment}, stdout=pipe, stderr=pipe, text=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_server(folder: Path, port: int) -> subprocess.Popen:
+    """Start MLflow's server with its store in a folder, and wait until it answers."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
+    environment = {**os.environ, **tracking.ENVIRONMENT}
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    until(lambda: answers(port), 180)
+    return server
+
+
+def stop(server: subprocess.Popen) -> None:
+    """Kill a server and its workers."""
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).status == 200
+    except OSError:
+        return False

@@ -1,0 +1,927 @@
+"""The checks and the quiz of Lab 3, parameter-efficient tuning."""
+
+import copy
+import math
+import operator
+import random
+import string
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from utils.datasets import TextToText
+from utils.evaluation import bootstrap
+from utils.exercises.checks import Mistake, NotAttempted, call, require
+from utils.exercises.lab_1 import CASES
+from utils.exercises.quiz import Question, Quiz
+from utils.tuning.data import IGNORED
+
+Case = tuple[tuple, str]
+"""What a learner's function is called with, and what to think of when it is wrong there."""
+Diagnosis = tuple[Callable, str]
+"""A function with a typical mistake in it, and what to say of the mistake."""
+
+ODD = TextToText(
+    '#Person1#:  Is {name} "100%" sure?\n\n#Person2#: Yes, said Ms. O\'Hara.', "#Person2# says {name} is SURE."
+)
+SEEDS = range(10)
+WIDTH_NOISE, PLACE_NOISE = 0.07, 0.2
+"""How far a bootstrap interval averaged over SEEDS may be off: in its width (a share), in its middle (standard errors)."""
+
+
+# 3.1 to 3.3: the data
+
+
+def _to_record(answer) -> None:
+    for case in (*CASES[:3], ODD):
+        record = _call(answer, case.input_text, case.output_text)
+        require(isinstance(record, dict), "Return a dictionary, not a text, a pair or another kind of object.")
+        require(
+            record.keys() == {"input_text", "output_text"},
+            "The dictionary needs the two keys of the exercise, in that spelling, and no others: a tuning job looks "
+            "for these names.",
+        )
+        prompt, output = record["input_text"], record["output_text"]
+        require(
+            isinstance(prompt, str) and isinstance(output, str),
+            "Both values must be texts (strings). Put in the text itself, not an object or a list that holds it.",
+        )
+        _require_prompt(prompt, case)
+        require(
+            output.strip() != case.output_text or output == case.output_text,
+            "output_text has a space or an empty line more than the summary. The tuning job itself puts the space "
+            "between prompt and completion.",
+        )
+        require(
+            case.output_text not in output or output == case.output_text,
+            "output_text holds more than the summary. All that stands in it, the model learns to write.",
+        )
+        require(output == case.output_text, "output_text is not the summary, or the summary is changed.")
+
+
+def _require_prompt(prompt: str, case: TextToText) -> None:
+    require(
+        case.output_text not in prompt,
+        "The summary stands in input_text. The model would learn to copy it, and in use there is none to copy.",
+    )
+    require(
+        case.input_text in prompt,
+        "The dialogue is not in input_text, or not unchanged. Line breaks, spaces and marks belong to it.",
+    )
+    before, after = prompt.split(case.input_text, maxsplit=1)
+    require(
+        len(before.split()) >= 3,
+        "There is no instruction before the dialogue. Say first, in a sentence, what shall be done with it.",
+    )
+    require(
+        after.strip(),
+        "The cue is missing: input_text ends with the dialogue, and there the likeliest continuation is one more turn.",
+    )
+    require(
+        prompt == prompt.rstrip(),
+        "A space or an empty line stands behind the colon. The completion's first token brings its own space, so "
+        "with one at the end the model would be tuned on tokens that it rarely meets.",
+    )
+    require(prompt.endswith(":"), "The last line, the cue, does not end with a colon.")
+    require("\n" in after, "The cue stands on the dialogue's last line. Give it a line of its own.")
+    require(after.strip() != ":", "A colon alone is no cue: name in a word what begins there.")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _found(train: list[dict], validation: list[dict], *, plain: Callable = _plain) -> list[str]:
+    known, first = {plain(record["input_text"]) for record in train}, {}
+    for record in validation:
+        first.setdefault(plain(record["input_text"]), record["input_text"])
+    return [text for key, text in first.items() if key in known]
+
+
+def _each_time(train: list[dict], validation: list[dict]) -> list[str]:
+    found = {_plain(text) for text in _found(train, validation)}
+    return [record["input_text"] for record in validation if _plain(record["input_text"]) in found]
+
+
+def _parts(train: list[dict], validation: list[dict]) -> list[str]:
+    found = [v for v in validation if any(_plain(v["input_text"]) in _plain(t["input_text"]) for t in train)]
+    return _found(found, found)
+
+
+def _same_outputs(train: list[dict], validation: list[dict]) -> list[str]:
+    outputs = {_plain(record["output_text"]) for record in train}
+    return [record["input_text"] for record in validation if _plain(record["output_text"]) in outputs]
+
+
+def _leaks(answer) -> None:
+    rng = random.Random(0)
+
+    def records(*texts: str, outputs: Sequence[str] = ()) -> list[dict]:
+        outputs = outputs or [f"summary {rng.random()}" for _ in texts]
+        pairs = zip(texts, outputs, strict=True)
+        return [{"input_text": text, "output_text": output} for text, output in pairs]
+
+    def scribbled(text: str) -> str:
+        words = (rng.choice((str.upper, str.lower, str.title))(word) for word in text.split())
+        return rng.choice(("", " ")) + rng.choice((" ", "  ", "\n", "\t ")).join(words)
+
+    texts = [f"{a} {b} {c}" for a in ("one", "two") for b in ("red", "blue") for c in ("bus", "car", "bus stop")]
+    cases = [
+        ((records("A tea", "a cup"), records("a cup", "a pot")), "Look for validation's texts among those of train."),
+        (
+            (records("z", "m", "a"), records("m", "a", "z")),
+            "The texts must come in the order in which they stand in validation.",
+        ),
+        (
+            (records("Hello  there.\n", "Good day", "Oh\tno"), records("GOOD DAY", "hello there.", "Oh no")),
+            "Texts that differ only in upper and lower case or in whitespace (spaces, tabs, line breaks) are the same.",
+        ),
+        ((records("b", "a"), records("a", "b", "a")), "A text that stands twice in validation is named once."),
+        (
+            (records("a b"), records("A  b", "c", "a b")),
+            "Texts that differ only in case and whitespace are one text: name it once, as it stands first.",
+        ),
+        (
+            (records("now here", "Yes. Come in.", "No.", "So?"), records("nowhere", "Come in.", "No. Go.", "So?")),
+            "Whole texts are compared, word by word: no parts of texts, and a space still parts two words.",
+        ),
+        (
+            (records("a", "b", outputs=("same", "so")), records("c", "d", outputs=("same", "no"))),
+            "When no text of validation stands in train, the list is empty.",
+        ),
+        *[
+            (
+                (
+                    records(*map(scribbled, rng.sample(texts, 6))),
+                    records(*map(scribbled, rng.choices(texts, k=9))),
+                ),
+                "In a longer list of texts, some are missing or too many. Test your function on a small one of your own.",
+            )
+            for _ in range(5)
+        ],
+    ]
+    mistakes = [
+        (
+            lambda train, validation: _found(train, validation, plain=str),
+            "You compare the texts letter by letter. A copy with another capital letter or one space more is a leak, "
+            "too.",
+        ),
+        (
+            lambda train, validation: _found(train, validation, plain=lambda text: text.lower().strip()),
+            "Spaces and line breaks inside the texts still count as a difference. Stripping cleans only the two ends.",
+        ),
+        (
+            lambda train, validation: _found(train, validation, plain=str.lower),
+            "Whitespace still counts as a difference.",
+        ),
+        (
+            lambda train, validation: _found(train, validation, plain=lambda text: " ".join(text.split())),
+            "Upper and lower case still count as a difference.",
+        ),
+        (
+            lambda train, validation: _found(train, validation, plain=lambda text: "".join(text.lower().split())),
+            "You took all spaces out, so that 'now here' and 'nowhere' are the same. Collapsing leaves one space.",
+        ),
+        (
+            lambda train, validation: [_plain(text) for text in _found(train, validation)],
+            "You return the texts after cleaning. Clean them only to compare, and return them as validation has them.",
+        ),
+        (
+            lambda train, validation: _found(validation, train),
+            "You return texts of train. Those of validation are wanted, in its spelling and order.",
+        ),
+        (_each_time, "A text that stands twice in validation is returned twice. Name each leak once."),
+        (_parts, "You look for a text inside longer texts. Only whole texts are compared."),
+        (
+            _same_outputs,
+            "You compare the output_texts. Two different dialogues may have the same summary: compare the inputs.",
+        ),
+    ]
+    _compare(answer, _found, cases, mistakes, read=_texts)
+
+
+def _masked(prompt: list[int], completion: list[int], mask: int = IGNORED) -> list[int]:
+    return [mask] * len(prompt) + completion
+
+
+def _mask_prompt(answer) -> None:
+    rng = random.Random(0)
+    why = (
+        "Take a prompt of {} and a completion of {} tokens. Each token, in their order, needs one label. Compare "
+        "len() of your labels with the number of tokens, then look at each label."
+    )
+    lengths = [(3, 2), (5, 4), (1, 3), (6, 2), (4, 4)]
+    cases = [((rng.choices(range(9), k=p), rng.choices(range(9), k=c)), why.format(p, c)) for p, c in lengths]
+    shifted = (
+        "Your labels are shifted by one place. The model shifts by itself: a token's label stands at its own place."
+    )
+    mistakes = [
+        (
+            lambda p, c: _masked(p, c, 0),
+            "You mask with 0. That is the number of a token, so the model would be tuned to write it.",
+        ),
+        (lambda p, c: _masked(p, c, -1), "You mask with -1. PyTorch's loss leaves out only one number, another one."),
+        (lambda p, c: p + c, "Nothing is masked: the model would be tuned to write the prompt, too."),
+        (
+            lambda p, c: p + [IGNORED] * len(c),
+            "You mask the completion. That is what the model shall learn; what it reads shall not count.",
+        ),
+        (lambda p, c: [IGNORED] * len(p + c), "You mask every token, so that there is nothing to learn from."),
+        (lambda p, c: c, "Only the completion's labels are there. The prompt's tokens need a label each, too."),
+        (lambda p, c: _masked(p, []), "Only the prompt's labels are there. The completion's tokens need a label, too."),
+        (lambda p, c: _masked(c, c), "You mask as many tokens as the completion has. How many are to be masked?"),
+        (
+            lambda p, c: [IGNORED if token in p else token for token in p + c],
+            "A token of the completion is masked because it also occurs in the prompt. The place decides, not the token.",
+        ),
+        *[
+            (wrong, shifted)
+            for wrong in (
+                lambda p, c: _masked(p, c)[1:],
+                lambda p, c: [*_masked(p, c)[1:], IGNORED],
+                lambda p, c: [IGNORED, *_masked(p, c)],
+                lambda p, c: [IGNORED, *_masked(p, c)][:-1],
+                lambda p, c: _masked(p, c[1:]),
+                lambda p, c: [*_masked(p, c[1:]), IGNORED],
+            )
+        ],
+    ]
+    _compare(answer, _masked, cases, mistakes, read=_labels)
+
+
+# 3.4 to 3.6: the loss and LoRA
+
+
+def _loss(log_probabilities: Sequence[float], labels: list[int], *, counts: Callable = lambda n: n != IGNORED) -> float:
+    chosen = [float(p) for p, label in zip(log_probabilities, labels, strict=True) if counts(label)]
+    return -sum(chosen) / len(chosen)
+
+
+def _completion_loss(answer) -> None:
+    rng = random.Random(0)
+
+    def drawn(before: int, counted: int, after: int = 0) -> tuple[list[float], list[int]]:
+        labels = [IGNORED] * before + [0, *rng.choices(range(9), k=counted - 1)] + [IGNORED] * after
+        return [-rng.uniform(0.1, 5) for _ in labels], labels
+
+    cases = [
+        (([-9.0, -7.0, -1.0, -2.5], [IGNORED, IGNORED, 4, 7]), "Take four tokens, of which the last two count."),
+        (drawn(3, 4), "A label of 0 is a token like any other."),
+        (drawn(2, 3, after=3), "Masked tokens may also stand behind the completion, where a batch is filled up."),
+        (drawn(0, 3), "Here no token is masked."),
+        *[(drawn(rng.randrange(1, 9), rng.randrange(2, 9)), "Which tokens count, and how many?") for _ in range(5)],
+    ]
+    cases += [
+        ((torch.tensor(p), labels), "The log-probabilities may also come as a tensor.") for (p, labels), _ in cases
+    ]
+    mistakes = [
+        (
+            lambda p, n: _loss(p, n) * sum(label != IGNORED for label in n),
+            "You return the sum, which grows with the length of the completion. The mean is wanted.",
+        ),
+        (
+            lambda p, n: _loss(p, n, counts=lambda label: True),
+            "The masked tokens count, too. The prompt is given: how likely the model finds it is not what is learned.",
+        ),
+        (
+            lambda p, n: _loss(p, n) * sum(label != IGNORED for label in n) / len(n),
+            "You add up the right tokens but divide by the number of all. A longer prompt would lower the loss.",
+        ),
+        (
+            lambda p, n: -_loss(p, n),
+            "The sign is wrong. Logarithms of probabilities are negative, and a loss falls towards 0 as they rise.",
+        ),
+        (
+            lambda p, n: _loss(p, n, counts=lambda label: label > 0),
+            "You leave out a token whose label is 0. That is a token like any other; only masked ones are left out.",
+        ),
+        (
+            lambda p, n: math.exp(_loss(p, n)),
+            "You return the perplexity, which is the exponential of the loss. Stay with the logarithms.",
+        ),
+        (
+            lambda p, n: _loss(p, [IGNORED, *n[:-1]]),
+            "You shift by one place. Each log-probability already belongs to the label at the same place.",
+        ),
+        (
+            lambda p, n: _loss(p, n[1:] + n[-1:]),
+            "You shift by one place. Each log-probability already belongs to the label at the same place.",
+        ),
+    ]
+    asked = "Return one number, the mean over the tokens that count."
+    _compare(answer, _loss, cases, mistakes, read=lambda value: _number(value, asked))
+
+
+def _lora_parameters(answer) -> None:
+    rng = random.Random(0)
+    sizes = (48, 64, 96, 192, 576)
+    cases = [
+        (([(64, 64)], 4), "Here one square matrix is adapted. Write down the shapes of A and B."),
+        (([(192, 576)], 8), "Here the matrix is not square: (192, 576) has 192 outputs and 576 inputs."),
+        (([(64, 64), (96, 64)], 2), "Here two matrices are adapted, each with its own A and B."),
+        *[
+            (
+                (
+                    [(rng.choice(sizes), rng.choice(sizes)) for _ in range(rng.randrange(2, 9))],
+                    rng.choice((1, 2, 3, 16)),
+                ),
+                "Here several matrices are adapted. Each has its own A and B; the rank is the same for all.",
+            )
+            for _ in range(5)
+        ],
+    ]
+
+    def every(count: Callable[[int, int, int], int]) -> Callable:
+        return lambda shapes, rank: sum(count(o, i, rank) for o, i in shapes)
+
+    one = "You count only one of the two matrices that LoRA adds."
+    square = "You count A and B as if they had the same size. That is true only where W is square."
+    mistakes = [
+        (every(lambda o, i, r: o * i), "You count the numbers of W. LoRA leaves them as they are and trains others."),
+        (
+            every(lambda o, i, r: o * i + r * (o + i)),
+            "You count W, too. It is used, but it is frozen: it is not trained.",
+        ),
+        (every(lambda o, i, r: r * i), one),
+        (every(lambda o, i, r: r * o), one),
+        (every(lambda o, i, r: 2 * r * i), square),
+        (every(lambda o, i, r: 2 * r * o), square),
+        (every(lambda o, i, r: o + i), "The rank is missing. Twice the rank must train twice as many numbers."),
+        (every(lambda o, i, r: r * o * i), "You multiply all three numbers. Count A by itself, then B by itself."),
+        (every(lambda o, i, r: r * o * r * i), "You multiply the sizes of A and B. Both are kept, side by side."),
+        (
+            lambda shapes, rank: rank * sum(shapes[0]),
+            "You count only the first matrix. Each adapted matrix has an A and a B of its own.",
+        ),
+    ]
+    asked = "Return one number, for all matrices together."
+    right = every(lambda o, i, r: r * (o + i))
+    _compare(answer, right, cases, mistakes, read=lambda value: _number(value, asked))
+
+
+def _lora(combine: Callable, change: Callable = lambda x, a, b: x @ a.T @ b.T) -> Callable:
+    """Return a LoRA layer by how it combines W's part, the change, alpha, the rank and the scale."""
+    return lambda x, w, a, b, alpha, scale=1.0: combine(x @ w.T, change(x, a, b), alpha, len(a), scale)
+
+
+def _lora_output(answer) -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*before: int, sizes: tuple[int, int, int], settings: tuple) -> tuple:
+        features, out, rank = sizes
+        shapes = ((*before, features), (out, features), (rank, features), (out, rank))
+        return *(torch.randn(shape, generator=generator) for shape in shapes), *settings
+
+    def usual(base, change, alpha, rank, scale):
+        return base + scale * alpha / rank * change
+
+    right = _lora(usual)
+    square = [
+        (drawn(4, sizes=(3, 3, 3), settings=settings), why)
+        for settings, why in (
+            ((6, 0.25), "Compare the formula with your function, part by part."),
+            ((12,), "Called without a scale, the function takes the change as it is, with a scale of 1."),
+            ((6, 0.0), "With a scale of 0 the adapter is switched off, and what W gives is left."),
+            ((2, -1.5), "A negative scale is allowed, too: it turns the change around."),
+        )
+    ]
+    order = (
+        "A and B are not used in the right order, or one is not transposed. x has `in` numbers in its last place: "
+        "which of the two matrices takes `in` numbers, and what does it hand on?"
+    )
+    size = "alpha is divided by a number that is not the rank. Which dimension of A and which of B is the rank?"
+    mistakes = [
+        (_lora(lambda b, c, alpha, rank, s: b + s * c), "alpha / rank is missing: it says how strong the change is."),
+        (_lora(lambda b, c, alpha, rank, s: b + s * alpha * c), "You multiply by alpha, but the rank is missing."),
+        (_lora(lambda b, c, alpha, rank, s: b + s / rank * c), "You divide by the rank, but alpha is missing."),
+        (_lora(lambda b, c, alpha, rank, s: b + s * rank / alpha * c), "alpha / rank stands upside down."),
+        (
+            _lora(lambda b, c, alpha, rank, s: b + alpha / rank * c),
+            "You ignore `scale`. With it an adapter can be turned down, and 0 switches it off.",
+        ),
+        *[
+            (_lora(wrong), "You also scale what W gives. Only the adapter's change is scaled; W's part stays.")
+            for wrong in (
+                lambda b, c, alpha, rank, s: s * (b + alpha / rank * c),
+                lambda b, c, alpha, rank, s: s * alpha / rank * (b + c),
+                lambda b, c, alpha, rank, s: alpha / rank * (b + s * c),
+                lambda b, c, alpha, rank, s: s * b + alpha / rank * c,
+            )
+        ],
+        (_lora(lambda b, c, alpha, rank, s: s * alpha / rank * c), "What W gives is missing. LoRA adds to it."),
+        (_lora(lambda b, c, alpha, rank, s: b), "The adapter's change is missing: that is what W gives alone."),
+        (_lora(lambda b, c, alpha, rank, s: b - s * alpha / rank * c), "You subtract the change. LoRA adds it."),
+        (
+            lambda x, w, *rest: right(x, w.T, *rest),
+            "W is not transposed. It has shape (out, in), and x brings its `in` numbers in its last place.",
+        ),
+        *[
+            (_lora(usual, wrong), order)
+            for wrong in (
+                lambda x, a, b: x @ a @ b,
+                lambda x, a, b: x @ a.T @ b,
+                lambda x, a, b: x @ a @ b.T,
+                lambda x, a, b: x @ b @ a,
+                lambda x, a, b: x @ b.T @ a,
+                lambda x, a, b: x @ b @ a.T,
+                lambda x, a, b: x @ b.T @ a.T,
+            )
+        ],
+        (lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / a.shape[1], scale), size),
+        (lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / len(b), scale), size),
+    ]
+    shapes = "Here `in` is 5, `out` is 4 and the rank is 2. Write the shapes of x, A and B side by side."
+    other = [
+        (drawn(3, sizes=(5, 4, 2), settings=(8, 0.5)), shapes),
+        (drawn(sizes=(5, 4, 2), settings=(8,)), "x may also have one dimension, (in,): only the last one counts."),
+        (
+            drawn(2, 3, sizes=(5, 4, 2), settings=(8,)),
+            "x may have more dimensions, (..., in): only the last one counts.",
+        ),
+    ]
+    _compare(answer, right, [*square, *other], mistakes, read=_tensor)
+
+
+# 3.7 and 3.8: while and after tuning
+
+
+def _stopped(
+    losses: list[float], patience: int, *, in_a_row: bool = True, to_the_last: bool = False, ties: bool = False
+) -> tuple[int, int]:
+    best = waited = 0
+    for index in range(1, len(losses)):
+        lowest = losses[index - 1] if to_the_last else losses[best]
+        if losses[index] < losses[best] or (ties and losses[index] == losses[best]):
+            best = index
+        if losses[index] < lowest or (ties and losses[index] == lowest):
+            waited = waited if not in_a_row else 0
+        else:
+            waited += 1
+        if waited >= patience:
+            return best, index
+    return best, len(losses) - 1
+
+
+def _best_checkpoint(answer) -> None:
+    rng = random.Random(0)
+    cases = [
+        (
+            ([2.0, 1.5, 1.2, 1.3, 1.25, 1.4, 1.1], 3),
+            "Behind each new lowest loss, count how many evaluations in a row bring no other.",
+        ),
+        (([2.0, 1.8, 1.6, 1.5], 2), "The loss falls until the end, so that training is not stopped early."),
+        (([2.0, 2.1, 1.9, 2.2, 1.8, 1.9, 1.7], 2), "A new lowest loss begins the count anew."),
+        (([1.5, 1.2, 1.2, 1.2, 1.1], 2), "A loss equal to the lowest one is no new lowest loss."),
+        (([1.0, 0.8, 0.9], 3), "Here the evaluations end while training still waits."),
+        (([1.0, 0.9, 0.95, 0.8], 1), "A patience of 1 stops at the first evaluation without a new lowest loss."),
+        (([1.0, 1.1, 1.2, 0.5], 2), "The first evaluation may already have the lowest loss."),
+        (([0.7], 2), "There may be one evaluation only."),
+        *[
+            (
+                ([round(rng.uniform(1, 2), 1) for _ in range(rng.randrange(4, 13))], rng.randrange(1, 5)),
+                "Walk through the losses one by one: is this one the lowest so far, and if not, for how long?",
+            )
+            for _ in range(12)
+        ],
+    ]
+    cases = [((losses, p), f"Take losses of {losses} and a patience of {p}. {why}") for (losses, p), why in cases]
+    mistakes = [
+        (
+            lambda losses, p: (_stopped(losses, p)[1],) * 2,
+            "You keep the last checkpoint. Training goes on for a while after the best one: which one is worth keeping?",
+        ),
+        (
+            lambda losses, p: _stopped(losses, p)[::-1],
+            "The two numbers are exchanged: first the checkpoint that is kept, then where training stops.",
+        ),
+        (
+            lambda losses, p: (losses.index(min(losses)), _stopped(losses, p)[1]),
+            "You look at all losses. After training has stopped there are no more evaluations to choose from.",
+        ),
+        (
+            lambda losses, p: (losses.index(min(losses)), len(losses) - 1),
+            "You never stop early. Count the evaluations in a row that bring no new lowest loss.",
+        ),
+        (
+            lambda losses, p: (_stopped(losses, p)[0], len(losses) - 1),
+            "The checkpoint is right, but you say that training always stops at the end.",
+        ),
+        (
+            lambda losses, p: _stopped(losses, p, in_a_row=False),
+            "You count all evaluations without a new lowest loss. Only those in a row count: begin anew after each "
+            "lowest loss.",
+        ),
+        (
+            lambda losses, p: _stopped(losses, p, to_the_last=True),
+            "You compare each loss with the one before it. A loss that falls a little may still be far above the lowest.",
+        ),
+        (
+            lambda losses, p: _stopped(losses, p, ties=True),
+            "You take a loss equal to the lowest one as a new lowest. Of equal ones the first is kept.",
+        ),
+        (lambda losses, p: _stopped(losses, p + 1), "You wait for one evaluation too long."),
+        (
+            lambda losses, p: tuple(n + 1 for n in _stopped(losses, p)),
+            "You count the evaluations from 1. An index in Python begins with 0.",
+        ),
+        (
+            lambda losses, p: (min(losses[: _stopped(losses, p)[1] + 1]), _stopped(losses, p)[1]),
+            "The first number is a loss. Return the place where it stands.",
+        ),
+    ]
+    asked = "Return two whole numbers: which checkpoint is kept, and where training stops."
+    _compare(answer, _stopped, cases, mistakes, read=lambda value: _numbers(value, 2, asked))
+
+
+def _label(completion: str, labels: list[str], *, cut: str = string.punctuation, place: int = 0) -> str:
+    words = completion.split()
+    word = words[place].strip(cut).lower() if words else ""
+    return next((label for label in labels if label.lower() == word), "")
+
+
+def _text_to_label(answer) -> None:
+    rng = random.Random(0)
+    labels, topics = ["negative", "positive"], ["World", "Sports", "Business"]
+    none = 'There the answer is the empty string, "".'
+    cases = [
+        (("positive", labels), "The whole completion is one label."),
+        ((" Negative", labels), "A space before the word and a capital letter change nothing."),
+        (("positive. It was fun", labels), "A full stop behind the word changes nothing."),
+        (("**Positive**!", labels), "Punctuation may stand on both sides of the word."),
+        (("negative\nReview: a joy", labels), "A tuned model may write on. A line break ends a word, too."),
+        (
+            ("sports, I think", topics),
+            "Here the labels begin with capital letters. Return a label as `labels` spells it.",
+        ),
+        (("not positive", labels), f"The first word is 'not', and that is no label. {none}"),
+        (("The review is negative.", labels), f"Only the first word counts, and 'The' is no label. {none}"),
+        (("positively wonderful", labels), f"'positively' is another word than 'positive'. {none}"),
+        (("pos", labels), f"A part of a label is no label. {none}"),
+        (("maybe", labels), f"'maybe' is no label. {none}"),
+        (("", labels), f"The model may end at once, without a word. {none}"),
+        ((" \n", labels), f"The model may write nothing but whitespace. {none}"),
+        (("...", labels), f"The model may write nothing but punctuation. {none}"),
+        *[
+            (
+                (f"{rng.choice((str.upper, str.title, str))(rng.choice(topics))}{mark} {rng.choice(topics)}", topics),
+                "Only the first word counts.",
+            )
+            for mark in ("", ".", "!?", ":", '"')
+        ],
+    ]
+    cases = [((text, names), f"Take the completion {text!r}. {why}") for (text, names), why in cases]
+
+    def begins(completion: str, labels: list[str]) -> str:
+        return next((n for n in labels if completion.strip(f"{string.punctuation} ").lower().startswith(n.lower())), "")
+
+    mistakes = [
+        (
+            lambda text, names: next((n for n in names if n.lower() in text.lower()), ""),
+            "You look for a label anywhere in the completion. 'not positive' holds a label, too: take the first word.",
+        ),
+        (begins, "You ask how the completion begins. 'positively' begins with a label, too: compare the whole word."),
+        (
+            lambda text, names: _label(text, names, place=-1),
+            "You take the last word. The model was tuned to write the label first; what follows is chatter.",
+        ),
+        (
+            lambda text, names: next((n for n in names if n == _label(text, names) and n in text.split()[0]), ""),
+            "Upper and lower case still make a difference, in the completion or in the labels.",
+        ),
+        (lambda text, names: _label(text, names, cut=""), "Punctuation still sticks to the first word."),
+        (
+            lambda text, names: _label(text, names) or names[0],
+            'You return a label when there is none. A wrong format would be scored as an answer: return "".',
+        ),
+        (
+            lambda text, names: _label(text, names).lower(),
+            "You return the label in lower case. Return it as `labels` spells it.",
+        ),
+    ]
+    _compare(answer, _label, cases, mistakes, read=_text)
+
+
+# 3.9 and 3.10: is it worth it?
+
+
+def _paired_gain(answer) -> None:
+    rng = np.random.default_rng(0)
+    for texts, gain in ((60, 0.06), (40, -0.03)):
+        easy = rng.uniform(0.1, 0.8, texts)
+        ours, theirs = (easy + gain + rng.normal(0, 0.06, texts)).tolist(), (easy + rng.normal(0, 0.02, texts)).tolist()
+        _require_gain(answer, ours, theirs)
+
+
+def _require_gain(answer: Callable, ours: list[float], theirs: list[float]) -> None:
+    differences = np.subtract(ours, theirs)
+    asked = "Return three numbers: the mean difference, and the lower and the upper end of its interval."
+    state = np.random.get_state()[1:3]
+    results = [_numbers(_call(answer, ours, theirs, seed), 3, asked) for seed in (*SEEDS, SEEDS[0])]
+    *results, again = np.array(results)
+    mean, low, high = np.mean(results, axis=0)
+    right_low, right_high = _ends(tuple(differences))
+    require(
+        not math.isclose(mean, -differences.mean(), abs_tol=1e-6),
+        "The sign is wrong. The gain is above 0 where the scores of `ours` are higher than those of `theirs`.",
+    )
+    require(
+        np.allclose(np.array(results)[:, 0], differences.mean(), atol=1e-6),
+        "The first number is not the mean difference of the scores that you are given. It has nothing to do with chance.",
+    )
+    require(low <= high, "The interval's lower end is above its upper end: the two are exchanged.")
+    require(
+        np.array_equal(state[0], np.random.get_state()[1]) and state[1] == np.random.get_state()[2],
+        "You use numpy's global random numbers. Make a generator of your own from the seed.",
+    )
+    require(
+        high - low > 1e-9,
+        "The interval has no width: each resample had the same mean. Draw texts with replacement, so that some come "
+        "twice and others not at all.",
+    )
+    _require_width(high - low, right_high - right_low, ours, theirs)
+    error = differences.std() / math.sqrt(len(ours))
+    require(
+        abs((low + high) - (right_low + right_high)) / 2 < PLACE_NOISE * error,
+        "The interval is as wide as it should be, but not at the right place. It is about the differences' mean.",
+    )
+    require(
+        np.array_equal(again, results[0]), "The same seed gives two different intervals: make the generator from it."
+    )
+    require(
+        len({tuple(result) for result in results}) > 1,
+        "Every seed gives the same interval. Draw the resamples with a generator that is made from the seed.",
+    )
+
+
+@cache
+def _ends(differences: tuple[float, ...]) -> tuple[float, float]:
+    intervals = [bootstrap(np.array(differences), seed=seed) for seed in SEEDS]
+    return tuple(np.mean([(interval.low, interval.high) for interval in intervals], axis=0))
+
+
+def _require_width(width: float, right: float, ours: list[float], theirs: list[float]) -> None:
+    unpaired = right * math.sqrt(np.var(ours) + np.var(theirs)) / np.std(np.subtract(ours, theirs))
+    require(
+        abs(width / unpaired - 1) > WIDTH_NOISE,
+        "The interval is far too wide: the two lists were resampled independently. Both have scores of the same texts, "
+        "and a text that is hard for one is hard for the other. What is drawn must be texts.",
+    )
+    require(
+        width > right * (1 - WIDTH_NOISE),
+        "The interval is too narrow. Does each resample have as many texts as there are? And is the share that lies "
+        "outside your interval, both sides together, the right one?",
+    )
+    require(
+        width < right * (1 + WIDTH_NOISE),
+        "The interval is too wide. Is it about the means of the resamples, not about single texts? And is the share that "
+        "lies outside your interval, both sides together, the right one?",
+    )
+
+
+def _even(
+    tuning: float, prompt: float, tuned: float, *, rounded: Callable = math.ceil, saved: Callable = operator.sub
+) -> float:
+    return rounded(tuning / saved(prompt, tuned)) if prompt > tuned else math.inf
+
+
+def _break_even(answer) -> None:
+    rng = random.Random(0)
+    never = "The tuned model is not faster here, so that the time for tuning never comes back: return math.inf."
+    cases = [
+        ((100.0, 1.75, 0.5), "Add up both costs for some number of queries, and compare them."),
+        ((7.0, 3.0, 1.0), "Queries are whole: try the numbers near yours and add up both costs."),
+        ((1000.0, 1.0, 0.0625), "Queries are whole: try the numbers near yours and add up both costs."),
+        ((900.0, 2.5, 0.25), "Here both have cost exactly the same at one number, and 'no more' includes that."),
+        *[
+            ((float(rng.randrange(10, 5000)), tuned + rng.randrange(1, 20) / 8, tuned), "Add up both costs.")
+            for tuned in (0.25, 0.5, 1.125, 2.0)
+        ],
+        ((600.0, 1.0, 1.0), never),
+        ((600.0, 0.5, 1.5), never),
+    ]
+    cases = [
+        ((a, b, c), f"Take {a:g} s of tuning, {b:g} s a query by prompt and {c:g} s tuned. {why}")
+        for (a, b, c), why in cases
+    ]
+
+    unsaved = "A query to the tuned model takes time, too. How much does each query save?"
+    early = "At your number of queries tuning has still cost more. Which way must a part of a query be rounded?"
+    mistakes = [
+        (lambda a, b, c: _even(a, b, c, rounded=math.floor), early),
+        (lambda a, b, c: _even(a, b, c, rounded=round), early),
+        (
+            lambda a, b, c: _even(a, b, c, rounded=float),
+            "You return parts of a query. The smallest whole number is wanted.",
+        ),
+        (
+            lambda a, b, c: _even(a, b, c, rounded=lambda n: math.floor(n) + 1),
+            "Where both have cost exactly the same, you ask for one query more. 'No more' includes the same.",
+        ),
+        (lambda a, b, c: math.ceil(a / b), unsaved),
+        (lambda a, b, c: _even(a, b, c, saved=lambda prompt, tuned: prompt), unsaved),
+        (
+            lambda a, b, c: _even(a, b, c, saved=operator.add),
+            "You add the two times of a query. How much does one query save?",
+        ),
+        (
+            lambda a, b, c: _even(a, c, b),
+            "The two times of a query are exchanged: tuning pays where the long prompt takes more.",
+        ),
+    ]
+    asked = "Return one number, or math.inf."
+    _compare(answer, _even, cases, mistakes, read=lambda value: _number(value, asked))
+
+
+# What the checks share
+
+
+def _compare(
+    answer: Callable, right: Callable, cases: Sequence[Case], mistakes: Sequence[Diagnosis], *, read: Callable
+) -> None:
+    """Insist on the right result in every case.
+
+    A mistake that explains all results is named; otherwise the first wrong case is. Where
+    a case breaks, those before it are judged first. read: makes a value of what the learner
+    returns that can be compared, or raises Mistake.
+    """
+    results, trouble = [], ""
+    for given, why in cases:
+        try:
+            results.append(read(_call(answer, *given)))
+        except (NotAttempted, Mistake) as problem:
+            if not results:
+                raise
+            trouble = f"{problem if problem.args else 'Your function returns nothing in one case.'} {why}"
+            break
+
+    def explained_by(function: Callable) -> bool:
+        return all(_same(result, function(*given)) for result, (given, _) in zip(results, cases, strict=False))
+
+    if not explained_by(right):
+        for mistaken, message in mistakes:
+            require(not explained_by(mistaken), message)
+        wrong = (why for result, (given, why) in zip(results, cases, strict=False) if not _same(result, right(*given)))
+        raise Mistake(f"One case is not right. {next(wrong)}")
+    require(not trouble, trouble)
+
+
+def _call(answer: Callable, *given: Any) -> Any:
+    """Call a learner's function with copies and insist that they stay as they were."""
+    mine = copy.deepcopy(given)
+    result = call(answer, *mine)
+    unchanged = all(map(_same, mine, given))
+    require(unchanged, "Your function changes what it was given. Make a new list, dictionary or tensor.")
+    return result
+
+
+def _same(got: Any, right: Any) -> bool:
+    if isinstance(right, torch.Tensor):
+        return got.shape == right.shape and torch.allclose(got, right, rtol=1e-4, atol=1e-5)
+    return math.isclose(got, right, rel_tol=1e-5) if isinstance(right, float) else got == right
+
+
+def _text(value: Any) -> str:
+    require(isinstance(value, str), "Return a text (a string).")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    require(
+        isinstance(value, list | tuple),
+        "Return a list. A set has no order, and a number does not say which texts to take out.",
+    )
+    require(all(isinstance(text, str) for text in value), "Return the texts (strings), not the records they stand in.")
+    return list(value)
+
+
+def _labels(value: Any) -> list[int]:
+    asked = "Return one flat list of whole numbers."
+    require(hasattr(value, "__len__") and not isinstance(value, str | dict | set), asked)
+    return [int(_number(label, asked)) for label in value]
+
+
+def _tensor(value: Any) -> torch.Tensor:
+    require(isinstance(value, torch.Tensor), "Return a torch tensor.")
+    return value.detach().float()
+
+
+def _numbers(value: Any, count: int, otherwise: str) -> tuple[float, ...]:
+    require(hasattr(value, "__len__") and not isinstance(value, str | dict | set) and len(value) == count, otherwise)
+    return tuple(_number(number, otherwise) for number in value)
+
+
+def _number(value: Any, otherwise: str) -> float:
+    """Return a number that may come as a tensor of one element."""
+    require(not isinstance(value, str), otherwise)
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise Mistake(otherwise) from None
+
+
+CHECKS = {
+    "3.1": ("A prompt with a cue, a completion, and nothing of the one in the other.", _to_record),
+    "3.2": ("A text that a model was tuned on measures its memory. Now you can find them.", _leaks),
+    "3.3": ("The prompt is read, the completion is learned.", _mask_prompt),
+    "3.4": ("This is the number that tuning lowers.", _completion_loss),
+    "3.5": ("Two thin matrices for each wide one: LoRA trains only those.", _lora_parameters),
+    "3.6": ("W stays as it is, and a scale of 0 gives the base model back.", _lora_output),
+    "3.7": ("The best checkpoint is kept, however long training went on after it.", _best_checkpoint),
+    "3.8": ('A text becomes a label, and what is no label is "".', _text_to_label),
+    "3.9": ("Text by text: what is hard for both does not blur the difference.", _paired_gain),
+    "3.10": ("Tuning costs once, a long prompt at every query.", _break_even),
+}
+
+QUIZ = Quiz(
+    (
+        Question(
+            "What does LoRA train, and what does it leave?",
+            (
+                "It trains the last layers of the model and leaves those before them",
+                "It trains a few chosen numbers of each weight matrix and leaves all the others as they are",
+                "It trains two small matrices beside each adapted one and leaves the model's weights",
+            ),
+            2,
+            (
+                "That is another method, a selective one. LoRA can sit beside matrices of every layer.",
+                "No number of the matrix itself changes. The change is a product that is added to it.",
+                "The product of the two is added to what the frozen matrix gives. Without it the base model is back.",
+            ),
+        ),
+        Question(
+            "Why are the tokens of the prompt masked in the loss?",
+            (
+                "So that the model learns to write the completion, not the prompt",
+                "So that the model cannot read the prompt and must know the answer by itself",
+                "So that the prompt needs less memory",
+            ),
+            0,
+            (
+                "In use the prompt is given. Long prompts would otherwise make up most of what is learned.",
+                "It reads every token. The mask only says which predictions count in the loss.",
+                "The prompt's tokens pass through the model all the same.",
+            ),
+        ),
+        Question(
+            "The loss on the training texts keeps falling while the validation loss rises. What does that say?",
+            (
+                "The learning rate is too low, and training needs more time",
+                "The model begins to learn the training texts by heart",
+                "The validation texts are wrong",
+            ),
+            1,
+            (
+                "Then both losses would fall, only slowly.",
+                "What still gets better no longer helps with new texts. Keep the checkpoint with the lowest "
+                "validation loss.",
+                "They showed what the training loss hides. That is what they are for.",
+            ),
+        ),
+        Question(
+            "Why is the tuned model compared with the base model on the test split, with an interval?",
+            (
+                "No choice was made on these texts, and the interval says what chance alone may do",
+                "The test split is easier, so that gains are easier to see",
+                "An interval makes a gain larger",
+            ),
+            0,
+            (
+                "Checkpoint and settings were chosen on validation texts, which flatters them. Few texts leave room "
+                "for luck.",
+                "It is meant to be as hard. What sets it apart is that nothing was decided on it.",
+                "It changes no score. It says how far the gain may be off with other texts.",
+            ),
+        ),
+        Question(
+            "Someone sends you an adapter file. What is in it, and what does it need to work?",
+            (
+                "A whole model; it needs nothing else",
+                "The training texts; it needs a new training run",
+                "The trained small weights; it needs the same base model",
+            ),
+            2,
+            (
+                "Then it would be as large as the model. Compare the sizes of the two files.",
+                "No text is kept in it, and no training is needed: the weights are ready.",
+                "They were trained as a change to that model's weights. Beside other weights they mean nothing.",
+            ),
+        ),
+        Question(
+            "When is a prompt the better choice than tuning?",
+            (
+                "When there are many queries of the same kind",
+                "When the task changes often, there are few queries, or hardly any examples",
+                "When the answers must have a fixed form that examples in the prompt do not bring about",
+            ),
+            1,
+            (
+                "Then a long prompt is paid for at every query, and tuning only once.",
+                "A prompt is changed in a minute and costs nothing beforehand. Tuning must first earn its cost.",
+                "That is a good reason to tune: many examples show the form better than the few that fit.",
+            ),
+        ),
+    )
+)

@@ -1,0 +1,141 @@
+"""What tuning costs, computed: parameters, memory, arithmetic and files. And measured, to compare."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedConfig
+
+from utils.errors import UnsupportedSetting
+
+FLOAT32 = 4
+"""Bytes of one number."""
+
+RELATIVE_POSITIONS = 32
+"""How many distances between tokens a T5 model tells apart, in each half of the model, a number a head."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes that say how many parameters a transformer has: no biases, gated feed-forward layers.
+
+    layers: blocks of the decoder, and as many of the encoder if there is one. tied:
+    whether the matrix that reads tokens also writes them.
+    """
+
+    name: str
+    vocabulary: int
+    hidden: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    head_size: int
+    feed_forward: int
+    tied: bool
+    encoder_decoder: bool = False
+
+    @property
+    def attentions(self) -> int:
+        """How many attention layers there are; a decoder behind an encoder has two in each block."""
+        return self.layers * (3 if self.encoder_decoder else 1)
+
+
+SMOLLM2_135M = Architecture("SmolLM2-135M", 49_152, 576, 30, 9, 3, 64, 1_536, tied=True)
+"""L. Ben Allal et al., "SmolLM2", arXiv 2502.02737, and the model's public configuration."""
+
+FLAN_T5_BASE = Architecture("FLAN-T5-base", 32_128, 768, 12, 12, 12, 64, 2_048, tied=False, encoder_decoder=True)
+FLAN_T5_XXL = Architecture("FLAN-T5-XXL", 32_128, 4_096, 24, 64, 64, 64, 10_240, tied=False, encoder_decoder=True)
+"""H.W. Chung et al., arXiv 2210.11416; the sizes of T5 version 1.1, from the models' public configurations."""
+
+LLAMA_7B = Architecture("LLaMA-7B", 32_000, 4_096, 32, 32, 32, 128, 11_008, tied=False)
+"""H. Touvron et al., "LLaMA", arXiv 2302.13971."""
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """Bytes that training keeps from step to step; the activations of a step are left out."""
+
+    weights: int
+    gradients: int
+    moments: int
+
+    @property
+    def total(self) -> int:
+        """All bytes together."""
+        return self.weights + self.gradients + self.moments
+
+
+def read_architecture(name: str, config: PreTrainedConfig) -> Architecture:
+    """Return the architecture that a model's configuration states.
+
+    Raises UnsupportedSetting unless the model is of type llama, without biases.
+    """
+    if config.model_type != "llama" or config.attention_bias or config.mlp_bias:
+        raise UnsupportedSetting(
+            f"The parameters of a model of type {config.model_type!r} are not known by formula: "
+            "count them in the loaded model, with num_parameters()."
+        )
+    return Architecture(
+        name,
+        vocabulary=config.vocab_size,
+        hidden=config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        key_value_heads=config.num_key_value_heads,
+        head_size=config.head_dim,
+        feed_forward=config.intermediate_size,
+        tied=config.tie_word_embeddings,
+    )
+
+
+def parameters(model: Architecture) -> int:
+    """Return how many parameters a model has."""
+    embeddings = model.vocabulary * model.hidden * (1 if model.tied else 2)
+    attention = 2 * model.hidden * model.head_size * (model.heads + model.key_value_heads)
+    feed_forward = 3 * model.hidden * model.feed_forward
+    halves = 2 if model.encoder_decoder else 1
+    feed_forwards = halves * model.layers
+    norms = model.hidden * (model.attentions + feed_forwards + halves)
+    distances = halves * RELATIVE_POSITIONS * model.heads if model.encoder_decoder else 0
+    return embeddings + model.attentions * attention + feed_forwards * feed_forward + norms + distances
+
+
+def lora_parameters(model: Architecture, rank: int) -> int:
+    """Return how many parameters LoRA trains with A and B beside each query and value matrix, peft's choice."""
+    query = model.hidden + model.heads * model.head_size
+    value = model.hidden + model.key_value_heads * model.head_size
+    return model.attentions * rank * (query + value)
+
+
+def training_memory(parameters: int, *, added: int | None = None) -> TrainingMemory:
+    """Return what training keeps in memory in float32 with Adam, which has two moments for each trained number.
+
+    added: how many parameters an adapter adds and trains while the model stays as it is;
+    None trains the model itself. 16 bytes a trained parameter, 4 bytes a frozen one.
+    """
+    trained = parameters if added is None else added
+    weights = parameters + (added or 0)
+    return TrainingMemory(FLOAT32 * weights, FLOAT32 * trained, 2 * FLOAT32 * trained)
+
+
+def measured_memory(model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingMemory:
+    """Return the bytes of the weights, gradients and moments that are there after a step."""
+    weights = list(model.parameters())
+    moments = [kept[name] for kept in optimizer.state.values() for name in ("exp_avg", "exp_avg_sq")]
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    return TrainingMemory(*(sum(tensor.nbytes for tensor in part) for part in (weights, gradients, moments)))
+
+
+def step_flops(parameters: int, tokens: int, *, frozen: bool = False) -> int:
+    """Return about how many floating-point operations one training step takes.
+
+    Two a parameter and token for the forward pass, two to hand the error down and, unless
+    the model is frozen, two for the weights' gradients; attention's comparison of tokens
+    and a small adapter are left out. Source: J. Kaplan et al., arXiv 2001.08361.
+    """
+    return (4 if frozen else 6) * parameters * tokens
+
+
+def checkpoint_bytes(parameters: int, tasks: int, *, added: int | None = None) -> int:
+    """Return the size of the files for some tasks: a whole model each, or one model and an adapter each."""
+    return FLOAT32 * (tasks * parameters if added is None else parameters + tasks * added)

@@ -1,0 +1,204 @@
+"""The process of a tuning job: `python -m utils.tuning.worker FOLDER`, started by `TuningJob.start`."""
+
+import errno
+import os
+import shutil
+import sys
+import time
+import traceback
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from utils.errors import CourseError, TuningError
+from utils.models import LanguageModel, load_model
+from utils.tuning.data import encode
+from utils.tuning.forward import forward_for
+from utils.tuning.lint import lint, require_usable
+from utils.tuning.memory import peak_memory
+from utils.tuning.methods import (
+    Method,
+    add_adapter,
+    count_changed,
+    count_trainable,
+    find_method,
+    load_adapter,
+    save_adapter,
+)
+from utils.tuning.states import JobFolder, Settings, State, Status
+from utils.tuning.tracking import Tracker
+from utils.tuning.training import Measured, Training, TrainingConfig
+
+CHECKPOINT_SECONDS = 20.0
+"""Between two checkpoints; COURSE_CHECKPOINT_SECONDS sets another time."""
+
+GO_ON = "Start the job again: it goes on from its last checkpoint."
+
+
+class Cancelled(Exception):
+    """The learner asked the job to end."""
+
+
+def work(folder: JobFolder) -> State:
+    """Do a job from its folder and return the state it ended in; every end is written there."""
+    try:
+        state = _succeed(folder)
+    except Cancelled:
+        state = replace(folder.written_state, status=Status.CANCELLED, can_go_on=True)
+    except Exception as error:
+        traceback.print_exc()
+        cause, can_go_on = _explain(folder, error)
+        state = replace(folder.written_state, status=Status.FAILED, cause=cause, can_go_on=can_go_on)
+    folder.write_state(state)
+    return state
+
+
+def _succeed(folder: JobFolder) -> State:
+    settings = folder.settings
+    _advance(folder, status=Status.VALIDATING)
+    base = load_model(settings.model)
+    if settings.weights not in (None, base.weights_hash):
+        raise TuningError(
+            f"The model given has other weights than {settings.model} has on disk: save it to a folder and give "
+            "the folder's path."
+        )
+    train, validation = folder.records("train"), folder.records("validation")
+    report = lint(train, validation, model=base)
+    print(report, flush=True)
+    require_usable(report)
+    method = find_method(settings.method, settings.adapter_size)
+    adapted = add_adapter(base, method, seed=settings.seed)
+    config = TrainingConfig(settings.epochs, settings.learning_rate, settings.batch_size, settings.seed)
+    encoded = [[encode(base, record) for record in records] for records in (train, validation)]
+    training = Training(adapted, forward_for(adapted, method), *encoded, config)
+    tracker = Tracker(settings.name, _parameters(settings, base, adapted))
+    before = _fingerprint_output(base, train[0].input_text)
+    _train(folder, training, tracker)
+    adapted.model.eval()
+    _save(folder, adapted, method, base=base)
+    if _fingerprint_output(base, train[0].input_text) != before:
+        raise TuningError("The base model changed while its adapter was tuned: please report this.")
+    return _finish(folder, training, tracker)
+
+
+def _train(folder: JobFolder, training: Training, tracker: Tracker) -> None:
+    """Train to the end, leaving word after every step and a checkpoint now and then."""
+    if folder.checkpoint.exists():
+        training.resume(torch.load(folder.checkpoint, weights_only=True))
+    _advance(folder, status=Status.RUNNING, step=training.step, steps=training.steps, seconds=training.seconds)
+    between = float(os.environ.get("COURSE_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
+    saved = time.monotonic()
+    waiting: list[Measured] = []
+    for measured in training.run():
+        folder.append([measured])
+        waiting.append(measured)
+        _advance(folder, step=measured.step, seconds=measured.seconds)
+        _stop_if_asked(folder, training)
+        if measured.validation_loss is not None or measured.step == measured.steps:
+            tracker.log([_tracked(one) for one in waiting])
+            waiting.clear()
+        if time.monotonic() - saved >= between:
+            _write_checkpoint(folder, training)
+            saved = time.monotonic()
+    tracker.log([_tracked(one) for one in waiting])
+
+
+def _stop_if_asked(folder: JobFolder, training: Training) -> None:
+    if folder.is_cancel_asked:
+        _write_checkpoint(folder, training)
+        raise Cancelled
+
+
+def _write_checkpoint(folder: JobFolder, training: Training) -> None:
+    temporary = folder.checkpoint.with_suffix(".tmp")
+    torch.save(training.state(), temporary)
+    os.replace(temporary, folder.checkpoint)
+
+
+def _save(folder: JobFolder, adapted: LanguageModel, method: Method, *, base: LanguageModel) -> None:
+    """Write the adapter under a temporary name, read it back, and rename it."""
+    temporary = folder.path / "adapter.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    save_adapter(adapted, method, temporary, base=base)
+    load_adapter(base, temporary)
+    shutil.rmtree(folder.adapter, ignore_errors=True)
+    os.replace(temporary, folder.adapter)
+
+
+def _finish(folder: JobFolder, training: Training, tracker: Tracker) -> State:
+    """Register the adapter and close the run; what goes wrong here costs no adapter."""
+    from utils import registry
+
+    metrics = {
+        "file_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
+        "seconds": training.seconds,
+        "peak_memory_bytes": peak_memory(),
+        "steps": training.step,
+    }
+    if training.best_weights:
+        metrics["best_validation_loss"] = training.best_loss
+    tracker.finish("FINISHED", metrics)
+    notes = [tracker.problem] if tracker.problem else []
+    number = None
+    try:
+        settings = folder.settings
+        registered = registry.register(
+            settings.name,
+            folder.adapter,
+            parameters={name: value for name, value in asdict(settings).items() if name not in ("name", "versions")},
+            metrics=metrics,
+            run_id=tracker.run_id,
+        )
+        number = registered.number
+    except CourseError as error:
+        notes.append(f"The adapter is kept in {folder.adapter}, but is not in the registry: {error}")
+    folder.checkpoint.unlink(missing_ok=True)
+    return replace(
+        folder.written_state, status=Status.SUCCEEDED, notes=tuple(notes), version=number, run_id=tracker.run_id
+    )
+
+
+def _advance(folder: JobFolder, **changes: object) -> None:
+    folder.write_state(replace(folder.written_state, **changes))
+
+
+def _parameters(settings: Settings, base: LanguageModel, adapted: LanguageModel) -> dict[str, object]:
+    numbers = {
+        "trainable_parameters": count_trainable(adapted.model),
+        "changed_parameters": count_changed(adapted.model),
+        "base_parameters": base.model.num_parameters(),
+    }
+    chosen = asdict(settings)
+    return {**chosen.pop("versions"), **{name: value for name, value in chosen.items() if value is not None}, **numbers}
+
+
+def _tracked(measured: Measured) -> dict[str, float]:
+    found = {
+        "step": measured.step,
+        "loss": measured.loss,
+        "fraction_of_correct_next_step_predictions": measured.accuracy,
+        "validation_loss": measured.validation_loss,
+        "validation_fraction_of_correct_next_step_predictions": measured.validation_accuracy,
+        "learning_rate": measured.learning_rate,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _fingerprint_output(model: LanguageModel, prompt: str) -> list[float]:
+    return model.next_token_logits(prompt).tolist()
+
+
+def _explain(folder: JobFolder, error: Exception) -> tuple[str, bool]:
+    """Return why a job failed and what to do, and whether it can go on once that is done."""
+    if isinstance(error, CourseError):
+        return str(error), False
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        return f"The disk is full, and the job could not write to {folder.path}: free some space. {GO_ON}", True
+    if isinstance(error, MemoryError) or "not enough memory" in str(error):
+        return f"The memory is full: close other programs, or take a smaller batch_size. {GO_ON}", True
+    return f"It stopped with {type(error).__name__}: {error}. The log {folder.log} has more; please report this.", False
+
+
+if __name__ == "__main__":
+    sys.exit(0 if work(JobFolder(Path(sys.argv[1]))).status is not Status.FAILED else 1)

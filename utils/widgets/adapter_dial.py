@@ -1,0 +1,132 @@
+"""The adapter dial: turn a LoRA adapter from nothing over its tuned strength to twice that, and see the labels move."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import ipywidgets as widgets
+import pandas as pd
+
+from utils.errors import UnsupportedSetting
+from utils.models import LanguageModel
+from utils.plots import token_bars
+from utils.sharing import share
+from utils.tuning.dial import HIGHEST, LOWEST, label_probabilities
+from utils.widgets.picture import Picture
+from utils.widgets.sampler_picture import BLUE, MUTED, TEXT, percent
+from utils.widgets.slider import Slider, steps
+from utils.widgets.view import FULL_LABEL, paragraph, show, told_in
+
+BASE, TUNED = 0.0, 1.0
+BAR_X, BAR_WIDTH, WIDTH, ROW = 120, 560, 770, 30
+
+
+class AdapterDial:
+    """The prompt and the scale, each with a `.value`, and the labels' probabilities under both.
+
+    The widget has modules of its own on the model's weights: the model in the notebook
+    keeps its scale, whatever the slider does.
+    """
+
+    def __init__(self, model: LanguageModel, prompts: Mapping[str, str], labels: Sequence[str]) -> None:
+        if not prompts:
+            raise UnsupportedSetting("The dial needs a prompt: give at least one, by its name.")
+        self.model, self.prompts, self.labels = replace(model, model=share(model.model)), dict(prompts), list(labels)
+        self.prompt = widgets.Dropdown(options=list(self.prompts), description="Prompt", style=FULL_LABEL)
+        self.scale = Slider(
+            "Adapter scale", TUNED, steps(LOWEST, HIGHEST, 0.1), hint="0: the base model; 1: as it was tuned"
+        )
+        self.text, self.message = widgets.HTML(), widgets.HTML()
+        rows = len(self.labels) + 1
+        self.picture = Picture(height=_height(rows) + 30 * (rows + 1) + 24)
+        self.fixed = self._read_fixed()
+        self.found = self.fixed[TUNED]
+        self._draw()
+        self.prompt.observe(lambda _change: self._turn_to_prompt(), names="value")
+        self.scale.when_moved(self._turn_to_scale)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The probabilities of the base model, of the tuned one, and at the slider's scale."""
+        names = {"scale 0 (base)": BASE, "scale 1 (tuned)": TUNED}
+        columns = {name: self.fixed[scale] for name, scale in names.items()}
+        return pd.DataFrame({**columns, "slider's scale": self.found})
+
+    @property
+    def view(self) -> widgets.VBox:
+        """Controls above the picture."""
+        return widgets.VBox([self.prompt, self.text, self.scale, self.message, self.picture])
+
+    def _turn_to_prompt(self) -> None:
+        with told_in(self.message):
+            self.fixed = self._read_fixed()
+            self._turn_to_scale()
+
+    def _turn_to_scale(self) -> None:
+        with told_in(self.message):
+            self.found = self.fixed.get(self.scale.value) or self._read(self.scale.value)
+            self._draw()
+
+    def _read_fixed(self) -> dict[float, dict[str, float]]:
+        return {scale: self._read(scale) for scale in (BASE, TUNED)}
+
+    def _read(self, scale: float) -> dict[str, float]:
+        return label_probabilities(self.model, self.prompts[self.prompt.value], self.labels, scale)
+
+    def _draw(self) -> None:
+        self.text.value = paragraph(self.prompts[self.prompt.value])
+        self.message.value = ""
+        self.picture.value = label_bars(self.found, self.fixed[BASE], self.scale.value) + table_html(self.table)
+
+
+def adapter_dial(model: LanguageModel, prompts: Mapping[str, str], labels: Sequence[str]) -> AdapterDial:
+    """Show a dial for a model's LoRA adapter and return it.
+
+    prompts: texts by their names; labels: answers between which the model chooses, as they
+    were tuned. Raises what `tuning.dial.label_probabilities` raises.
+    """
+    made = AdapterDial(model, prompts, labels)
+    said = ", ".join(f"{label} {percent(value)}" for label, value in made.found.items())
+    drawn = token_bars(made.found, xlabel=f"probability behind the prompt {made.prompt.value!r} at scale 1")
+    summary = drawn._repr_html_() + table_html(made.table) + paragraph("Run this cell to move the slider.")
+    show(made.view, summary=summary, text=f"An adapter dial, {made.prompt.value}, scale 1: {said}.")
+    return made
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """Return a table of probabilities as percentages."""
+    return table.map(percent).to_html()
+
+
+def _height(rows: int) -> int:
+    return ROW * rows + 46
+
+
+def label_bars(found: Mapping[str, float], base: Mapping[str, float], scale: float) -> str:
+    """Return bars from 0 to 100 % at a scale, each in the outline of the base model's."""
+    height = _height(len(found))
+    parts = [f'<text x="{BAR_X}" y="16" fill="{MUTED}">outline: base model; bar: scale {scale:g}</text>']
+    for mark in (0, 25, 50, 75, 100):
+        x = BAR_X + BAR_WIDTH * mark / 100
+        parts.append(f'<line x1="{x}" x2="{x}" y1="24" y2="{height - 20}" stroke="{MUTED}" stroke-opacity="0.3"/>')
+        parts.append(f'<text x="{x}" y="{height - 4}" text-anchor="middle" fill="{MUTED}">{mark} %</text>')
+    for n, (label, value) in enumerate(found.items()):
+        parts.append(_row(label, value, base[label], y=26 + ROW * n))
+    said = "; ".join(f"{label} {percent(value)}, base {percent(base[label])}" for label, value in found.items())
+    return (
+        f'<svg role="img" aria-label="{html.escape(f"Label probabilities at scale {scale:g}. {said}.")}" '
+        f'fill="{TEXT}" viewBox="0 0 {WIDTH} {height}" width="100%" preserveAspectRatio="xMinYMin meet" '
+        f'style="max-width: {WIDTH}px; height: {height}px; '
+        f'font: 13px var(--jp-ui-font-family, sans-serif)">{"".join(parts)}</svg>'
+    )
+
+
+def _row(label: str, value: float, base: float, *, y: float) -> str:
+    middle = y + ROW / 2 + 4
+    return (
+        f'<text x="{BAR_X - 10}" y="{middle}" text-anchor="end">{html.escape(label.strip()[:14])}</text>'
+        f'<rect x="{BAR_X}" y="{y + 6}" width="{BAR_WIDTH * value:.1f}" height="{ROW - 12}" fill="{BLUE}"/>'
+        f'<rect x="{BAR_X}" y="{y + 3}" width="{BAR_WIDTH * base:.1f}" height="{ROW - 6}" fill="none" '
+        f'stroke="{TEXT}" stroke-width="1.2"/>'
+        f'<text x="{BAR_X + BAR_WIDTH + 12}" y="{middle}">{percent(value)}</text>'
+    )
