@@ -28,8 +28,9 @@ WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKL
 
 @pytest.fixture(autouse=True)
 def own_results(tmp_path, monkeypatch):
-    """Results are computed in each test: a test must not pass on another's."""
+    """Results and jobs are each test's own: a test must not pass on another's."""
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("COURSE_TUNING", str(tmp_path / "tuning"))
     monkeypatch.delenv("COURSE_MODEL", raising=False)
 
 

@@ -73,11 +73,12 @@ def test_the_labels_and_all_else_share_the_probability(lora):
 
 
 def test_a_label_stands_behind_the_prompt_as_in_training(course_model):
+    """With or without a space in front."""
     adapted = add_adapter(course_model, find_method("lora"))
-    found = label_probabilities(adapted, "Review: A joy.\nSentiment:", ["negative", "positive"], 1)
+    found = label_probabilities(adapted, "Review: A joy.\nSentiment:", ["negative", " positive"], 1)
     logits = course_model.next_token_logits("Review: A joy.\nSentiment:").softmax(-1)
     ids = course_model.tokenizer(" negative positive")["input_ids"]
-    assert len(ids) == 2 and [found["negative"], found["positive"]] == pytest.approx(logits[ids].tolist(), rel=1e-3)
+    assert len(ids) == 2 and [found["negative"], found[" positive"]] == pytest.approx(logits[ids].tolist(), rel=1e-3)
 
 
 @pytest.mark.parametrize(

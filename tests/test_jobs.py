@@ -278,6 +278,8 @@ def test_a_model_that_is_not_there_fails_the_job_in_words(data, in_this_process)
 def test_a_job_whose_process_never_began_is_not_waited_for_forever(model, data, monkeypatch):
     monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: None)
     job = TuningJob("unborn", data, model=model).start()
+    assert job.status is Status.PENDING and job.metrics.empty
+    monkeypatch.setattr("utils.tuning.states.SECONDS_TO_START", 0.0)
     assert job.status is Status.FAILED and job.state.can_go_on
     monkeypatch.setattr("utils.tuning.job._spawn", _spawn)
     assert TuningJob("unborn", data, model=model).start().wait().status is Status.SUCCEEDED

@@ -35,6 +35,16 @@ IGNORED = {
         "view = playground(model, read.prompt, cool, replace(cool, temperature=0.9))": "widget",
         "quiz_view = quiz(load_quiz(2))": "widget",
     },
+    "08_parameter_efficient_tuning.ipynb": {
+        'pd.Series(seconds, name="seconds a step").round(2)': "timing",
+    },
+    "lab_3_parameter_efficient_tuning.ipynb": {
+        "view = monitor(job)": "widget",
+        'TextTable(("reference", "your tuned model"), tuple(zip(references[:5], answers)))': "training",
+        'print("tuning has paid after", break_even(spent, *per_query.values()), "queries")': "timing",
+        'dial = adapter_dial(labeler, chosen, ("positive", "negative"))': "widget",
+        "quiz_view = quiz(load_quiz(3))": "widget",
+    },
     "lab_1_in_context_learning.ipynb": {
         "workbench = prompt_workbench(bench)": "widget",
         "quiz_view = quiz(load_quiz(1))": "widget",

@@ -26,7 +26,7 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def store(cache, monkeypatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("COURSE_CACHE", str(cache))
+    monkeypatch.setenv("COURSE_TUNING", str(cache))
     return cache / "mlflow" / "mlartifacts"
 
 
@@ -257,7 +257,7 @@ def test_a_server_takes_the_adapter_and_gives_it_back(tiny, tmp_path, cache, mon
     shutil.copy(cache / "mlflow" / "mlflow.db", tmp_path / "server")
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "own"))
+    monkeypatch.setenv("COURSE_TUNING", str(tmp_path / "own"))
     server = start_server(tmp_path / "server", port)
     try:
         tracker = Tracker("job", {})

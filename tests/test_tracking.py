@@ -36,7 +36,8 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture
 def store(cache, monkeypatch) -> str:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("COURSE_CACHE", str(cache))
+    monkeypatch.setenv("COURSE_TUNING", str(cache))
+    connect()
     return tracking_uri()
 
 
@@ -150,6 +151,7 @@ def test_a_request_whose_answer_was_lost_begins_no_second_run(store, monkeypatch
 
     monkeypatch.setattr(MlflowClient, "create_run", lose_first_answer)
     tracker = Tracker("twice", {})
+    until(lambda: tracker.problem)
     assert "no answer in time" in tracker.problem
     tracker.finish("FINISHED", {})
     assert tracker.run_id == answers[0].info.run_id
@@ -157,7 +159,6 @@ def test_a_request_whose_answer_was_lost_begins_no_second_run(store, monkeypatch
 
 
 def test_a_server_that_goes_down_and_comes_back_misses_nothing(store, cache, tmp_path, monkeypatch, impatient):
-    connect()
     shutil.copy(cache / "mlflow" / "mlflow.db", tmp_path)
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
@@ -181,7 +182,7 @@ def test_a_server_that_goes_down_and_comes_back_misses_nothing(store, cache, tmp
 
 
 def test_two_processes_begin_at_once_on_a_new_store_and_print_nothing_else(tmp_path):
-    both = [run_python(BEGIN, COURSE_CACHE=str(tmp_path)) for _ in range(2)]
+    both = [run_python(BEGIN, COURSE_TUNING=str(tmp_path)) for _ in range(2)]
     outputs = [process.communicate(timeout=300) for process in both]
     assert [errors for _, errors in outputs] == ["", ""]
     assert len({output for output, _ in outputs}) == 2

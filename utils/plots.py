@@ -178,7 +178,7 @@ def training_curves(metrics: pd.DataFrame) -> Plot:
     said = []
     with _style():
         figure = Figure(figsize=(SIZE[0], 3.0))
-        figure.subplots_adjust(left=0.06, right=0.98, bottom=0.18, top=0.9, wspace=0.16)
+        figure.subplots_adjust(left=0.06, right=0.97, bottom=0.18, top=0.9, wspace=0.16)
         for axes, (title, column, best) in zip(figure.subplots(1, 2), panels, strict=True):
             train, validation = (metrics[name].astype(float).dropna() for name in (column, f"validation_{column}"))
             axes.plot(train, color=COLOURS[0], linewidth=1, label="train", clip_on=False)

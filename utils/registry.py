@@ -22,10 +22,11 @@ import pandas as pd
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 
-from utils.assets import build_once, cache_dir, disk_errors_explained
+from utils.assets import build_once, disk_errors_explained
 from utils.errors import RegistryError
 from utils.models import LanguageModel, load_model
 from utils.tuning.methods import MANIFEST, load_adapter
+from utils.tuning.places import store_dir
 from utils.tuning.tracking import (
     NO_ANSWER,
     NO_CONNECTION,
@@ -332,7 +333,7 @@ def _folder(name: str, source: str) -> Path:
     root = artifact_root()
     if root is None:
         place = hashlib.sha256(f"{tracking_uri()} {source}".encode()).hexdigest()[:16]
-        return cache_dir() / "mlflow" / "downloads" / place
+        return store_dir() / "downloads" / place
     kept = root / name / Path(source).name
     return kept if kept.exists() else Path(source)
 
@@ -394,7 +395,7 @@ def _damaged(folder: Path, error: Exception) -> NoReturn:
 def _asking() -> Iterator["MlflowClient"]:
     """Give a client, and turn what MLflow raises into a sentence."""
     try:
-        with disk_errors_explained(artifact_root() or cache_dir()):
+        with disk_errors_explained(artifact_root() or store_dir()):
             yield connect()
     except store_errors() as error:
         _unreachable(error)

@@ -79,7 +79,9 @@ def among(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 
 def _first_token(model: LanguageModel, prompt: str, label: str) -> int:
-    tokens = continuation_ids(model, prompt, completion_text(TextToText(prompt, label))) if label.strip() else []
+    tokens = (
+        continuation_ids(model, prompt, completion_text(TextToText(prompt, label.strip()))) if label.strip() else []
+    )
     if not tokens:
         raise UnknownLabel(f"The label {label!r} has no token: give every label at least one character that is read.")
     return tokens[0]

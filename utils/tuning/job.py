@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from utils.models import DEFAULT_MODEL, LanguageModel, load_model
 from utils.tuning.methods import find_method, load_adapter
 from utils.tuning.places import jobs_dir
 from utils.tuning.states import JobFolder, Settings, State, Status, folders
+from utils.tuning.training import Measured
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 EPOCHS, BATCH_SIZE = 3, 8
@@ -156,7 +157,8 @@ class TuningJob:
     @property
     def metrics(self) -> pd.DataFrame:
         """One row a step, with the columns of `training.Measured`."""
-        return pd.DataFrame([asdict(one) for one in self._started().measured()]).set_index("step", drop=False)
+        rows = [asdict(one) for one in self._started().measured()]
+        return pd.DataFrame(rows, columns=[field.name for field in fields(Measured)]).set_index("step", drop=False)
 
     def result(self, *, base: LanguageModel | None = None) -> LanguageModel:
         """Wait, and return the tuned model. base: the model it was tuned on, if it is loaded already.

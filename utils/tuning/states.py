@@ -6,6 +6,7 @@ notebook that started it, and a kernel started later.
 
 import json
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -17,6 +18,10 @@ from utils.assets import write_text
 from utils.datasets import TextToText, load_text_to_text, to_json_lines
 from utils.tuning.places import jobs_dir
 from utils.tuning.training import Measured
+
+
+SECONDS_TO_START = 10.0
+"""Between a job's folder and its process; a PENDING job without one after that never began."""
 
 
 class Status(StrEnum):
@@ -129,7 +134,7 @@ class JobFolder:
     def state(self) -> State:
         """The state as it is: a job whose process is gone has failed, and can be started again."""
         state = self.written_state
-        if state.status.is_end or self.is_alive():
+        if state.status.is_end or self.is_alive() or self._is_about_to_start(state):
             return state
         state = self.written_state
         if state.status.is_end:
@@ -156,6 +161,10 @@ class JobFolder:
             return process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
         except (OSError, ValueError, psutil.Error):
             return False
+
+    def _is_about_to_start(self, state: State) -> bool:
+        age = time.time() - (self.path / "state.json").stat().st_mtime
+        return state.status is Status.PENDING and age < SECONDS_TO_START
 
     def ask_to_cancel(self) -> None:
         """Leave word for the job's process that it shall end."""

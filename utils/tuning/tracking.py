@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
-from utils.assets import cache_dir
+from utils.tuning.places import store_dir
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -63,11 +63,11 @@ PORT = 5000
 
 
 def tracking_uri() -> str:
-    """Return where runs and models are kept: MLFLOW_TRACKING_URI, or a SQLite file in the course's cache."""
+    """Return where runs and models are kept: MLFLOW_TRACKING_URI, or a SQLite file of the course."""
     named = os.environ.get("MLFLOW_TRACKING_URI")
     if named:
         return named
-    path = (cache_dir().absolute() / "mlflow" / "mlflow.db").as_posix()
+    path = (store_dir() / "mlflow.db").as_posix()
     return "sqlite:///" + path.replace("%", "%25").replace("?", "%3F")
 
 
@@ -81,7 +81,7 @@ def artifact_root() -> Path | None:
     uri = tracking_uri()
     if uri.split(":")[0] in ("http", "https", "databricks"):
         return None
-    return (_sqlite_file(uri) or cache_dir().absolute() / "mlflow" / "mlflow.db").with_name("mlartifacts")
+    return (_sqlite_file(uri) or store_dir() / "mlflow.db").with_name("mlartifacts")
 
 
 def connect() -> "MlflowClient":

@@ -1,6 +1,7 @@
 """Results of long trainings, kept in the repository: what each was asked, and what its model answered.
 
-They were made by `utils.tuning.sweeps` (`make sweeps`), one result a line.
+They were made by `utils.tuning.sweeps` (`make sweeps`), one result a line. A machine that
+has run them itself (`sweeps.rerun`) reads its own.
 """
 
 import json
@@ -14,6 +15,7 @@ import pandas as pd
 from utils.datasets import DATA
 from utils.errors import DataError
 from utils.evaluation import rouge_scores
+from utils.tuning.places import tuning_dir
 from utils.tuning.tasks import TASKS, is_right
 
 TRIALS = DATA / "tuning" / "trials.jsonl"
@@ -59,13 +61,19 @@ class Outcome:
         return np.array([is_right(said, record) for said, record in zip(self.answers, records, strict=True)], float)
 
 
-def outcomes(path: Path = TRIALS) -> dict[Trial, Outcome]:
-    """Return all results of a file, by trial, in the order in which they were made."""
+def own_trials() -> Path:
+    """Return where this machine's own results are, or would be."""
+    return tuning_dir() / TRIALS.name
+
+
+def outcomes(path: Path | None = None) -> dict[Trial, Outcome]:
+    """Return all results of a file, by trial; of this machine's own file, else the repository's, when None."""
+    path = path or (own_trials() if own_trials().exists() else TRIALS)
     lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
     return {outcome.trial: outcome for outcome in map(_outcome, lines)}
 
 
-def find(task: str, method: str, *, path: Path = TRIALS, **settings: object) -> list[Outcome]:
+def find(task: str, method: str, *, path: Path | None = None, **settings: object) -> list[Outcome]:
     """Return the results with these settings, one a seed; what is not named has its default. Raises DataError."""
     wanted = Trial(task, method, **settings)
     found = [
@@ -75,7 +83,7 @@ def find(task: str, method: str, *, path: Path = TRIALS, **settings: object) -> 
         == (wanted.task, wanted.method, wanted.records, wanted.size, wanted.learning_rate)
     ]
     if not found:
-        raise DataError(f"{path.name} has no result for {wanted}: run make sweeps, which adds what is missing.")
+        raise DataError(f"There is no result for {wanted}: run make sweeps, which adds what is missing.")
     return found
 
 
@@ -84,7 +92,7 @@ def rouge1(runs: Sequence[Outcome], references: Sequence[str]) -> np.ndarray:
     return np.array([rouge_scores(run.answers, references)["rouge1"] for run in runs])
 
 
-def grid(task: str, method: str, *, value: Callable[[Outcome], float], path: Path = TRIALS) -> pd.DataFrame:
+def grid(task: str, method: str, *, value: Callable[[Outcome], float], path: Path | None = None) -> pd.DataFrame:
     """Return a value of every result with a size and a learning rate of its own: a row a size, a column a rate."""
     swept = {
         (trial.size, trial.learning_rate): value(outcome)

@@ -6,6 +6,8 @@ import shutil
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -73,13 +75,23 @@ def _succeed(folder: JobFolder) -> State:
     encoded = [[encode(base, record) for record in records] for records in (train, validation)]
     training = Training(adapted, forward_for(adapted, method), *encoded, config)
     tracker = Tracker(settings.name, _parameters(settings, base, adapted))
-    before = _fingerprint_output(base, train[0].input_text)
-    _train(folder, training, tracker)
-    adapted.model.eval()
-    _save(folder, adapted, method, base=base)
-    if _fingerprint_output(base, train[0].input_text) != before:
-        raise TuningError("The base model changed while its adapter was tuned: please report this.")
+    before = base.next_token_logits(train[0].input_text)
+    with _run_ended(tracker):
+        _train(folder, training, tracker)
+        _save(folder, adapted, method, base=base)
+        if not torch.equal(base.next_token_logits(train[0].input_text), before):
+            raise TuningError("The base model changed while its adapter was tuned: please report this.")
     return _finish(folder, training, tracker)
+
+
+@contextmanager
+def _run_ended(tracker: Tracker) -> Iterator[None]:
+    """Let no run stay open in the tracking store when a job ends early."""
+    try:
+        yield
+    except BaseException as error:
+        tracker.finish("KILLED" if isinstance(error, Cancelled) else "FAILED", {})
+        raise
 
 
 def _train(folder: JobFolder, training: Training, tracker: Tracker) -> None:
@@ -89,7 +101,7 @@ def _train(folder: JobFolder, training: Training, tracker: Tracker) -> None:
     _advance(folder, status=Status.RUNNING, step=training.step, steps=training.steps, seconds=training.seconds)
     between = float(os.environ.get("COURSE_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
     saved = time.monotonic()
-    waiting: list[Measured] = []
+    waiting = [measured for measured in folder.measured() if measured.step <= training.step]
     for measured in training.run():
         folder.append([measured])
         waiting.append(measured)
@@ -183,10 +195,6 @@ def _tracked(measured: Measured) -> dict[str, float]:
         "learning_rate": measured.learning_rate,
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _fingerprint_output(model: LanguageModel, prompt: str) -> list[float]:
-    return model.next_token_logits(prompt).tolist()
 
 
 def _explain(folder: JobFolder, error: Exception) -> tuple[str, bool]:
