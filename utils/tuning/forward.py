@@ -54,7 +54,7 @@ def above_frozen_trunk(model: LanguageModel, top_blocks: int) -> Forward:
             f"A frozen trunk is known for models of type {', '.join(EMBEDDINGS_GO_STRAIGHT_IN)} only: "
             "use method='lora'."
         )
-    trunk, top = _halves(model.model, len(blocks(model.model)) - top_blocks)
+    trunk, top = _halves(model.model, max(0, len(blocks(model.model)) - top_blocks))
     known: dict[Encoded, torch.Tensor] = {}
 
     @torch.no_grad()
@@ -129,10 +129,10 @@ def _without_cache(model: LanguageModel) -> dict[str, bool]:
 @contextmanager
 def _logits_only_at(model: nn.Module, batch: Batch) -> Iterator[None]:
     """Let a model compute logits only where a target is predicted; soft prompts stand before the batch's own tokens."""
-    length = next(iter(batch.inputs.get(name) for name in ("decoder_input_ids", "input_ids") if name in batch.inputs))
+    tokens = batch.inputs.get("decoder_input_ids", batch.inputs["input_ids"])
 
     def select(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        before = inputs[0].shape[1] - length.shape[1]
+        before = inputs[0].shape[1] - tokens.shape[1]
         return (inputs[0][batch.rows, batch.positions + before],)
 
     handle = model.get_output_embeddings().register_forward_pre_hook(select)

@@ -19,7 +19,6 @@ from utils.datasets import TextToText, load_text_to_text, to_json_lines
 from utils.tuning.places import jobs_dir
 from utils.tuning.training import Measured
 
-
 SECONDS_TO_START = 10.0
 """Between a job's folder and its process; a PENDING job without one after that never began."""
 

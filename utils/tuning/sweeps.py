@@ -37,7 +37,6 @@ def dialogues() -> Iterator[Trial]:
     yield Trial("dialogues", "full", 0, 100)
     for seed in SEEDS[1:]:
         yield Trial("dialogues", "lora-top", seed)
-    yield Trial("dialogues", "lora")
 
 
 def reviews() -> Iterator[Trial]:
