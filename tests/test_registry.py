@@ -223,7 +223,7 @@ def test_another_base_and_a_damaged_copy_are_refused(tiny, tmp_path):
         registry.load("refused", base=other)
     config = version.folder / "adapter_config.json"
     config.write_text(config.read_text().replace('"r": 8', '"r": 4'))
-    with pytest.raises(RegistryError, match="no whole adapter"):
+    with pytest.raises(AdapterMismatch, match="is damaged"):
         registry.load("refused", base=tiny)
     config.unlink()
     with pytest.raises(RegistryError, match="no whole adapter"):

@@ -187,19 +187,15 @@ def load(reference: str, *, base: LanguageModel | None = None) -> LanguageModel:
     """Return a version as a model that completes prompts: its base with the adapter on it.
 
     base: a loaded model, whose weights are shared and which stays as it is; the one that
-    the adapter was tuned on is loaded when None. Raises RegistryError for a damaged
-    adapter, AdapterMismatch for another base, and what `load_model` raises.
+    the adapter was tuned on is loaded when None. Raises RegistryError for a folder that
+    is no whole adapter, AdapterMismatch for another base, and what `load_model` raises.
     """
     with _asking() as client:
         version = _find(client, reference)
         if artifact_root() is None:
             _download(client, version)
     manifest = _check_adapter(version.folder)
-    base = base or load_model(manifest["base"])
-    try:
-        return load_adapter(base, version.folder)
-    except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError, OSError) as error:
-        _damaged(version.folder, error)
+    return load_adapter(base or load_model(manifest["base"]), version.folder)
 
 
 def _find(client: "MlflowClient", reference: str) -> Version:
@@ -381,14 +377,10 @@ def _check_adapter(folder: Path) -> dict[str, Any]:
                 if not tensors.keys():
                     raise ValueError(f"{file.name} is empty")
     except (OSError, ValueError, TypeError, SafetensorError) as error:
-        _damaged(folder, error)
+        raise RegistryError(
+            f"The folder {folder} holds no whole adapter ({reason(error)}): tune and register it again."
+        ) from None
     return manifest
-
-
-def _damaged(folder: Path, error: Exception) -> NoReturn:
-    raise RegistryError(
-        f"The folder {folder} holds no whole adapter ({reason(error)}): tune and register it again."
-    ) from None
 
 
 @contextmanager
