@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from utils.models import LanguageModel, load_model
+from utils.tuning.methods import add_adapter, find_method
 
 collect_ignore = ["fixtures"]
 ROOT = Path(__file__).parents[1]
@@ -120,3 +121,23 @@ def tiny(saved_model) -> LanguageModel:
 def course_model() -> LanguageModel:
     os.environ.pop("COURSE_MODEL", None)
     return load_model(device="cpu")
+
+
+@pytest.fixture
+def lora(tiny) -> LanguageModel:
+    """A model with a LoRA adapter that changes it."""
+    adapted = add_adapter(tiny, find_method("lora"))
+    noise = torch.Generator().manual_seed(0)
+    for name, weight in adapted.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight.data, std=0.5, generator=noise)
+    adapted.model.eval()
+    return adapted
+
+
+@pytest.fixture
+def shown(monkeypatch) -> list[dict]:
+    """What is displayed, in place of a notebook's page."""
+    bundles = []
+    monkeypatch.setattr("utils.widgets.view.display", lambda bundle, raw: bundles.append(bundle))
+    return bundles

@@ -10,18 +10,6 @@ from utils.tuning.methods import add_adapter, find_method, merge
 PROMPT = "Is it a or b? "
 
 
-@pytest.fixture
-def lora(tiny):
-    """A model with a LoRA adapter that changes it."""
-    adapted = add_adapter(tiny, find_method("lora"))
-    noise = torch.Generator().manual_seed(0)
-    for name, weight in adapted.model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight.data, std=0.5, generator=noise)
-    adapted.model.eval()
-    return adapted
-
-
 def test_scale_0_is_the_base_model_and_1_the_tuned_one(tiny, lora):
     base, tuned = tiny.next_token_logits(PROMPT), lora.next_token_logits(PROMPT)
     assert not torch.allclose(base, tuned, atol=1e-3)

@@ -42,14 +42,6 @@ SLIDERS = [temperature_slider, top_k_slider, top_p_slider, min_p_slider, repetit
 
 
 @pytest.fixture
-def shown(monkeypatch) -> list[dict]:
-    """What is displayed, in place of a notebook's page."""
-    bundles = []
-    monkeypatch.setattr("utils.widgets.view.display", lambda bundle, raw: bundles.append(bundle))
-    return bundles
-
-
-@pytest.fixture
 def reads(monkeypatch) -> list[str]:
     """The prompts that the model was run on."""
     prompts = []

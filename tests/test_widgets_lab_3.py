@@ -15,7 +15,6 @@ from utils.errors import TuningError, UnsupportedSetting
 from utils.plots import training_curves
 from utils.tuning import TuningJob
 from utils.tuning.dial import label_probabilities
-from utils.tuning.methods import add_adapter, find_method
 from utils.tuning.states import JobFolder, Settings, State, Status
 from utils.tuning.training import Measured
 from utils.widgets import adapter_dial, job_monitor, monitor
@@ -24,14 +23,6 @@ from utils.widgets.job_monitor import CANCEL_ASKED, Monitor
 
 RUNNING = State(Status.RUNNING, step=3, steps=12, seconds=30.0)
 PROMPTS = {"one": "Is it a or b? ", "two": "b or a: "}
-
-
-@pytest.fixture
-def shown(monkeypatch) -> list[dict]:
-    """What is displayed, in place of a notebook's page."""
-    bundles = []
-    monkeypatch.setattr("utils.widgets.view.display", lambda bundle, raw: bundles.append(bundle))
-    return bundles
 
 
 @pytest.fixture
@@ -225,17 +216,6 @@ def test_figures_drawn_at_the_same_time_leave_matplotlib_s_settings_alone():
 
 
 # The dial
-
-
-@pytest.fixture
-def lora(tiny):
-    adapted = add_adapter(tiny, find_method("lora"))
-    noise = torch.Generator().manual_seed(0)
-    for name, weight in adapted.model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight.data, std=0.5, generator=noise)
-    adapted.model.eval()
-    return adapted
 
 
 def test_the_dial_shows_what_the_model_says_at_its_scale(lora):
