@@ -18,9 +18,9 @@ from utils.models import LanguageModel, load_model
 from utils.tuning import memory
 from utils.tuning.data import Encoded, batches_by_length, encode, labels
 from utils.tuning.forward import forward_for, whole_model
-from utils.tuning.methods import add_adapter, find_method, save_adapter
+from utils.tuning.methods import add_adapter, find_method, save_adapter, trained
 from utils.tuning.tasks import TASKS, is_right
-from utils.tuning.training import WARM_UP, Training, TrainingConfig, evaluate
+from utils.tuning.training import Training, TrainingConfig, evaluate, share_of_rate
 
 REVIEWS = TASKS["reviews"]
 EPOCHS, BATCH_SIZE, SEED = 2, 8, 0
@@ -69,9 +69,6 @@ def with_trainer(base: LanguageModel, train: Sequence[Encoded], validation: Sequ
             output_dir=folder,
             per_device_train_batch_size=BATCH_SIZE,
             num_train_epochs=1,
-            learning_rate=method.learning_rate,
-            warmup_steps=round(WARM_UP * len(order) / BATCH_SIZE),
-            weight_decay=0.0,
             max_grad_norm=1.0,
             use_cpu=True,
             report_to=[],
@@ -80,8 +77,17 @@ def with_trainer(base: LanguageModel, train: Sequence[Encoded], validation: Sequ
             disable_tqdm=True,
             dataloader_pin_memory=False,
         )
-        collator = DataCollatorForSeq2Seq(base.tokenizer, padding=True)
-        trainer = InOrder(model=model.model, args=arguments, train_dataset=rows, data_collator=collator)
+        weights = [weight for _, weight in trained(model.model)]
+        optimizer = torch.optim.AdamW(weights, lr=method.learning_rate, weight_decay=0.0)
+        steps = len(rows) // BATCH_SIZE
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share_of_rate(step, steps))
+        trainer = InOrder(
+            model=model.model,
+            args=arguments,
+            train_dataset=rows,
+            data_collator=DataCollatorForSeq2Seq(base.tokenizer, padding=True),
+            optimizers=(optimizer, schedule),
+        )
         begun = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - begun

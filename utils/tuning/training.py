@@ -128,9 +128,7 @@ class Training:
             yield from batches_by_length(self.train, self.config.batch_size, seed=seed)
 
     def _set_learning_rate(self) -> float:
-        warm_up = max(1, round(WARM_UP * self.steps))
-        rising, falling = (self.step + 1) / warm_up, (self.steps - self.step) / max(1, self.steps - warm_up)
-        rate = self.config.learning_rate * min(rising, falling, 1.0)
+        rate = self.config.learning_rate * share_of_rate(self.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
@@ -165,6 +163,12 @@ class Training:
         else:
             self.worse += 1
         return loss, accuracy
+
+
+def share_of_rate(step: int, steps: int) -> float:
+    """Return the share of the highest learning rate at a step, counted from 0: up to 1 and down again."""
+    warm_up = max(1, round(WARM_UP * steps))
+    return min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up), 1.0)
 
 
 @torch.no_grad()
