@@ -137,12 +137,8 @@ def adapter_file(base: LanguageModel) -> Result:
         save_adapter(add_adapter(base, method), method, Path(folder), base=base)
         adapter = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
     whole = base.model.get_memory_footprint() / 1e6
-    return (
-        "LoRA's file, against the full checkpoint",
-        round(adapter, 2),
-        "MB",
-        round(whole, 1),
-        round(whole / adapter),
+    return Result(
+        "LoRA's file, against the full checkpoint", round(adapter, 2), "MB", round(whole, 1), round(whole / adapter, 2)
     )
 
 

@@ -43,6 +43,7 @@ IGNORED = {
         'TextTable(("reference", "your tuned model"), tuple(zip(references[:5], answers)))': "training",
         'print(estimate(model, find_method("lora-top"), some, held_out, epochs=2, batch_size=4))': "timing",
         'print("tuning has paid after", queries, "queries")': "timing",
+        "curve.round(2)": "training",
         'dial = adapter_dial(labeler, chosen, ("positive", "negative"))': "widget",
         "quiz_view = quiz(load_quiz(3))": "widget",
     },
@@ -241,10 +242,14 @@ def test_in_a_master_every_check_passes_and_every_exercise_is_headed(path):
         assert "<details><summary>Hint</summary>" in text
 
 
+def timed(path: Path, cell) -> bool:
+    return IGNORED.get(path.name, {}).get(cell.source.split("\n")[-1]) == "timing"
+
+
 @each(MASTER_LABS)
 def test_a_master_and_its_lab_show_the_same_but_for_the_checks(path):
     outputs = [
-        {cell.id: cell.outputs for cell in code(read(file)) if not cell.id.startswith("check")}
+        {cell.id: cell.outputs for cell in code(read(file)) if not (cell.id.startswith("check") or timed(file, cell))}
         for file in (path, LABS / path.name)
     ]
     assert outputs[0].keys() == outputs[1].keys()
