@@ -49,8 +49,8 @@ def test_a_grid_has_a_row_a_rank_and_a_column_a_rate(tmp_path):
     ]
     path = write(tmp_path / "t.jsonl", result(), result(seed=2), *swept)
     table = grid("dialogues", "lora", value=lambda outcome: outcome.validation_loss, path=path)
-    assert table.index.tolist() == [1, 8] and table.columns.tolist() == [0.01, 0.1]
-    assert table.loc[8, 0.1] == pytest.approx(0.8)
+    assert table.index.tolist() == [1, 8] and table.columns.tolist() == ["0.01", "0.1"]
+    assert table.loc[8, "0.1"] == pytest.approx(0.8)
 
 
 def test_a_machine_s_own_results_come_before_the_repository_s(monkeypatch, tmp_path):

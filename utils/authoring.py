@@ -53,7 +53,11 @@ def execute(path: Path) -> None:
     """Run a notebook from a fresh kernel in its own folder and write it back with clean metadata."""
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
-        notebook, timeout=1800, store_widget_state=False, resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=1800,
+        store_widget_state=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     write(clean(notebook), path)
 

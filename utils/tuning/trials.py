@@ -93,14 +93,17 @@ def rouge1(runs: Sequence[Outcome], references: Sequence[str]) -> np.ndarray:
 
 
 def grid(task: str, method: str, *, value: Callable[[Outcome], float], path: Path | None = None) -> pd.DataFrame:
-    """Return a value of every result with a size and a learning rate of its own: a row a size, a column a rate."""
+    """Return a value of every result with a size and a learning rate of its own: a row a size, a column a rate.
+
+    The rates are text, so that each is shown with its own digits: "0.005", not "0.0050".
+    """
     swept = {
         (trial.size, trial.learning_rate): value(outcome)
         for trial, outcome in outcomes(path).items()
         if (trial.task, trial.method) == (task, method) and None not in (trial.size, trial.learning_rate)
     }
     table = pd.Series(swept, dtype=float).unstack()
-    return table.rename_axis(index="rank", columns="learning rate")
+    return table.rename(columns="{:g}".format).rename_axis(index="rank", columns="learning rate")
 
 
 def _outcome(line: str) -> Outcome:
