@@ -1,28 +1,31 @@
 """The checks and the quiz of Lab 3, parameter-efficient tuning."""
 
-import copy
 import math
 import operator
 import random
 import string
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
 
 from utils.datasets import TextToText
 from utils.evaluation import bootstrap
-from utils.exercises.checks import Mistake, NotAttempted, call, require
+from utils.exercises.checks import require
+from utils.exercises.diagnosis import (
+    as_labels,
+    as_number,
+    as_numbers,
+    as_tensor,
+    as_text,
+    as_texts,
+    call_with_copies,
+    compare,
+)
 from utils.exercises.lab_1 import CASES
 from utils.exercises.quiz import Question, Quiz
 from utils.tuning.data import IGNORED
-
-Case = tuple[tuple, str]
-"""What a learner's function is called with, and what to think of when it is wrong there."""
-Diagnosis = tuple[Callable, str]
-"""A function with a typical mistake in it, and what to say of the mistake."""
 
 ODD = TextToText(
     '#Person1#:  Is {name} "100%" sure?\n\n#Person2#: Yes, said Ms. O\'Hara.', "#Person2# says {name} is SURE."
@@ -37,7 +40,7 @@ WIDTH_NOISE, PLACE_NOISE = 0.07, 0.2
 
 def _to_record(answer) -> None:
     for case in (*CASES[:3], ODD):
-        record = _call(answer, case.input_text, case.output_text)
+        record = call_with_copies(answer, case.input_text, case.output_text)
         require(isinstance(record, dict), "Return a dictionary, not a text, a pair or another kind of object.")
         require(
             record.keys() == {"input_text", "output_text"},
@@ -200,7 +203,7 @@ def _leaks(answer) -> None:
             "You compare the output_texts. Two different dialogues may have the same summary: compare the inputs.",
         ),
     ]
-    _compare(answer, _found, cases, mistakes, read=_texts)
+    compare(answer, _found, cases, mistakes, read=as_texts)
 
 
 def _masked(prompt: list[int], completion: list[int], mask: int = IGNORED) -> list[int]:
@@ -249,7 +252,7 @@ def _mask_prompt(answer) -> None:
             )
         ],
     ]
-    _compare(answer, _masked, cases, mistakes, read=_labels)
+    compare(answer, _masked, cases, mistakes, read=as_labels)
 
 
 # 3.4 to 3.6: the loss and LoRA
@@ -312,7 +315,7 @@ def _completion_loss(answer) -> None:
         ),
     ]
     asked = "Return one number, the mean over the tokens that count."
-    _compare(answer, _loss, cases, mistakes, read=lambda value: _number(value, asked))
+    compare(answer, _loss, cases, mistakes, read=lambda value: as_number(value, asked))
 
 
 def _lora_parameters(answer) -> None:
@@ -359,7 +362,7 @@ def _lora_parameters(answer) -> None:
     ]
     asked = "Return one number, for all matrices together."
     right = every(lambda o, i, r: r * (o + i))
-    _compare(answer, right, cases, mistakes, read=lambda value: _number(value, asked))
+    compare(answer, right, cases, mistakes, read=lambda value: as_number(value, asked))
 
 
 def _lora(combine: Callable, change: Callable = lambda x, a, b: x @ a.T @ b.T) -> Callable:
@@ -442,7 +445,7 @@ def _lora_output(answer) -> None:
             "x may have more dimensions, (..., in): only the last one counts.",
         ),
     ]
-    _compare(answer, right, [*square, *other], mistakes, read=_tensor)
+    compare(answer, right, [*square, *other], mistakes, read=as_tensor)
 
 
 # 3.7 and 3.8: while and after tuning
@@ -533,7 +536,7 @@ def _best_checkpoint(answer) -> None:
         ),
     ]
     asked = "Return two whole numbers: which checkpoint is kept, and where training stops."
-    _compare(answer, _stopped, cases, mistakes, read=lambda value: _numbers(value, 2, asked))
+    compare(answer, _stopped, cases, mistakes, read=lambda value: as_numbers(value, 2, asked))
 
 
 def _label(completion: str, labels: list[str], *, cut: str = string.punctuation, place: int = 0) -> str:
@@ -601,7 +604,7 @@ def _text_to_label(answer) -> None:
             "You return the label in lower case. Return it as `labels` spells it.",
         ),
     ]
-    _compare(answer, _label, cases, mistakes, read=_text)
+    compare(answer, _label, cases, mistakes, read=as_text)
 
 
 # 3.9 and 3.10: is it worth it?
@@ -619,7 +622,7 @@ def _require_gain(answer: Callable, ours: list[float], theirs: list[float]) -> N
     differences = np.subtract(ours, theirs)
     asked = "Return three numbers: the mean difference, and the lower and the upper end of its interval."
     state = np.random.get_state()[1:3]
-    results = [_numbers(_call(answer, ours, theirs, seed), 3, asked) for seed in (*SEEDS, SEEDS[0])]
+    results = [as_numbers(call_with_copies(answer, ours, theirs, seed), 3, asked) for seed in (*SEEDS, SEEDS[0])]
     *results, again = np.array(results)
     mean, low, high = np.mean(results, axis=0)
     right_low, right_high = _ends(tuple(differences))
@@ -732,94 +735,7 @@ def _break_even(answer) -> None:
         ),
     ]
     asked = "Return one number, or math.inf."
-    _compare(answer, _even, cases, mistakes, read=lambda value: _number(value, asked))
-
-
-# What the checks share
-
-
-def _compare(
-    answer: Callable, right: Callable, cases: Sequence[Case], mistakes: Sequence[Diagnosis], *, read: Callable
-) -> None:
-    """Insist on the right result in every case.
-
-    A mistake that explains all results is named; otherwise the first wrong case is. Where
-    a case breaks, those before it are judged first. read: makes a value of what the learner
-    returns that can be compared, or raises Mistake.
-    """
-    results, trouble = [], ""
-    for given, why in cases:
-        try:
-            results.append(read(_call(answer, *given)))
-        except (NotAttempted, Mistake) as problem:
-            if not results:
-                raise
-            trouble = f"{problem if problem.args else 'Your function returns nothing in one case.'} {why}"
-            break
-
-    def explained_by(function: Callable) -> bool:
-        return all(_same(result, function(*given)) for result, (given, _) in zip(results, cases, strict=False))
-
-    if not explained_by(right):
-        for mistaken, message in mistakes:
-            require(not explained_by(mistaken), message)
-        wrong = (why for result, (given, why) in zip(results, cases, strict=False) if not _same(result, right(*given)))
-        raise Mistake(f"One case is not right. {next(wrong)}")
-    require(not trouble, trouble)
-
-
-def _call(answer: Callable, *given: Any) -> Any:
-    """Call a learner's function with copies and insist that they stay as they were."""
-    mine = copy.deepcopy(given)
-    result = call(answer, *mine)
-    unchanged = all(map(_same, mine, given))
-    require(unchanged, "Your function changes what it was given. Make a new list, dictionary or tensor.")
-    return result
-
-
-def _same(got: Any, right: Any) -> bool:
-    if isinstance(right, torch.Tensor):
-        return got.shape == right.shape and torch.allclose(got, right, rtol=1e-4, atol=1e-5)
-    return math.isclose(got, right, rel_tol=1e-5) if isinstance(right, float) else got == right
-
-
-def _text(value: Any) -> str:
-    require(isinstance(value, str), "Return a text (a string).")
-    return value
-
-
-def _texts(value: Any) -> list[str]:
-    require(
-        isinstance(value, list | tuple),
-        "Return a list. A set has no order, and a number does not say which texts to take out.",
-    )
-    require(all(isinstance(text, str) for text in value), "Return the texts (strings), not the records they stand in.")
-    return list(value)
-
-
-def _labels(value: Any) -> list[int]:
-    asked = "Return one flat list of whole numbers."
-    require(hasattr(value, "__len__") and not isinstance(value, str | dict | set), asked)
-    return [int(_number(label, asked)) for label in value]
-
-
-def _tensor(value: Any) -> torch.Tensor:
-    require(isinstance(value, torch.Tensor), "Return a torch tensor.")
-    return value.detach().float()
-
-
-def _numbers(value: Any, count: int, otherwise: str) -> tuple[float, ...]:
-    require(hasattr(value, "__len__") and not isinstance(value, str | dict | set) and len(value) == count, otherwise)
-    return tuple(_number(number, otherwise) for number in value)
-
-
-def _number(value: Any, otherwise: str) -> float:
-    """Return a number that may come as a tensor of one element."""
-    require(not isinstance(value, str), otherwise)
-    try:
-        return float(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise Mistake(otherwise) from None
+    compare(answer, _even, cases, mistakes, read=lambda value: as_number(value, asked))
 
 
 CHECKS = {
