@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from utils.authoring import KERNEL, ROOT
 
 BUILD = ROOT / "build"
+OUTPUTS = ".jp-OutputArea"
 
 
 def shoot(page: Page, name: str) -> None:
@@ -28,6 +29,34 @@ def run_all(page: Page) -> None:
     expect(page.get_by_text("| Idle")).to_be_visible(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def run_to_the_end(page: Page, *, minutes: float) -> None:
+    """Run all cells and wait until the kernel has nothing left to do."""
+    run_all(page)
+    status = ".jp-Notebook-ExecutionIndicator[data-status={}]"
+    expect(page.locator(status.format("busy"))).to_have_count(1, timeout=30_000)
+    expect(page.locator(status.format("idle"))).to_have_count(1, timeout=minutes * 60_000)
+
+
+def walk(page: Page, texts: set[str], name: str) -> set[str]:
+    """Scroll through a notebook and return which texts it shows, with a screenshot of each.
+
+    Insists on outputs without an error and on controls with a name.
+    """
+    panel = page.locator(".jp-WindowedPanel-outer")
+    seen: set[str] = set()
+    for step in range(panel.evaluate("element => element.scrollHeight") // 500 + 20):
+        panel.evaluate(f"element => element.scrollTop = {step * 500}")
+        page.wait_for_timeout(200)
+        for text in sorted(texts - seen):
+            if page.get_by_text(text, exact=True).count():
+                page.get_by_text(text, exact=True).first.scroll_into_view_if_needed()
+                shoot(page, f"{name}_{len(seen) + 1}")
+                assert nameless(page, OUTPUTS) == []
+                seen.add(text)
+        assert page.locator(f"{OUTPUTS} .jp-RenderedText[data-mime-type*=error]").count() == 0
+    return seen
 
 
 def press(control: Locator, key: str, times: int = 1) -> None:

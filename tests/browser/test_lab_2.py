@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page import nameless, press, run_all, shoot, write
+from tests.browser.page import OUTPUTS, nameless, press, run_all, run_to_the_end, shoot, walk, write
 
 LAB = "labs/lab_2_generative_configuration.ipynb"
 SAMPLER = """
@@ -33,7 +33,6 @@ from utils.models import load_model
 from utils.widgets import repetition
 view = repetition(load_model(), "Once upon a time", DecodingConfig(max_new_tokens=5), temperatures=(0, 1))
 """
-OUTPUTS = ".jp-OutputArea"
 BACK = {"ArrowRight": "ArrowLeft", "ArrowLeft": "ArrowRight", "ArrowUp": "ArrowDown", "ArrowDown": "ArrowUp"}
 
 
@@ -227,18 +226,6 @@ def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebo
 
 def test_the_whole_lab_runs_and_every_widget_in_it_is_alive(open_notebook):
     page = open_notebook(LAB)
-    run_all(page)
-    panel = page.locator(".jp-WindowedPanel-outer")
-    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_have_count(1, timeout=240_000)
-    seen: set[str] = set()
-    for step in range(60):
-        panel.evaluate(f"element => element.scrollTop = {step * 500}")
-        page.wait_for_timeout(200)
-        for text in ("Commit forecast 4", "More settings", "Generate", "Answer to question 6"):
-            if text not in seen and page.get_by_text(text, exact=True).count():
-                page.get_by_text(text, exact=True).first.scroll_into_view_if_needed()
-                shoot(page, f"lab_2_run_{len(seen) + 1}")
-                assert nameless(page, OUTPUTS) == []
-                seen.add(text)
-        assert page.locator(f"{OUTPUTS} .jp-RenderedText[data-mime-type*=error]").count() == 0
-    assert len(seen) == 4
+    run_to_the_end(page, minutes=4)
+    controls = {"Commit forecast 4", "More settings", "Generate", "Answer to question 6"}
+    assert walk(page, controls, "lab_2_run") == controls
