@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbval.plugin import find_comment_markers
 
+from tests import prose_numbers
 from utils.authoring import KERNEL, LABS, MASTERS, STUB, clean, learner_lab
 
 ROOT = Path(__file__).parents[1]
@@ -171,6 +172,14 @@ def test_numbers_in_the_prose_are_numbers_that_the_notebook_shows(path):
             lines = [line for line in text.split("\n") if not line.startswith(("#", "|"))]
             missing = numbers(re.sub(NOT_A_FINDING, "", "\n".join(lines))) - seen
             assert missing == set(), text
+
+
+@each(prose_numbers.SOURCES)
+def test_a_number_in_the_prose_is_the_one_that_was_read_beside_its_outputs(path):
+    """A changed number may stand elsewhere among the outputs by chance: here it is found all the same."""
+    assert prose_numbers.prose_numbers(path) == prose_numbers.read()[path.name], (
+        "read the sentence beside its outputs, then run python -m tests.prose_numbers"
+    )
 
 
 @each(TAUGHT)
