@@ -36,11 +36,12 @@ $(READY): environment.yml pyproject.toml utils/requirements.py
 assets: setup
 	$(BIN)/python -m utils.assets
 
-# Results are computed anew in every run, then shared by a lab and its master.
+# Results are computed anew in every run, then shared by a lab and its master. Two workers of one thread each take less
+# time than one of two: many tests wait for a process or a page.
 test: assets
 	rm -rf $(RESULTS) $(TUNING)
-	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) COURSE_RESULTS=$(abspath $(RESULTS)) \
-		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest
+	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) OMP_NUM_THREADS=1 COURSE_RESULTS=$(abspath $(RESULTS)) \
+		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
 
 labs: assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring labs

@@ -27,6 +27,13 @@ ROOT = Path(__file__).parents[1]
 WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *".,:\n?'#1234567890 "]
 
 
+def pytest_collection_modifyitems(items):
+    """With several workers a file stays with one of them, and a lab with its master, whose results it shares."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def own_results(tmp_path, monkeypatch):
     """Results and jobs are each test's own: a test must not pass on another's."""
