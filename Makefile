@@ -41,7 +41,7 @@ assets: setup
 test: assets
 	rm -rf $(RESULTS) $(TUNING)
 	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) OMP_NUM_THREADS=1 COURSE_RESULTS=$(abspath $(RESULTS)) \
-		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup
+		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadscope
 
 labs: assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring labs

@@ -1,6 +1,7 @@
 """Fixtures: tiny models of both kinds, the course's model, folders of one's own."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+from xdist.scheduler import LoadScopeScheduling
 
 from utils.models import LanguageModel, load_model
 from utils.tuning.methods import add_adapter, find_method
@@ -27,11 +29,17 @@ ROOT = Path(__file__).parents[1]
 WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *".,:\n?'#1234567890 "]
 
 
-def pytest_collection_modifyitems(items):
-    """With several workers a file stays with one of them, and a lab with its master, whose results it shares."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+class ByLab(LoadScopeScheduling):
+    """With several workers, all of a lab stays with one of them, as it shares results; so does every other file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        lab = re.search(r"lab_\d", file)
+        return lab[0] if lab else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByLab(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import nbformat
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import OUTPUTS, nameless, press, run_all, run_to_the_end, shoot, walk, write
@@ -101,7 +100,6 @@ def test_the_dial_answers_by_keyboard(open_notebook, folder):
     shoot(page, "lab_3_dial_dark")
 
 
-@pytest.mark.xdist_group(Path(LAB).name)
 def test_the_whole_lab_runs_and_every_widget_in_it_is_alive(open_notebook):
     page = open_notebook(LAB)
     run_to_the_end(page, minutes=20)
