@@ -187,8 +187,9 @@ def training_curves(metrics: pd.DataFrame) -> Plot:
             axes.set_xlim(1, steps)
             axes.set_ylim(0, 1 if column == "accuracy" else None)
             said += [f"{title}, {name}: {_course(values, best)}" for name, values in _named(train, validation)]
-        figure.axes[0].legend(loc="upper right")
         figure.supxlabel(f"step (1 to {steps})", fontsize=10)
+        named = figure.axes[0].get_legend_handles_labels()
+        figure.legend(*named, loc="lower right", ncols=2, frameon=False, fontsize=10)
     return _plot(figure, f"Two line plots against the step, 1 to {steps}. {'; '.join(said)}.")
 
 
