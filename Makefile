@@ -18,7 +18,7 @@ lab: assets
 	$(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 monitor: setup
-	$(BIN)/python -m utils.tuning.tracking
+	$(BIN)/python -m utils.registry.tracking
 
 setup: $(READY)
 
@@ -34,7 +34,7 @@ $(READY): environment.yml pyproject.toml utils/requirements.py
 	@touch $(READY)
 
 assets: setup
-	$(BIN)/python -m utils.assets
+	$(BIN)/python -m utils.storage
 
 # Results are computed anew in every run, then shared by a lab and its master. Two workers of one thread each take less
 # time than one of two: many tests wait for a process or a page.
@@ -54,7 +54,7 @@ bench: assets
 
 # The long trainings whose results lesson 08 and Lab 3 read: about two hours for what is missing.
 sweeps: assets
-	COURSE_MODEL= $(BIN)/python -m utils.tuning.sweeps
+	COURSE_MODEL= $(BIN)/python -m utils.experiments.sweeps
 
 # The committed outputs on one thread, and with the oldest kernels that torch has.
 reproduce: assets

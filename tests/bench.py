@@ -29,14 +29,17 @@ from tests import bench_tuning
 from tests.bench_result import Result
 from tests.browser.latency import Latency, measure
 from tests.browser.server import NO_CHROMIUM, chromium
-from utils.assets import SMOLLM2, fetch
 from utils.authoring import MASTERS, ROOT
-from utils.checkpoints import extract_gguf, load_gguf
-from utils.datasets import LABELS, load_dialogues, load_reviews
-from utils.decoding import DecodingConfig, generate_stream, reshape
-from utils.evaluation import ClassificationTask, draw_examples, shots_curve
-from utils.models import LanguageModel, load_model
-from utils.prompts import DIALOGUES, build_prompt
+from utils.datasets.dialogues import load_dialogues
+from utils.datasets.reviews import LABELS, load_reviews
+from utils.decoding.config import DecodingConfig
+from utils.decoding.generation import generate_stream
+from utils.decoding.reshaping import reshape
+from utils.evaluation.classification import ClassificationTask, draw_examples, shots_curve
+from utils.models.language_model import LanguageModel, load_model
+from utils.prompts.templates import DIALOGUES, build_prompt
+from utils.storage.checkpoints import extract_gguf, load_gguf
+from utils.storage.downloads import SMOLLM2, fetch
 
 BUILD = ROOT / "build"
 SHOTS = (0, 1, 2, 4, 8, 16)

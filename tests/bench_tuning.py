@@ -14,13 +14,13 @@ from torch.utils.data import SequentialSampler
 from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
 from tests.bench_result import Result
-from utils.models import LanguageModel, load_model
-from utils.tuning import memory
-from utils.tuning.data import Encoded, batches_by_length, encode, labels
-from utils.tuning.forward import forward_for, whole_model
-from utils.tuning.methods import add_adapter, find_method, save_adapter, trained
-from utils.tuning.tasks import TASKS, is_right
-from utils.tuning.training import Training, TrainingConfig, evaluate, share_of_rate
+from utils.adapters.methods import add_adapter, find_method, save_adapter, trained
+from utils.models.language_model import LanguageModel, load_model
+from utils.training import memory
+from utils.training.forward import forward_for, whole_model
+from utils.training.loop import Training, TrainingConfig, evaluate, share_of_rate
+from utils.training.records import Encoded, batches_by_length, encode, labels
+from utils.training.tasks import TASKS, is_right
 
 REVIEWS = TASKS["reviews"]
 EPOCHS, BATCH_SIZE, SEED = 2, 8, 0

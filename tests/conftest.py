@@ -21,8 +21,8 @@ from transformers import (
 )
 from xdist.scheduler import LoadScopeScheduling
 
-from utils.models import LanguageModel, load_model
-from utils.tuning.methods import add_adapter, find_method
+from utils.adapters.methods import add_adapter, find_method
+from utils.models.language_model import LanguageModel, load_model
 
 collect_ignore = ["fixtures"]
 ROOT = Path(__file__).parents[1]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import nbformat
 
-from utils.assets import write_text
 from utils.authoring import MASTERS, ROOT
+from utils.storage.files import write_text
 
 READ = Path(__file__).with_name("prose_numbers.json")
 SOURCES = [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted(MASTERS.glob("*.ipynb"))]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from utils.answers import AnswerLogits, answer_ends, answer_logits, answer_probability, expected_accuracy
-from utils.datasets import load_questions
-from utils.decoding import DecodingConfig, complete_many, generate_stream
+from utils.datasets.questions import load_questions
+from utils.decoding.config import DecodingConfig
+from utils.decoding.generation import complete_many, generate_stream
 from utils.errors import ContextWindowExceeded, DataError, EmptyPrompt
-from utils.prompts import PlainTemplate, build_prompt
+from utils.evaluation.answers import AnswerLogits, answer_ends, answer_logits, answer_probability, expected_accuracy
+from utils.prompts.templates import PlainTemplate, build_prompt
 
 PROMPTS = ["A beginning: abc: ", "A beginning: x: ", "another one: "]
 ANSWERS = ["abc", "d", "ef"]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from utils.attention import visibility, visible_pairs
 from utils.errors import EmptyPrompt
 from utils.plots import visibility_grids
+from utils.transformer.attention import visibility, visible_pairs
 
 TEXT, TARGET = "abcde", "xyz"
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
-from utils.datasets import TextToText
+from utils.adapters import costs
+from utils.adapters.methods import METHODS, add_adapter, count_trainable, save_adapter
+from utils.adapters.taxonomy import TRAINS, methods_table
+from utils.datasets.records import TextToText
 from utils.errors import UnsupportedSetting
-from utils.tuning import costs
-from utils.tuning.data import encode
-from utils.tuning.forward import whole_model
-from utils.tuning.methods import METHODS, add_adapter, count_trainable, save_adapter
-from utils.tuning.taxonomy import TRAINS, methods_table
-from utils.tuning.training import Training, TrainingConfig
+from utils.training.forward import whole_model
+from utils.training.loop import Training, TrainingConfig
+from utils.training.records import encode
 
 RECORD = TextToText("a cat sat", "on a mat")
 

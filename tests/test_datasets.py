@@ -10,9 +10,12 @@ import fsspec
 import pytest
 from transformers import AutoTokenizer
 
-from utils.checkpoints import default_checkpoint
-from utils.datasets import LABELS, SPLITS, Dialogue, TextToText, load_dialogues, load_reviews, load_text_to_text
+from utils.datasets.dialogues import Dialogue, load_dialogues
+from utils.datasets.records import TextToText, load_text_to_text
+from utils.datasets.reviews import LABELS, load_reviews
+from utils.datasets.splits import SPLITS
 from utils.errors import DataError
+from utils.storage.checkpoints import default_checkpoint
 
 GOOD = '{"input_text": "in", "output_text": "out"}'
 

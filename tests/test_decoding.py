@@ -17,21 +17,10 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from utils.decoding import (
-    END_OF_TEXT,
-    ORDERS,
-    STOP_SEQUENCE,
-    TOKEN_LIMIT,
-    DecodingConfig,
-    check_settings,
-    complete_many,
-    entropy,
-    generate_stream,
-    noise_generator,
-    reshape,
-    sample,
-    stages,
-)
+from utils.decoding.config import ORDERS, DecodingConfig, check_settings
+from utils.decoding.generation import END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT, complete_many, generate_stream
+from utils.decoding.reshaping import entropy, reshape, stages
+from utils.decoding.sampling import noise_generator, sample
 from utils.errors import ContextWindowExceeded, DataError, EmptyPrompt, UnsupportedSetting
 
 INF = math.inf

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from utils.adapters.dial import among, at_scale, dial_curve, label_probabilities
+from utils.adapters.methods import add_adapter, find_method, merge
 from utils.errors import UnknownLabel, UnsupportedSetting
-from utils.tuning.dial import among, at_scale, dial_curve, label_probabilities
-from utils.tuning.methods import add_adapter, find_method, merge
 
 PROMPT = "Is it a or b? "
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.decoding import DecodingConfig, complete_many
-from utils.diversity import (
+from utils.decoding.config import DecodingConfig
+from utils.decoding.diversity import (
     COLUMNS,
     completions,
     completions_by_temperature,
@@ -19,6 +19,7 @@ from utils.diversity import (
     surprise,
     words,
 )
+from utils.decoding.generation import complete_many
 from utils.errors import DataError, UnsupportedSetting
 from utils.plots import diversity_curves
 
@@ -131,7 +132,7 @@ def test_completions_without_a_token_do_not_surprise(tiny):
 def test_completions_are_those_of_complete_many_and_kept(tiny, monkeypatch):
     expected = complete_many(tiny, PROMPT, SHORT, seeds=[3, 4])
     assert completions(tiny, PROMPT, SHORT, seeds=[3, 4]) == expected
-    monkeypatch.setattr("utils.diversity.complete_many", lambda *_, **__: ["computed again"])
+    monkeypatch.setattr("utils.decoding.diversity.complete_many", lambda *_, **__: ["computed again"])
     assert completions(tiny, PROMPT, SHORT, seeds=[3, 4]) == expected
     assert completions(tiny, PROMPT, SHORT, seeds=[4, 3]) == ["computed again"]
     assert completions(tiny, PROMPT, DecodingConfig(max_new_tokens=5), seeds=[3, 4]) == ["computed again"]
@@ -139,7 +140,7 @@ def test_completions_are_those_of_complete_many_and_kept(tiny, monkeypatch):
 
 def test_a_greedy_completion_is_computed_once(tiny, monkeypatch):
     asked = []
-    monkeypatch.setattr("utils.diversity.complete_many", lambda *_, seeds: asked.append(seeds) or ["abc"])
+    monkeypatch.setattr("utils.decoding.diversity.complete_many", lambda *_, seeds: asked.append(seeds) or ["abc"])
     found = completions_by_temperature(tiny, PROMPT, SHORT, temperatures=[0], seeds=[5, 6, 7])
     assert found == {0.0: ["abc"] * 3} and asked == [[5]]
 

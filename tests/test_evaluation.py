@@ -6,24 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from utils.datasets import LABELS, Review, load_reviews
+from utils.datasets.reviews import LABELS, Review, load_reviews
 from utils.errors import DataError, TooManyShots, UnknownLabel
-from utils.evaluation import (
+from utils.evaluation.classification import (
     ClassificationTask,
     Run,
-    bootstrap,
-    by_last_label,
     draw_examples,
-    first_line,
     gain,
-    label_log_probability,
-    leave_one_out,
-    rouge,
     run_task,
     score_labels,
     shots_curve,
 )
-from utils.prompts import REVIEWS, build_prompt
+from utils.evaluation.completions import first_line
+from utils.evaluation.influence import by_last_label, label_log_probability, leave_one_out
+from utils.evaluation.intervals import bootstrap
+from utils.evaluation.summaries import rouge
+from utils.prompts.templates import REVIEWS, build_prompt
 
 PREFIX = "A beginning that all prompts share. "
 PROMPTS = [PREFIX + text for text in ("abc: ", "a longer one: ", "x: ", "The end of it all: ")]
@@ -69,7 +67,7 @@ def test_scores_on_the_course_model_equal_one_full_prompt_at_a_time(course_model
 
 def test_a_warm_cache_gives_what_an_empty_one_gave(tiny, monkeypatch):
     cold = score_labels(tiny, PROMPTS, LABELS)
-    monkeypatch.setattr("utils.evaluation._score", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("utils.evaluation.classification._score", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(score_labels(tiny, PROMPTS, LABELS), cold)
 
 

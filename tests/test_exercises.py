@@ -13,7 +13,7 @@ from utils.errors import DataError
 from utils.exercises import Question, check, load_quiz
 from utils.exercises.checks import NOT_ATTEMPTED, assess
 from utils.exercises.lab_1 import CHECKS
-from utils.prompts import DIALOGUES, build_prompt
+from utils.prompts.templates import DIALOGUES, build_prompt
 
 TABLE = pd.DataFrame(
     {"accuracy": [0.6, 0.81, 0.79, 0.82, 0.7], "low": [0.5, 0.6, 0.78, 0.8, 0.6]}, index=[0, 1, 2, 4, 8]

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from utils.answers import AnswerLogits, answer_logits
-from utils.datasets import load_questions
-from utils.decoding import DecodingConfig
+from utils.datasets.questions import load_questions
+from utils.decoding.candidates import given, next_token
+from utils.decoding.config import DecodingConfig
+from utils.decoding.forecasts import Forecasts
+from utils.evaluation.answers import AnswerLogits, answer_logits
 from utils.exercises import load_quiz
 from utils.exercises.checks import NOT_ATTEMPTED, assess
 from utils.exercises.lab_2 import ACCURACY_LOSS, CHECKS, FORECASTS
-from utils.forecast import Forecasts
-from utils.next_token import given, next_token
-from utils.prompts import PlainTemplate, build_prompt
+from utils.prompts.templates import PlainTemplate, build_prompt
 
 INF = float("inf")
 STORY = "Once upon a time, in a garden behind the old school,"

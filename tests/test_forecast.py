@@ -2,11 +2,11 @@
 
 import pytest
 
-from utils.decoding import reshape
+from utils.decoding.candidates import read_prompt
+from utils.decoding.forecasts import Forecasts
+from utils.decoding.reshaping import reshape
 from utils.errors import UnsupportedSetting
 from utils.exercises.lab_2 import FORECASTS
-from utils.forecast import Forecasts
-from utils.next_token import read_prompt
 
 NAMES = [item.name for item in FORECASTS]
 

@@ -13,14 +13,14 @@ import psutil
 import pytest
 import torch
 
-from utils.datasets import TextToText
+from utils.datasets.records import TextToText
 from utils.errors import DataError, TuningError, UnsupportedSetting
-from utils.models import load_model
+from utils.models.language_model import load_model
+from utils.training.loop import Training
 from utils.tuning import Status, TuningJob, worker
 from utils.tuning.__main__ import main
 from utils.tuning.job import _spawn
 from utils.tuning.states import JobFolder, folders
-from utils.tuning.training import Training
 
 LONG = {"epochs": 400, "batch_size": 2}
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils.kv_cache import Pass, cache_bytes, timing_table, watch_passes
+from utils.transformer.kv_cache import Pass, cache_bytes, timing_table, watch_passes
 
 PROMPT = "Once upon"
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from utils.errors import DataError
+from utils.experiments.ledger import load_ledger
 from utils.plots import shares_and_accuracies
-from utils.tuning.ledger import load_ledger
 
 
 def run(method="lora", size=8, seed=0, **changed):

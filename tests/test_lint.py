@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from utils.datasets import TextToText, load_dialogues
+from utils.adapters.methods import METHODS
+from utils.datasets.dialogues import load_dialogues
+from utils.datasets.records import TextToText
 from utils.errors import DataError
-from utils.tuning.data import encode
-from utils.tuning.estimate import Estimate, estimate
-from utils.tuning.lint import Report, lint, require_usable
-from utils.tuning.loss_mask import loss_mask
-from utils.tuning.methods import METHODS
+from utils.training.linter import Report, lint, require_usable
+from utils.training.masking import loss_mask
+from utils.training.records import encode
+from utils.tuning.estimation import Estimate, estimate
 
 
 def records(number: int, start: int = 0) -> list[TextToText]:

@@ -5,10 +5,10 @@ import pytest
 import torch
 from peft.tuners.lora import Linear
 
+from utils.adapters import lora
+from utils.adapters.methods import METHODS, add_adapter, merge
+from utils.adapters.soft_prompts import embed, logits_after, nearest_tokens
 from utils.errors import UnsupportedSetting
-from utils.tuning import lora
-from utils.tuning.methods import METHODS, add_adapter, merge
-from utils.tuning.soft_prompts import embed, logits_after, nearest_tokens
 
 ALPHA = 16
 

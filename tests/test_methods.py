@@ -6,12 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from utils.datasets import TextToText
-from utils.errors import AdapterMismatch, UnsupportedSetting
-from utils.models import LanguageModel
-from utils.tuning.data import Encoded, encode
-from utils.tuning.forward import whole_model
-from utils.tuning.methods import (
+from utils.adapters.methods import (
     MANIFEST,
     METHODS,
     WEIGHTS,
@@ -24,7 +19,12 @@ from utils.tuning.methods import (
     save_adapter,
     trained,
 )
-from utils.tuning.training import Training, TrainingConfig
+from utils.datasets.records import TextToText
+from utils.errors import AdapterMismatch, UnsupportedSetting
+from utils.models.language_model import LanguageModel
+from utils.training.forward import whole_model
+from utils.training.loop import Training, TrainingConfig
+from utils.training.records import Encoded, encode
 
 RECORDS = [TextToText(f"copy {letter}:", letter * 3) for letter in "abcd"]
 NOT_FOR = {("bitfit", "llama"), ("bitfit", "t5")}

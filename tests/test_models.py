@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
-from utils.models import DEFAULT_MODEL, load_model
+from utils.models.language_model import DEFAULT_MODEL, load_model
 
 PROMPTS = ["abc def. ", "The cat: ", "xyz, a longer prompt of many letters than the others. "]
 
@@ -130,7 +130,7 @@ def test_a_damaged_checkpoint_says_so(saved_model, tmp_path):
 def test_a_kind_of_model_that_was_not_compared_is_not_packed():
     from transformers import GPTNeoConfig, GPTNeoForCausalLM
 
-    from utils.packing import can_pack
+    from utils.models.packing import can_pack
 
     config = GPTNeoConfig(
         vocab_size=50, hidden_size=16, num_layers=2, num_heads=2, attention_types=[[["global", "local"], 1]]

@@ -19,7 +19,7 @@ slider.value = 3
 SAMPLER = """
 from importlib import import_module
 from utils.decoding import DecodingConfig
-from utils.next_token import given
+from utils.decoding import given
 module = import_module("utils.widgets.sampler")
 module.read_prompt = lambda model, prompt: given(prompt, {"a": 0.75, "b": 0.25})
 view = module.Sampler(None, "a or b", DecodingConfig())

@@ -5,10 +5,22 @@ from dataclasses import replace
 import pytest
 import torch
 
-from utils.decoding import DecodingConfig, entropy, generate_stream, reshape, stages
+from utils.decoding.candidates import (
+    REST,
+    SHOWN,
+    Candidate,
+    NextToken,
+    ReadPrompt,
+    compare,
+    given,
+    next_token,
+    read_prompt,
+)
+from utils.decoding.config import DecodingConfig
+from utils.decoding.generation import generate_stream
+from utils.decoding.reshaping import entropy, reshape, stages
 from utils.errors import ContextWindowExceeded, EmptyPrompt
-from utils.models import LanguageModel
-from utils.next_token import REST, SHOWN, Candidate, NextToken, ReadPrompt, compare, given, next_token, read_prompt
+from utils.models.language_model import LanguageModel
 
 PROMPT = "The garden was full of beautiful"
 TAIL = ["birds", "stones", "bugs", "fruits", "people", "shadows", "sounds", "colors", "weeds", "statues", "vegetables"]

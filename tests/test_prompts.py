@@ -3,7 +3,8 @@
 import pytest
 
 from utils.errors import EmptyPrompt
-from utils.prompts import DIALOGUES, PLAIN, REVIEWS, ChatTemplate, build_prompt, token_budget
+from utils.prompts.budget import token_budget
+from utils.prompts.templates import DIALOGUES, PLAIN, REVIEWS, ChatTemplate, build_prompt
 
 EXAMPLES = [("Great fun.", "positive"), ("A bore.", "negative")]
 

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from utils.datasets import SPLITS, Question, load_questions
+from utils.datasets.questions import Question, load_questions
+from utils.datasets.splits import SPLITS
 from utils.errors import DataError
 
 SIZES = {"train": 8, "validation": 40, "test": 40}

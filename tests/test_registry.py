@@ -9,10 +9,10 @@ import torch
 
 from tests.test_tracking import free_port, start_server, stop
 from utils import registry
+from utils.adapters.methods import add_adapter, find_method, merge, save_adapter, trained
 from utils.errors import AdapterMismatch, RegistryError
-from utils.models import LanguageModel
-from utils.tuning.methods import add_adapter, find_method, merge, save_adapter, trained
-from utils.tuning.tracking import Tracker, connect
+from utils.models.language_model import LanguageModel
+from utils.registry.tracking import Tracker, connect
 
 LLAMA = pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
 PROMPT = "ab: cd"

@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from utils.decoding import Alternative, DecodingConfig, Step, generate_stream
+from utils.decoding.config import DecodingConfig
+from utils.decoding.generation import Alternative, Step, generate_stream
+from utils.decoding.steps import endings_table, steps_table
 from utils.plots import token_bars
-from utils.steps import endings_table, steps_table
 
 OTHER = (Alternative(token=1, text=" b", probability=0.25, model_probability=0.25),)
 STEPS = [

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.tuning import tracking
-from utils.tuning.tracking import Tracker, connect, tracking_uri
+from utils.registry import tracking
+from utils.registry.tracking import Tracker, connect, tracking_uri
 
 ROW = {"loss": 2.0, "learning_rate": 1e-3}
 BEGIN = """
@@ -190,7 +190,7 @@ def test_two_processes_begin_at_once_on_a_new_store_and_print_nothing_else(tmp_p
 
 
 def test_mlflow_is_imported_when_it_is_needed_only():
-    process = run_python("import sys, utils.tuning.tracking; print('mlflow' in sys.modules)")
+    process = run_python("import sys, utils.registry.tracking; print('mlflow' in sys.modules)")
     assert process.communicate(timeout=60)[0].strip() == "False"
 
 

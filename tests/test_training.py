@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from utils.datasets import TextToText
+from utils.adapters.methods import METHODS, add_adapter, trained
+from utils.datasets.records import TextToText
 from utils.errors import TuningError, UnsupportedSetting
-from utils.models import LanguageModel
-from utils.tuning.data import encode
-from utils.tuning.forward import above_frozen_trunk, forward_for, whole_model
-from utils.tuning.methods import METHODS, add_adapter, trained
-from utils.tuning.training import PATIENCE, Measured, Training, TrainingConfig, evaluate
+from utils.models.language_model import LanguageModel
+from utils.training.forward import above_frozen_trunk, forward_for, whole_model
+from utils.training.loop import PATIENCE, Measured, Training, TrainingConfig, evaluate
+from utils.training.records import encode
 
 TRAIN = [TextToText(f"say {letter} {'x' * (n % 7)}", letter * 3) for n, letter in enumerate("abcdefghijkl")]
 VALIDATION = [TextToText(f"say {letter}", letter * 3) for letter in "mnop"]

@@ -6,13 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from utils.datasets import TextToText, load_dialogues, load_text_to_text, save_text_to_text
+from utils.datasets.dialogues import load_dialogues
+from utils.datasets.records import TextToText, load_text_to_text, save_text_to_text
 from utils.errors import DataError
-from utils.models import load_model
-from utils.tuning import sweeps, trials
-from utils.tuning.break_even import break_even
-from utils.tuning.tasks import TASKS, is_right, text_to_label
-from utils.tuning.trials import TRIALS, Trial, find, grid, outcomes, rouge1
+from utils.experiments import sweeps, trials
+from utils.experiments.query_costs import break_even
+from utils.experiments.trials import TRIALS, Trial, find, grid, outcomes, rouge1
+from utils.models.language_model import load_model
+from utils.training.tasks import TASKS, is_right, text_to_label
 
 FACTS = {"trainable": 1, "changed": 2, "losses": [[1, 0.5, 0.6]], "versions": {}}
 
@@ -96,7 +97,7 @@ def test_each_seed_of_lora_on_dialogues_is_near_the_others():
 def test_a_run_of_a_tiny_model_gives_a_line_that_is_read_back(saved_model, monkeypatch, tmp_path):
     base = load_model(str(saved_model), device="cpu")
     records = [TextToText(f"Say {n}:", "yes") for n in range(12)]
-    monkeypatch.setattr("utils.tuning.tasks.Task.records", lambda self, split: records)
+    monkeypatch.setattr("utils.training.tasks.Task.records", lambda self, split: records)
     found = sweeps.run(Trial("reviews", "lora", 0, 10, 2, 1e-3), base)
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps(found) + "\n")

@@ -11,12 +11,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 from torch.nn.functional import cross_entropy
 
-from utils import datasets
-from utils.datasets import TextToText, load_text_to_text
+from utils.datasets import records as datasets
+from utils.datasets.records import TextToText, completion_text, load_text_to_text
 from utils.errors import DataError, EmptyPrompt
-from utils.packing import can_pack, shared_prefix
-from utils.tuning.data import IGNORED, batches_by_length, collate, completion_text, encode, labels, pack
-from utils.tuning.forward import whole_model
+from utils.models.packing import can_pack, shared_prefix
+from utils.training.forward import whole_model
+from utils.training.records import IGNORED, batches_by_length, collate, encode, labels, pack
 
 RECORDS = [
     TextToText("Repeat: abc", "abc"),

@@ -2,12 +2,12 @@
 
 import pytest
 
-from utils.datasets import load_dialogues
+from utils.datasets.dialogues import load_dialogues
 from utils.errors import DataError, TooManyShots
+from utils.evaluation.workbench import make_bench
 from utils.exercises import load_quiz
-from utils.prompts import DIALOGUES, ChatTemplate
+from utils.prompts.templates import DIALOGUES, ChatTemplate
 from utils.widgets import prompt_workbench, quiz
-from utils.workbench import make_bench
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import torch
 
+from utils.adapters.dial import label_probabilities
 from utils.errors import TuningError, UnsupportedSetting
 from utils.plots import training_curves
+from utils.training.loop import Measured
 from utils.tuning import TuningJob
-from utils.tuning.dial import label_probabilities
 from utils.tuning.states import JobFolder, Settings, State, Status
-from utils.tuning.training import Measured
 from utils.widgets import adapter_dial, job_monitor, monitor
 from utils.widgets.adapter_dial import AdapterDial, label_bars, table_html
 from utils.widgets.job_monitor import CANCEL_ASKED, Monitor

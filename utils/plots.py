@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from utils.next_token import NextToken
+from utils.decoding.candidates import NextToken
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Colours that stay apart for colour-blind readers (Okabe and Ito, 2008)."""

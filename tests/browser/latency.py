@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 from ipywidgets import FloatSlider, interact
 from utils.decoding import DecodingConfig
 from utils.models import load_model
-from utils.next_token import next_token, read_prompt
+from utils.decoding import next_token, read_prompt
 read = read_prompt(load_model(), "The garden was full of beautiful")
 def draw(temperature):
     found = next_token(read, DecodingConfig(temperature=temperature))

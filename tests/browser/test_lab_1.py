@@ -11,7 +11,7 @@ from utils.datasets import load_dialogues
 from utils.models import load_model
 from utils.prompts import DIALOGUES
 from utils.widgets import prompt_workbench
-from utils.workbench import make_bench
+from utils.evaluation import make_bench
 bench = make_bench(load_model(), load_dialogues("test")[:3], load_dialogues("train")[:3], {"plain": DIALOGUES})
 view = prompt_workbench(bench)
 """

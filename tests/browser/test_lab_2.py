@@ -23,7 +23,7 @@ view = playground(load_model(), "The garden was full of beautiful", DecodingConf
 FORECASTS = """
 from utils.exercises.lab_2 import FORECASTS
 from utils.models import load_model
-from utils.next_token import read_prompt
+from utils.decoding import read_prompt
 from utils.widgets import predict
 view = predict(read_prompt(load_model(), "The garden was full of beautiful"), FORECASTS)
 """

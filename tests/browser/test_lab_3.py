@@ -46,7 +46,7 @@ WAIT = 'print("waited for:", job.wait().status)'
 DIAL = """
 import torch
 from utils.models import load_model
-from utils.tuning.methods import add_adapter, find_method
+from utils.adapters import add_adapter, find_method
 from utils.widgets import adapter_dial
 model = add_adapter(load_model(), find_method("lora"))
 for name, weight in model.model.named_parameters():

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from rouge_score.rouge_scorer import RougeScorer
 
-from utils.datasets import Review, TextToText
+from utils.datasets.records import TextToText
+from utils.datasets.reviews import Review
 from utils.exercises.checks import Mistake, call, require
 from utils.exercises.quiz import Question, Quiz
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from utils.answers import AnswerLogits, expected_accuracy
-from utils.decoding import DecodingConfig, reshape
-from utils.diversity import completions, distinct_n, surprise
+from utils.decoding.config import DecodingConfig
+from utils.decoding.diversity import completions, distinct_n, surprise
+from utils.decoding.forecasts import Forecast
+from utils.decoding.reshaping import reshape
+from utils.evaluation.answers import AnswerLogits, expected_accuracy
 from utils.exercises.checks import Mistake, NotAttempted, call, require
 from utils.exercises.quiz import Question, Quiz
-from utils.forecast import Forecast
-from utils.models import LanguageModel
+from utils.models.language_model import LanguageModel
 
 FORECASTS = (
     Forecast(

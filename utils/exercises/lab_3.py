@@ -10,8 +10,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from utils.datasets import TextToText
-from utils.evaluation import bootstrap
+from utils.datasets.records import TextToText
+from utils.evaluation.intervals import bootstrap
 from utils.exercises.checks import require
 from utils.exercises.diagnosis import (
     as_labels,
@@ -25,7 +25,7 @@ from utils.exercises.diagnosis import (
 )
 from utils.exercises.lab_1 import CASES
 from utils.exercises.quiz import Question, Quiz
-from utils.tuning.data import IGNORED
+from utils.training.records import IGNORED
 
 ODD = TextToText(
     '#Person1#:  Is {name} "100%" sure?\n\n#Person2#: Yes, said Ms. O\'Hara.', "#Person2# says {name} is SURE."

@@ -1,9 +1,7 @@
-"""Tune a language model on a data file: methods, training, jobs.
+"""Tuning jobs: a name, a data file, and a process of its own that trains."""
 
-`TuningJob` is where to begin; `methods.METHODS` lists what it can do.
-"""
-
+from utils.tuning.estimation import estimate
 from utils.tuning.job import TuningJob
 from utils.tuning.states import Status
 
-__all__ = ["Status", "TuningJob"]
+__all__ = ["Status", "TuningJob", "estimate"]

@@ -4,9 +4,9 @@ import argparse
 import sys
 import time
 
+from utils.adapters.methods import METHODS
 from utils.errors import CourseError
 from utils.tuning.job import BATCH_SIZE, EPOCHS, TuningJob
-from utils.tuning.methods import METHODS
 from utils.tuning.states import Status
 
 LOOK_AGAIN = 1.0

@@ -15,14 +15,14 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from utils.assets import disk_errors_explained
-from utils.datasets import TextToText, load_text_to_text
+from utils.adapters.methods import find_method, load_adapter
+from utils.datasets.records import TextToText, load_text_to_text
 from utils.errors import TuningError, UnsupportedSetting
-from utils.models import DEFAULT_MODEL, LanguageModel, load_model
-from utils.tuning.methods import find_method, load_adapter
-from utils.tuning.places import jobs_dir
+from utils.models.language_model import DEFAULT_MODEL, LanguageModel, load_model
+from utils.storage.files import disk_errors_explained
+from utils.storage.places import jobs_dir
+from utils.training.loop import Measured
 from utils.tuning.states import JobFolder, Settings, State, Status, folders
-from utils.tuning.training import Measured
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 EPOCHS, BATCH_SIZE = 3, 8

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from utils.assets import write_text
-from utils.datasets import TextToText, load_text_to_text, to_json_lines
-from utils.tuning.places import jobs_dir
-from utils.tuning.training import Measured
+from utils.datasets.records import TextToText, load_text_to_text, to_json_lines
+from utils.storage.files import write_text
+from utils.storage.places import jobs_dir
+from utils.training.loop import Measured
 
 SECONDS_TO_START = 10.0
 """Between a job's folder and its process; a PENDING job without one after that never began."""

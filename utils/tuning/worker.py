@@ -13,13 +13,7 @@ from pathlib import Path
 
 import torch
 
-from utils.errors import CourseError, TuningError
-from utils.models import LanguageModel, load_model
-from utils.tuning.data import encode
-from utils.tuning.forward import forward_for
-from utils.tuning.lint import lint, require_usable
-from utils.tuning.memory import peak_memory
-from utils.tuning.methods import (
+from utils.adapters.methods import (
     Method,
     add_adapter,
     count_changed,
@@ -28,9 +22,15 @@ from utils.tuning.methods import (
     load_adapter,
     save_adapter,
 )
+from utils.errors import CourseError, TuningError
+from utils.models.language_model import LanguageModel, load_model
+from utils.registry.tracking import Tracker
+from utils.training.forward import forward_for
+from utils.training.linter import lint, require_usable
+from utils.training.loop import Measured, Training, TrainingConfig
+from utils.training.memory import peak_memory
+from utils.training.records import encode
 from utils.tuning.states import JobFolder, Settings, State, Status
-from utils.tuning.tracking import Tracker
-from utils.tuning.training import Measured, Training, TrainingConfig
 
 CHECKPOINT_SECONDS = 20.0
 """Between two checkpoints; COURSE_CHECKPOINT_SECONDS sets another time."""
@@ -140,7 +140,7 @@ def _save(folder: JobFolder, adapted: LanguageModel, method: Method, *, base: La
 
 def _finish(folder: JobFolder, training: Training, tracker: Tracker) -> State:
     """Register the adapter and close the run; what goes wrong here costs no adapter."""
-    from utils import registry
+    from utils.registry.versions import register
 
     metrics = {
         "file_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
@@ -155,7 +155,7 @@ def _finish(folder: JobFolder, training: Training, tracker: Tracker) -> State:
     number = None
     try:
         settings = folder.settings
-        registered = registry.register(
+        registered = register(
             settings.name,
             folder.adapter,
             parameters={name: value for name, value in asdict(settings).items() if name not in ("name", "versions")},

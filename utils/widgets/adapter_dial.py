@@ -7,11 +7,11 @@ from dataclasses import replace
 import ipywidgets as widgets
 import pandas as pd
 
+from utils.adapters.dial import HIGHEST, LOWEST, label_probabilities
 from utils.errors import UnsupportedSetting
-from utils.models import LanguageModel
+from utils.models.language_model import LanguageModel
+from utils.models.sharing import share
 from utils.plots import token_bars
-from utils.sharing import share
-from utils.tuning.dial import HIGHEST, LOWEST, label_probabilities
 from utils.widgets.picture import Picture
 from utils.widgets.sampler_picture import BLUE, MUTED, TEXT, percent
 from utils.widgets.slider import Slider, steps

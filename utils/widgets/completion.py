@@ -8,7 +8,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from utils.decoding import Step
+from utils.decoding.generation import Step
 
 HERE = Path(__file__).parent
 

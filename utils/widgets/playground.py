@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import ipywidgets as widgets
 
-from utils.decoding import DecodingConfig, Step, generate_stream
+from utils.decoding.config import DecodingConfig
+from utils.decoding.generation import Step, generate_stream
 from utils.errors import UnsupportedSetting
-from utils.models import LanguageModel
-from utils.prompts import token_budget
+from utils.models.language_model import LanguageModel
+from utils.prompts.budget import token_budget
 from utils.widgets.completion import Completion, completion_html
 from utils.widgets.slider import temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns

@@ -5,8 +5,8 @@ import html
 import ipywidgets as widgets
 
 from utils.errors import CourseError
+from utils.evaluation.workbench import Bench
 from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show
-from utils.workbench import Bench
 
 INSTRUCTION = "Summarize the dialogue in one sentence."
 

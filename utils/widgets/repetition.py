@@ -6,9 +6,9 @@ from dataclasses import replace
 import ipywidgets as widgets
 import pandas as pd
 
-from utils.decoding import DecodingConfig
-from utils.diversity import completions, diversity_curve
-from utils.models import LanguageModel
+from utils.decoding.config import DecodingConfig
+from utils.decoding.diversity import completions, diversity_curve
+from utils.models.language_model import LanguageModel
 from utils.plots import diversity_curves
 from utils.tables import texts
 from utils.widgets.slider import top_k_slider, top_p_slider

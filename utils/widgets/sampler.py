@@ -2,19 +2,13 @@
 
 import ipywidgets as widgets
 
-from utils.decoding import DecodingConfig
-from utils.models import LanguageModel
-from utils.next_token import NextToken, next_token, read_prompt
+from utils.decoding.candidates import NextToken, next_token, read_prompt
+from utils.decoding.config import DecodingConfig
+from utils.models.language_model import LanguageModel
 from utils.plots import reshaped_bars
 from utils.widgets.picture import Picture
 from utils.widgets.sampler_picture import describe, picture_height, sampler_picture
-from utils.widgets.slider import (
-    min_p_slider,
-    repetition_penalty_slider,
-    temperature_slider,
-    top_k_slider,
-    top_p_slider,
-)
+from utils.widgets.slider import min_p_slider, repetition_penalty_slider, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show, told_in
 
 SLIDERS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")

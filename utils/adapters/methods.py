@@ -1,0 +1,259 @@
+"""The methods of parameter-efficient tuning, by the classes of a survey, and full fine-tuning.
+
+Source of the classes: V. Lialin et al., "Scaling Down to Scale Up: A Guide to
+Parameter-Efficient Fine-Tuning", arXiv 2303.15647. What peft has is peft's.
+"""
+
+import copy
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import peft
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import PreTrainedModel
+
+from utils.adapters.bottleneck import add_bottlenecks
+from utils.errors import AdapterMismatch, UnsupportedSetting
+from utils.models.language_model import LanguageModel
+from utils.models.sharing import blocks, own, share
+
+ADDITIVE_PROMPT = "additive: soft prompt"
+ADDITIVE_ADAPTER = "additive: adapter"
+ADDITIVE_SCALING = "additive: scaling"
+SELECTIVE = "selective"
+REPARAMETRIZATION = "reparametrization"
+FULL = "full fine-tuning"
+MANIFEST = "adapter.json"
+WEIGHTS = "adapter.safetensors"
+PEFT_CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to tune.
+
+    family: its class in the survey. size, size_means: the method's one dial, None where it
+    has none. learning_rate: a good one for the course's model. top_blocks: how many
+    blocks, from the top, are touched, when not all.
+    """
+
+    name: str
+    family: str
+    add: Callable[["Method", PreTrainedModel], PreTrainedModel]
+    learning_rate: float
+    size: int | None = None
+    size_means: str = ""
+    top_blocks: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The name with its size, such as "lora 8"."""
+        return self.name if self.size is None else f"{self.name} {self.size}"
+
+
+def _lora(method: Method, model: PreTrainedModel, **options) -> PreTrainedModel:
+    if method.top_blocks:
+        count = len(blocks(model))
+        options["layers_to_transform"] = list(range(max(0, count - method.top_blocks), count))
+    return peft.get_peft_model(model, peft.LoraConfig(r=method.size, lora_alpha=2 * method.size, **options))
+
+
+def _dora(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    return _lora(method, model, use_dora=True)
+
+
+def _prompt(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    task = _task(model)
+    return peft.get_peft_model(model, peft.PromptTuningConfig(task_type=task, num_virtual_tokens=method.size))
+
+
+def _prefix(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    task = _task(model)
+    return peft.get_peft_model(model, peft.PrefixTuningConfig(task_type=task, num_virtual_tokens=method.size))
+
+
+def _ia3(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    return peft.get_peft_model(model, peft.IA3Config())
+
+
+def _layer_norms(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    return _unfreeze(model, lambda name: "norm" in name or ".ln_" in name, "layer norms")
+
+
+def _bias(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    return _unfreeze(model, lambda name: name.endswith("bias"), "biases")
+
+
+def _last_blocks(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    chosen = {id(weight) for block in list(blocks(model))[-method.size :] for weight in block.parameters()}
+    ours = {name for name, weight in model.named_parameters() if id(weight) in chosen}
+    return _unfreeze(model, ours.__contains__, "blocks")
+
+
+def _full(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    return _unfreeze(model, lambda name: True, "weights")
+
+
+def _bottleneck(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+    return add_bottlenecks(model, method.size)
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        method.name: method
+        for method in (
+            Method("prompt", ADDITIVE_PROMPT, _prompt, 3e-2, 20, "virtual tokens"),
+            Method("prefix", ADDITIVE_PROMPT, _prefix, 1e-2, 20, "virtual tokens"),
+            Method("bottleneck", ADDITIVE_ADAPTER, _bottleneck, 2e-3, 16, "width"),
+            Method("ia3", ADDITIVE_SCALING, _ia3, 1e-2),
+            Method("bitfit", SELECTIVE, _bias, 2e-3),
+            Method("layer-norms", SELECTIVE, _layer_norms, 3e-3),
+            Method("last-blocks", SELECTIVE, _last_blocks, 2e-4, 2, "blocks"),
+            Method("lora", REPARAMETRIZATION, _lora, 2e-3, 8, "rank"),
+            Method("lora-top", REPARAMETRIZATION, _lora, 5e-3, 8, "rank", top_blocks=10),
+            Method("dora", REPARAMETRIZATION, _dora, 2e-3, 8, "rank"),
+            Method("full", FULL, _full, 5e-5),
+        )
+    }
+)
+
+
+def find_method(name: str, size: int | None = None) -> Method:
+    """Return a method by name, with another size if one is given. Raises UnsupportedSetting."""
+    if name not in METHODS:
+        raise UnsupportedSetting(f"There is no tuning method {name!r}: take one of {', '.join(METHODS)}.")
+    method = METHODS[name]
+    if size is None:
+        return method
+    if method.size is None:
+        raise UnsupportedSetting(f"The method {name!r} has no size to set: leave adapter_size out.")
+    if size < 1:
+        raise UnsupportedSetting(f"An adapter_size of {size} is no {method.size_means}: take 1 or more.")
+    return replace(method, size=size)
+
+
+def add_adapter(base: LanguageModel, method: Method, *, seed: int = 0) -> LanguageModel:
+    """Return the base model with a new, trainable adapter; the base itself stays as it is.
+
+    The weights of the base are shared, those that the method trains itself are copied.
+    The same seed begins with the same adapter. Raises UnsupportedSetting where the model
+    has nothing that the method could train.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            with _without_known_warnings():
+                model = method.add(method, share(base.model))
+        except ValueError as error:  # peft does not know the model's modules by name
+            raise UnsupportedSetting(f"{base.name} cannot be tuned with {method.name!r}: {error}") from None
+    return replace(base, model=model)
+
+
+def save_adapter(adapted: LanguageModel, method: Method, folder: Path, *, base: LanguageModel) -> None:
+    """Write an adapter, without its base, into a folder: megabytes, or a checkpoint for full fine-tuning."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(adapted.model, peft.PeftModel):
+        adapted.model.save_pretrained(folder, save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)
+    else:
+        save_file({name: weight.detach().contiguous() for name, weight in trained(adapted.model)}, folder / WEIGHTS)
+    manifest = {"method": method.name, "size": method.size, "base": base.name, "weights": base.weights_hash}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf8")
+
+
+def load_adapter(base: LanguageModel, folder: Path) -> LanguageModel:
+    """Return the base model with an adapter from a folder, on the base's own weights.
+
+    Raises AdapterMismatch when the adapter was made for other weights or is damaged.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf8"))
+        made_for, tuned_on = manifest["weights"], manifest["base"]
+    except (OSError, ValueError, KeyError):
+        raise AdapterMismatch(f"{folder} holds no adapter of this course: give the folder of a job's result.") from None
+    if made_for != base.weights_hash:
+        raise AdapterMismatch(
+            f"The adapter was tuned on {tuned_on} and the model here, {base.name}, has other weights: "
+            f"load {tuned_on} as it was."
+        )
+    try:
+        if (folder / PEFT_CONFIG).exists():
+            with _without_known_warnings():
+                model = peft.PeftModel.from_pretrained(share(base.model), folder)
+        else:
+            model = add_adapter(base, find_method(manifest["method"], manifest["size"])).model
+            _take(model, load_file(folder / WEIGHTS, device=str(base.device)))
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise AdapterMismatch(f"The adapter in {folder} is damaged ({error}): run its tuning job again.") from None
+    model.requires_grad_(False)
+    return replace(base, model=model.eval())
+
+
+def merge(adapted: LanguageModel) -> LanguageModel:
+    """Return a model with its adapter multiplied into weights of its own: no adapter is left to run.
+
+    Raises UnsupportedSetting for a method that adds something which no weight can hold.
+    """
+    if not hasattr(adapted.model, "merge_and_unload"):
+        raise UnsupportedSetting(
+            "Only LoRA, DoRA and (IA)3 adapters can be merged into weights: use the model with its adapter."
+        )
+    return replace(adapted, model=copy.deepcopy(adapted.model).merge_and_unload())
+
+
+def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield the names and tensors of the parameters that training changes."""
+    return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
+
+
+def count_trainable(model: nn.Module) -> int:
+    """Return how many numbers training changes."""
+    return sum(weight.numel() for _, weight in trained(model))
+
+
+def count_changed(model: nn.Module) -> int:
+    """Return how many numbers of the model in use come from training.
+
+    A LoRA's change is one of whole matrices, into which it can be merged, so these are
+    counted, as the survey does; of every other method what it trains.
+    """
+    matrices = [module for module in model.modules() if isinstance(module, peft.tuners.lora.LoraLayer)]
+    if matrices:
+        return sum(module.get_base_layer().weight.numel() for module in matrices)
+    return count_trainable(model)
+
+
+@contextmanager
+def _without_known_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an old name
+        warnings.filterwarnings("ignore", "fan_in_fan_out")  # peft sets it right by itself
+        yield
+
+
+def _take(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Copy saved weights into a model's trained ones. Raises KeyError when one of them is missing."""
+    with torch.no_grad():
+        for name, weight in trained(model):
+            weight.copy_(weights[name])
+
+
+def _task(model: PreTrainedModel) -> str:
+    return "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
+
+
+def _unfreeze(model: PreTrainedModel, chosen: Callable[[str], bool], what: str) -> PreTrainedModel:
+    found = [weight for name, weight in model.named_parameters() if chosen(name)]
+    if not found:
+        raise UnsupportedSetting(f"This model has no {what}, so there is nothing to train: take another method.")
+    for weight in found:
+        own(weight)
+    return model

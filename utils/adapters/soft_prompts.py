@@ -1,0 +1,37 @@
+"""Soft prompts: vectors that stand where the embeddings of words would stand.
+
+Source: B. Lester et al., "The Power of Scale for Parameter-Efficient Prompt Tuning", EMNLP 2021.
+"""
+
+import torch
+from torch.nn.functional import normalize
+
+from utils.errors import UnsupportedSetting
+from utils.models.language_model import LanguageModel
+
+
+def embed(model: LanguageModel, text: str) -> torch.Tensor:
+    """Return the vectors that a model looks up for a text's tokens, shape (tokens, hidden size)."""
+    return model.model.get_input_embeddings().weight[model.encode(text)].detach()
+
+
+@torch.inference_mode()
+def logits_after(model: LanguageModel, vectors: torch.Tensor) -> torch.Tensor:
+    """Return the next token's logits, shape (vocabulary,), after vectors of shape (n, hidden size).
+
+    Raises UnsupportedSetting for an encoder-decoder model, whose completion does not follow its prompt.
+    """
+    if model.is_encoder_decoder:
+        raise UnsupportedSetting(f"{model.name} writes with a decoder of its own: take a decoder-only model.")
+    return model.model(inputs_embeds=vectors[None]).logits[0, -1].float()
+
+
+@torch.inference_mode()
+def nearest_tokens(model: LanguageModel, vectors: torch.Tensor) -> list[tuple[str, float]]:
+    """Return the token whose embedding points most nearly the way of each vector, and the cosine, -1 to 1."""
+    table = normalize(model.model.get_input_embeddings().weight, dim=-1)
+    nearest = (normalize(vectors, dim=-1) @ table.T).max(dim=-1)
+    return [
+        (model.tokenizer.decode([token]), cosine)
+        for token, cosine in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
+    ]

@@ -1,0 +1,50 @@
+"""Dialogues with one-sentence summaries: the course's own, or the hub's."""
+
+from dataclasses import dataclass
+
+from utils.datasets.records import TextToText, read_records
+from utils.datasets.splits import DATA, SPLITS, check_name
+from utils.errors import DataError
+
+DIALOGUES_FOLDER = DATA / "dialogues"
+
+
+@dataclass(frozen=True)
+class Dialogue(TextToText):
+    """A dialogue (one turn a line) and its one-sentence summary."""
+
+    id: str
+    topic: str
+
+
+def load_dialogues(split: str, source: str | None = None) -> list[Dialogue]:
+    """Return a split of the course's dialogues: "train" (240), "validation" (60) or "test" (60).
+
+    source: a dataset on the hub with the fields `dialogue` and `summary`, such as
+    "knkarthick/dialogsum", in place of the course's own (needs a network). Raises DataError.
+    """
+    check_name(split, SPLITS, "split")
+    if source is not None:
+        return _hub_dialogues(split, source)
+    return [Dialogue(**record) for record in read_records(str(DIALOGUES_FOLDER / f"{split}.jsonl"))]
+
+
+def _hub_dialogues(split: str, source: str) -> list[Dialogue]:
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(source, split=split)
+    except Exception as error:  # the library raises many kinds, all for the same two reasons
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"The dataset {source!r} could not be loaded ({reason}): check its name and the network connection, "
+            "or leave `source` out for the course's own dialogues."
+        ) from None
+    if not {"dialogue", "summary"} <= set(rows.column_names):
+        raise DataError(
+            f"The dataset {source!r} has the fields {rows.column_names}: it needs `dialogue` and `summary`."
+        )
+    return [
+        Dialogue(row["dialogue"], row["summary"], id=str(row.get("id", number)), topic=str(row.get("topic", "")))
+        for number, row in enumerate(rows)
+    ]

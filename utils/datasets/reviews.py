@@ -1,0 +1,69 @@
+"""Short reviews with labels from human ratings."""
+
+import html
+import io
+import tarfile
+from dataclasses import dataclass
+from functools import cache
+
+from utils.datasets.splits import SPLITS, check_name, shuffle_key
+from utils.prompts.templates import Example
+from utils.storage.downloads import VADER, fetch
+
+LABELS = ("negative", "positive")
+REVIEWS_PER_SPLIT = {"train": 240, "validation": 40, "test": 60}
+REVIEW_FILES = {"movie": "movieReviewSnippets_GroundTruth.txt", "product": "amazonReviewSnippets_GroundTruth.txt"}
+REVIEW_WORDS = range(6, 19)
+CLEAR_RATING = 1.5
+
+
+@dataclass(frozen=True)
+class Review:
+    """A sentence of a review with its mean human rating, from -4 (negative) to 4 (positive)."""
+
+    text: str
+    label: str
+    rating: float
+
+    @property
+    def example(self) -> Example:
+        """The review as an example for a prompt: its text and its label."""
+        return Example(self.text, self.label)
+
+
+def load_reviews(split: str, *, domain: str = "movie") -> list[Review]:
+    """Return a fixed, balanced split of short movie or product reviews, in a fixed mixed order.
+
+    split: "train" (240), "validation" (40) or "test" (60), half of each label, no review
+    in two of them. Only clear cases: a mean rating of 1.5 or more, or -1.5 or less, 6 to
+    18 words. Source: C.J. Hutto and E. Gilbert, "VADER", ICWSM 2014, data in the package
+    vaderSentiment (MIT). Raises DataError for another split or domain, and what
+    `utils.storage.fetch` raises.
+    """
+    check_name(split, SPLITS, "split")
+    check_name(domain, tuple(REVIEW_FILES), "domain")
+    start = sum(REVIEWS_PER_SPLIT[earlier] for earlier in SPLITS[: SPLITS.index(split)]) // 2
+    stop = start + REVIEWS_PER_SPLIT[split] // 2
+    chosen = [
+        review
+        for label in LABELS
+        for review in [review for review in _rated_reviews(domain) if review.label == label][start:stop]
+    ]
+    return sorted(chosen, key=lambda review: shuffle_key(f"order in a split {review.text}"))
+
+
+@cache
+def _rated_reviews(domain: str) -> tuple[Review, ...]:
+    """Return the clear, short reviews of a domain in the order that the splits are cut from."""
+    with tarfile.open(fetch(VADER)) as package:
+        name = next(name for name in package.getnames() if name.endswith("hutto_ICWSM_2014.tar.gz"))
+        with tarfile.open(fileobj=io.BytesIO(package.extractfile(name).read())) as data:
+            text = data.extractfile(f"hutto_ICWSM_2014/{REVIEW_FILES[domain]}").read().decode("utf8", "replace")
+    found: dict[str, Review] = {}
+    for line in text.splitlines():
+        _, rating, sentence = line.split("\t", maxsplit=2)
+        sentence = html.unescape(sentence).replace("''", '"').strip()
+        clear = abs(float(rating)) >= CLEAR_RATING and len(sentence.split()) in REVIEW_WORDS and sentence.isascii()
+        if clear:
+            found.setdefault(sentence.lower(), Review(sentence, LABELS[float(rating) > 0], round(float(rating), 2)))
+    return tuple(sorted(found.values(), key=lambda review: shuffle_key(review.text)))

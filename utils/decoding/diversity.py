@@ -1,0 +1,134 @@
+"""How varied completions are, how much they repeat, and how surprising the model itself finds them."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+
+from utils.decoding.config import DecodingConfig
+from utils.decoding.generation import complete_many
+from utils.errors import DataError
+from utils.models.forcing import continuation_ids, forced_logits
+from utils.models.language_model import LanguageModel
+from utils.storage.results import remembered
+
+COLUMNS = ("distinct-2", "repeated 3-grams", "self-BLEU", "bits per token")
+WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+def words(text: str) -> list[str]:
+    """Return the words and numbers of a text, lower-cased, without punctuation."""
+    return WORD.findall(text.lower())
+
+
+def distinct_n(texts: Sequence[str], n: int) -> float:
+    """Return the share, 0 to 1, of different n-grams of words among all n-grams of the texts together.
+
+    1: no n-gram comes twice. No n-gram spans two texts; a text shorter than n has none,
+    and where no text has any the share is 0. It falls as texts are added, so compare it
+    only for as many texts of one length. Source: Li et al., NAACL 2016. Raises DataError.
+    """
+    found = [gram for text in texts for gram in _ngrams(words(text), n)]
+    return len(set(found)) / len(found) if found else 0.0
+
+
+def repeated_ngrams(text: str, n: int) -> float:
+    """Return the share, 0 to 1, of a text's n-grams of words that stood in it before.
+
+    Near 1 the text is a loop; 0 for a text shorter than n. Source: "seq-rep-n" of Welleck
+    et al., ICLR 2020; loops: Holtzman et al., ICLR 2020. Raises DataError.
+    """
+    found = _ngrams(words(text), n)
+    return 1 - len(set(found)) / len(found) if found else 0.0
+
+
+def self_bleu(texts: Sequence[str]) -> float:
+    """Return the mean BLEU, 0 to 1, of each text against all the others: 1 when all are the same.
+
+    BLEU-4 of nltk, of lower order for a text of fewer than four words; a count of 0 becomes
+    0.1 (smoothing method 1). A text without words scores 0. Source: Zhu et al., "Texygen",
+    SIGIR 2018. Raises DataError for fewer than two texts.
+    """
+    if len(texts) < 2:
+        raise DataError("Self-BLEU compares completions with each other: give two or more, one for each seed.")
+    split = [words(text) for text in texts]
+    smoothing = SmoothingFunction().method1
+    scores = [
+        sentence_bleu([*split[:i], *split[i + 1 :]], hypothesis, smoothing_function=smoothing, auto_reweigh=True)
+        for i, hypothesis in enumerate(split)
+    ]
+    return math.fsum(scores) / len(scores)
+
+
+def surprise(model: LanguageModel, prompt: str, completions: Sequence[str]) -> float:
+    """Return the mean bits per token that the model finds in the completions of a prompt.
+
+    Minus log2 of the model's own probabilities (temperature 1, nothing cut), over all
+    tokens of all completions; an end-of-text token is not among them. Near 0 the model
+    repeats itself; guessing among all V tokens would give log2(V), 15.6 for the course's
+    model. 0 where no completion has a token. Kept on disk. Raises EmptyPrompt,
+    ContextWindowExceeded.
+    """
+    rows = [(model.encode(prompt), continuation_ids(model, prompt, text)) for text in completions if text]
+    for _, ids in rows:
+        model.check_window(prompt, max_new_tokens=len(ids))
+    question = {"surprise": list(completions), "prompt": prompt, "model": model.fingerprint}
+    return remembered(question, lambda: _bits_per_token(model, rows))
+
+
+def completions(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
+    """Return `complete_many`, kept on disk; a greedy completion is computed once and repeated for each seed."""
+    drawn = list(seeds if config.temperature else seeds[:1])
+    question = {"completions": prompt, "config": asdict(config), "seeds": drawn, "model": model.fingerprint}
+    found = remembered(question, lambda: complete_many(model, prompt, config, seeds=drawn))
+    return found if config.temperature else found * len(seeds)
+
+
+def completions_by_temperature(
+    model: LanguageModel, prompt: str, config: DecodingConfig, *, temperatures: Sequence[float], seeds: Sequence[int]
+) -> dict[float, list[str]]:
+    """Return `completions` at each temperature, all other settings as in `config`; 0.0 is greedy."""
+    settings = [replace(config, temperature=float(temperature)) for temperature in temperatures]
+    return {setting.temperature: completions(model, prompt, setting, seeds=seeds) for setting in settings}
+
+
+def diversity_curve(
+    model: LanguageModel, prompt: str, config: DecodingConfig, *, temperatures: Sequence[float], seeds: Sequence[int]
+) -> pd.DataFrame:
+    """Return how varied, repetitive and surprising a prompt's completions are at each temperature.
+
+    Two seeds or more, one completion a seed. Index: temperature, 0.0 is greedy. Columns:
+    distinct-2, repeated 3-grams, self-BLEU (shares, 0 to 1) and bits per token, to two
+    digits. Raises what `self_bleu`, `surprise` and `complete_many` raise.
+    """
+    found = completions_by_temperature(model, prompt, config, temperatures=temperatures, seeds=seeds)
+    rows = [
+        (
+            distinct_n(texts, 2),
+            np.mean([repeated_ngrams(text, 3) for text in texts]),
+            self_bleu(texts),
+            surprise(model, prompt, texts),
+        )
+        for texts in found.values()
+    ]
+    return pd.DataFrame(rows, index=pd.Index(found, name="temperature"), columns=list(COLUMNS)).round(2)
+
+
+def _ngrams(items: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    if n < 1:
+        raise DataError(f"An n-gram has one word or more; n={n} was given.")
+    return [tuple(items[i : i + n]) for i in range(len(items) - n + 1)]
+
+
+def _bits_per_token(model: LanguageModel, rows: Sequence[tuple[list[int], list[int]]]) -> float:
+    begun = [(prompt, ids[:-1]) for prompt, ids in rows]
+    bits = [
+        -float(row[token]) / math.log(2)
+        for (_, ids), logits in zip(rows, forced_logits(model, begun), strict=True)
+        for row, token in zip(logits.log_softmax(-1), ids, strict=True)
+    ]
+    return math.fsum(bits) / len(bits) if bits else 0.0

@@ -1,0 +1,83 @@
+"""Predict, then reveal: a forecast about the next-token distribution is committed before it is shown."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from utils.decoding.candidates import NextToken, ReadPrompt, next_token
+from utils.decoding.config import DecodingConfig
+from utils.errors import UnsupportedSetting
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A question whose answer the distribution under one setting gives.
+
+    setting: "temperature", "top_k" or "top_p"; value: what it is set to. measure: takes the
+    answer from the distribution. near: the largest distance that still scores.
+    """
+
+    name: str
+    question: str
+    setting: str
+    value: float
+    measure: Callable[[NextToken], float]
+    near: float
+
+
+@dataclass(frozen=True)
+class Revealed:
+    """A committed forecast beside the truth."""
+
+    guess: float
+    truth: float
+    near: float
+
+    @property
+    def scores(self) -> bool:
+        """Whether the forecast was near enough."""
+        return abs(self.guess - self.truth) <= self.near
+
+
+@dataclass
+class Forecasts:
+    """Forecasts about one prompt and what was committed so far, by name."""
+
+    read: ReadPrompt
+    items: Sequence[Forecast]
+    committed: dict[str, Revealed] = field(default_factory=dict)
+
+    def commit(self, name: str, guess: Any) -> Revealed:
+        """Commit a forecast, once, and return it with the truth. Raises UnsupportedSetting."""
+        item = next((item for item in self.items if item.name == name), None)
+        if item is None:
+            raise UnsupportedSetting(
+                f"There is no forecast {name!r}: take one of {', '.join(repr(item.name) for item in self.items)}."
+            )
+        if name in self.committed:
+            raise UnsupportedSetting(f"{name} is committed already: a forecast made after the answer is none.")
+        revealed = Revealed(_number(guess), item.measure(self.seen(item, item.value)), item.near)
+        self.committed[name] = revealed
+        return revealed
+
+    def seen(self, item: Forecast, value: float) -> NextToken:
+        """Return the distribution with a forecast's setting at a value and all others off."""
+        typed = int(value) if item.setting == "top_k" else value
+        return next_token(self.read, DecodingConfig(**{item.setting: typed}), shown=10)
+
+    @property
+    def score(self) -> str:
+        """How many forecasts were near enough so far."""
+        right = sum(revealed.scores for revealed in self.committed.values())
+        return f"{right} of {len(self.items)} near enough, {len(self.committed)} of {len(self.items)} committed."
+
+
+def _number(guess: Any) -> float:
+    try:
+        number = float(str(guess).strip().replace(",", "."))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UnsupportedSetting(f"A forecast is a number such as 0.25 or 12; {guess!r} was given.")
+    return number

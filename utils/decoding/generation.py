@@ -1,0 +1,202 @@
+"""Generate text: the loop over the KV cache, token by token, or many seeds side by side."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from utils.decoding.config import DecodingConfig
+from utils.decoding.reshaping import entropy, reshape
+from utils.decoding.sampling import noise_generator, sample
+from utils.models.language_model import LanguageModel
+from utils.models.threads import one_thread
+
+ALTERNATIVES = 5
+END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT = "end of text", "stop sequence", "max new tokens"
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another token that could have stood here, with its probability after and before reshaping."""
+
+    token: int
+    text: str
+    probability: float
+    model_probability: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One token of a completion.
+
+    text: what it adds to the completion (nothing for an end-of-text token). probability:
+    what it was drawn with, 1 for greedy decoding. The rest speaks of the model's own
+    distribution, before any setting: model_probability, rank (1 is the likeliest token),
+    entropy (bits), alternatives (the likeliest other tokens). stop_reason: why the
+    completion ends here, None if it goes on.
+    """
+
+    token: int
+    text: str
+    probability: float
+    model_probability: float
+    rank: int
+    entropy: float
+    alternatives: tuple[Alternative, ...]
+    stop_reason: str | None = None
+
+
+@torch.inference_mode()
+def generate_stream(
+    model: LanguageModel, prompt: str, config: DecodingConfig, *, begun: Sequence[int] = ()
+) -> Iterator[Step]:
+    """Yield a completion token by token, each with how likely it was and what else could have come.
+
+    begun: tokens that the completion begins with; their steps come first. The prompt is
+    read once; its keys and values stay in the KV cache. The last step says why it is the
+    last. Only the settings in `config` count, none that the model brings along. Raises
+    EmptyPrompt, ContextWindowExceeded, both when the first step is asked for.
+    """
+    model.check_window(prompt, max_new_tokens=config.max_new_tokens)
+    reader = _CachedReader(model, prompt, rows=1)
+    begun = begun[: config.max_new_tokens]
+    waiting = list(reader.start(begun)[0])
+    ids: list[int] = []
+    written = ""
+    for position in range(config.max_new_tokens):
+        logits = waiting.pop(0) if waiting else reader.read([ids[-1]])[0]
+        probabilities = reshape(logits, **config.sampling, input_ids=reader.seen(ids))
+        drawn = begun[position] if position < len(begun) else _choose(probabilities, config, config.seed, position)
+        ids.append(drawn)
+        whole, reason = _text_so_far(model, ids, config)
+        yield _step(model, logits.softmax(-1), probabilities, drawn, whole[len(written) :], reason)
+        if reason:
+            return
+        written = whole
+
+
+@torch.inference_mode()
+def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
+    """Return one completion a seed, computed side by side: the text of `generate_stream` with that seed.
+
+    Raises EmptyPrompt, ContextWindowExceeded.
+    """
+    model.check_window(prompt, max_new_tokens=config.max_new_tokens)
+    if not seeds:
+        return []
+    reader = _CachedReader(model, prompt, rows=len(seeds))
+    logits = reader.start(())[:, -1]
+    rows: list[list[int]] = [[] for _ in seeds]
+    done: dict[int, str] = {}
+    for position in range(config.max_new_tokens):
+        seen = torch.cat([reader.seen(row)[None] for row in rows])
+        for n, probabilities in enumerate(reshape(logits, **config.sampling, input_ids=seen)):
+            if n in done:
+                rows[n].append(rows[n][-1])
+                continue
+            rows[n].append(_choose(probabilities, config, seeds[n], position))
+            whole, reason = _text_so_far(model, rows[n], config)
+            if reason:
+                done[n] = whole
+        if len(done) == len(rows):
+            break
+        logits = reader.read([row[-1] for row in rows])
+    return [done[n] for n in range(len(rows))]
+
+
+class _CachedReader:
+    """A prompt, repeated in every row, and the KV cache of all that was read behind it."""
+
+    def __init__(self, model: LanguageModel, prompt: str, *, rows: int) -> None:
+        self.model, self.rows = model, rows
+        self.prompt_ids = model.encode(prompt)
+        self.cache: Any = None
+        self.extra: dict[str, Any] = {}
+
+    def start(self, begun: Sequence[int]) -> torch.Tensor:
+        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary)."""
+        keep = len(begun) + 1
+        if self.model.is_encoder_decoder:
+            read = self.model.model.get_encoder()(self._tensor([self.prompt_ids]))
+            self.extra = {"encoder_outputs": read}
+            logits = self._run("decoder_input_ids", self._tensor([[self.model.decoder_start, *begun]]))
+            read.last_hidden_state = read.last_hidden_state.expand(self.rows, -1, -1)
+        else:
+            lean = "logits_to_keep" in inspect.signature(self.model.model.forward).parameters
+            self.extra = {"logits_to_keep": keep} if lean else {}
+            logits = self._run("input_ids", self._tensor([[*self.prompt_ids, *begun]]))
+            self.extra = {}
+        self.cache.batch_repeat_interleave(self.rows)
+        return logits[:, -keep:].expand(self.rows, -1, -1)
+
+    def read(self, tokens: Sequence[int]) -> torch.Tensor:
+        """Read one more token a row; return logits of shape (rows, vocabulary)."""
+        name = "decoder_input_ids" if self.model.is_encoder_decoder else "input_ids"
+        return self._run(name, self._tensor(tokens)[:, None])[:, -1]
+
+    def seen(self, ids: Sequence[int]) -> torch.Tensor:
+        """Return the tokens that a repetition penalty looks at: shape (tokens,)."""
+        before = [self.model.decoder_start] if self.model.is_encoder_decoder else self.prompt_ids
+        return self._tensor([*before, *ids])
+
+    def _run(self, name: str, ids: torch.Tensor) -> torch.Tensor:
+        output = self.model.model(**{name: ids}, **self.extra, past_key_values=self.cache, use_cache=True)
+        self.cache = output.past_key_values
+        return output.logits.float()
+
+    def _tensor(self, ids: Sequence) -> torch.Tensor:
+        return torch.tensor(ids, device=self.model.device)
+
+
+def _choose(probabilities: torch.Tensor, config: DecodingConfig, seed: int, position: int) -> int:
+    if config.temperature == 0:
+        return int(probabilities.argmax())
+    return int(sample(probabilities, noise_generator(seed, position)))
+
+
+@one_thread()
+def _step(
+    model: LanguageModel, before: torch.Tensor, after: torch.Tensor, token: int, text: str, reason: str | None
+) -> Step:
+    others = [int(other) for other in before.topk(min(ALTERNATIVES + 1, len(before))).indices if int(other) != token]
+    return Step(
+        token=token,
+        text=text,
+        probability=float(after[token]),
+        model_probability=float(before[token]),
+        rank=int((before > before[token]).sum()) + 1,
+        entropy=float(entropy(before)),
+        alternatives=tuple(
+            Alternative(other, model.tokenizer.decode([other]), float(after[other]), float(before[other]))
+            for other in others[:ALTERNATIVES]
+        ),
+        stop_reason=reason,
+    )
+
+
+def _text_so_far(model: LanguageModel, ids: list[int], config: DecodingConfig) -> tuple[str, str | None]:
+    """Return the completion up to here and why it ends here, if it does."""
+    text = model.tokenizer.decode(ids, skip_special_tokens=True)
+    found = [text.index(stop) for stop in config.stop if stop and stop in text]
+    if found:
+        return text[: min(found)], STOP_SEQUENCE
+    if ids[-1] in end_of_text(model):
+        return text, END_OF_TEXT
+    if len(ids) == config.max_new_tokens:
+        return text, TOKEN_LIMIT
+    return _certain(text, config.stop), None
+
+
+def _certain(text: str, stop: Sequence[str]) -> str:
+    """Return the text without an end that later tokens may change: half a character, half a stop sequence."""
+    text = text.rstrip("\ufffd")
+    begun = [n for end in stop for n in range(1, len(end)) if text.endswith(end[:n])]
+    return text[: len(text) - max(begun, default=0)]
+
+
+def end_of_text(model: LanguageModel) -> tuple[int, ...]:
+    """Return the tokens with which the model ends a completion."""
+    ids = model.model.generation_config.eos_token_id
+    return tuple(ids) if isinstance(ids, list) else () if ids is None else (ids,)

@@ -1,0 +1,35 @@
+"""Draw tokens from distributions; every random choice is fixed by a seed and a position."""
+
+import random
+from collections.abc import Sequence
+
+import torch
+
+from utils.models.threads import one_thread
+
+
+@one_thread()
+def sample(probabilities: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return token ids drawn from distributions of shape (..., vocabulary): shape (...).
+
+    Drawn by the Gumbel-max trick: the largest log-probability plus noise wins. The noise
+    does not look at the probabilities, so with the same generator state another setting
+    changes the token only where its own effect outweighs the noise. Source: Gumbel, 1954.
+    """
+    return pick(probabilities, gumbel_noise(probabilities.shape, generator))
+
+
+def gumbel_noise(shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
+    """Return independent noise from the standard Gumbel distribution: float64 of this shape."""
+    uniform = torch.rand(shape, dtype=torch.float64, generator=generator)
+    return -(-uniform.log()).log()
+
+
+def pick(probabilities: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Return the tokens whose log-probability plus noise is largest: shape (...)."""
+    return (probabilities.cpu().log() + noise).argmax(-1)
+
+
+def noise_generator(seed: int, position: int) -> torch.Generator:
+    """Return the generator of the noise for one position of a completion: the same for all settings."""
+    return torch.Generator().manual_seed(random.Random(f"{seed} {position}").getrandbits(63))

@@ -1,0 +1,24 @@
+"""Steps of completions as tables: how likely each token was, and why each completion ended."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from utils.decoding.generation import Step
+
+
+def steps_table(steps: Iterable[Step]) -> pd.DataFrame:
+    """Return a row for each step: token, probability, rank, entropy in bits, likeliest other token."""
+    rows = [
+        (repr(step.text), step.probability, step.rank, step.entropy, repr(step.alternatives[0].text)) for step in steps
+    ]
+    names = ["token", "probability", "rank", "entropy in bits", "best other token"]
+    return pd.DataFrame(rows, columns=names).round({"probability": 3, "entropy in bits": 2})
+
+
+def endings_table(runs: Mapping[str, Iterable[Step]]) -> pd.DataFrame:
+    """Return a row for each completion: its text, how many tokens were written, and why it ended."""
+    rows = []
+    for steps in map(list, runs.values()):
+        rows.append((repr("".join(step.text for step in steps)), len(steps), steps[-1].stop_reason))
+    return pd.DataFrame(rows, index=list(runs), columns=["completion", "tokens", "stop reason"])

@@ -1,0 +1,51 @@
+"""What the prompt workbench computes: a prompt, its token budget, a completion and its score."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from utils.datasets.dialogues import Dialogue
+from utils.errors import DataError, TooManyShots
+from utils.evaluation.completions import first_line
+from utils.evaluation.summaries import rouge_scores
+from utils.models.language_model import LanguageModel
+from utils.prompts.budget import TokenBudget, token_budget
+from utils.prompts.templates import Example, Template, build_prompt
+
+MAX_NEW_TOKENS = 40
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The fixed parts of a workbench: a model, dialogues to ask about, examples, templates by name."""
+
+    model: LanguageModel
+    queries: tuple[Dialogue, ...]
+    examples: tuple[Example, ...]
+    templates: dict[str, Template]
+
+    def __post_init__(self) -> None:
+        asked = {query.input_text for query in self.queries}
+        if any(example.input_text in asked for example in self.examples):
+            raise DataError("A dialogue to ask about is among the examples: take the examples from another split.")
+
+    def prompt(self, query: Dialogue, instruction: str, shots: int, template: str) -> str:
+        """Return the prompt with the first `shots` examples. Raises TooManyShots."""
+        if shots > len(self.examples):
+            raise TooManyShots(f"{shots} shots were asked for and there are {len(self.examples)} examples: use fewer.")
+        return build_prompt(instruction, query.input_text, self.examples[:shots], self.templates[template])
+
+    def budget(self, prompt: str) -> TokenBudget:
+        """Return what the prompt takes of the context window."""
+        return token_budget(self.model, prompt, max_new_tokens=MAX_NEW_TOKENS)
+
+    def answer(self, prompt: str, query: Dialogue) -> tuple[str, float]:
+        """Return the greedy completion's first line and its ROUGE-1 against the query's summary."""
+        completion = first_line(self.model.generate(prompt, max_new_tokens=MAX_NEW_TOKENS))
+        return completion, float(rouge_scores([completion], [query.output_text])["rouge1"][0])
+
+
+def make_bench(
+    model: LanguageModel, queries: Sequence[Dialogue], train: Sequence[Dialogue], templates: dict[str, Template]
+) -> Bench:
+    """Return a workbench whose examples come from `train`. Raises DataError if a query is among them."""
+    return Bench(model, tuple(queries), tuple(dialogue.example for dialogue in train), templates)

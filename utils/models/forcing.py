@@ -1,0 +1,47 @@
+"""Teacher forcing: what a model says at each token of a continuation that is already written."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from utils.models import packing
+from utils.models.language_model import LanguageModel
+
+
+def continuation_ids(model: LanguageModel, prompt: str, continuation: str) -> list[int]:
+    """Return the tokens of a continuation as they are behind a prompt.
+
+    Some tokenizers write a first word otherwise; an encoder-decoder model's continuation
+    stands alone. Raises EmptyPrompt.
+    """
+    alone = model.tokenizer(continuation, add_special_tokens=False)["input_ids"]
+    if model.is_encoder_decoder:
+        return alone
+    before, whole = model.encode(prompt), model.encode(prompt + continuation)
+    return whole[len(before) :] if whole[: len(before)] == before and len(whole) > len(before) else alone
+
+
+def forced_logits(model: LanguageModel, rows: Sequence[tuple[list[int], list[int]]]) -> Iterator[torch.Tensor]:
+    """Yield, for each (prompt ids, continuation ids), the logits at each token and after the last.
+
+    Yields float32 tensors of shape (continuation tokens + 1, vocabulary). What the prompts
+    have in common is read once where the model's kind allows it (`utils.models.packing`).
+    """
+    if not rows:
+        return
+    if packing.can_pack(model.model):
+        keep = [list(range(len(prompt) - 1, len(prompt) + len(ids))) for prompt, ids in rows]
+        yield from packing.last_logits(model.model, [prompt + ids for prompt, ids in rows], keep)
+        return
+    for prompt, ids in rows:
+        yield _read(model, prompt, ids)[-len(ids) - 1 :]
+
+
+@torch.inference_mode()
+def _read(model: LanguageModel, prompt: list[int], ids: list[int]) -> torch.Tensor:
+    if model.is_encoder_decoder:
+        inputs = {"input_ids": [prompt], "decoder_input_ids": [[model.decoder_start, *ids]]}
+    else:
+        inputs = {"input_ids": [prompt + ids]}
+    tensors = {name: torch.tensor(row, device=model.device) for name, row in inputs.items()}
+    return model.model(**tensors).logits[0].float()

@@ -1,0 +1,411 @@
+"""A registry of tuned models: versions under a name, one of them the default, each with its measurements.
+
+The registry is MLflow's, in the store that `utils.registry.tracking` names. It keeps adapters,
+megabytes each; the base model that they belong to is loaded once.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pandas as pd
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+
+from utils.adapters.methods import MANIFEST, load_adapter
+from utils.errors import RegistryError
+from utils.models.language_model import LanguageModel, load_model
+from utils.registry.tracking import (
+    NO_ANSWER,
+    NO_CONNECTION,
+    address,
+    artifact_root,
+    connect,
+    experiment_id,
+    reason,
+    store_errors,
+    tracking_uri,
+)
+from utils.storage.files import build_once, disk_errors_explained
+from utils.storage.places import store_dir
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DEFAULT = "default"
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._ -]{0,98}[A-Za-z0-9])?")
+ALIAS = re.compile(r"(?!latest$|v\d+$)[a-z][a-z0-9_-]{0,99}", re.IGNORECASE)
+PARAMETERS, METRICS = "course.parameters", "course.metrics"
+FILE_SIZE, VALIDATION_LOSS = "file_bytes", "best_validation_loss"
+PEFT_WEIGHTS, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+LOCK_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model.
+
+    aliases: "default" first; folder: the registry's copy of the adapter (with a server,
+    where `load` puts it); created: in UTC. metrics has "file_bytes" in any case.
+    """
+
+    name: str
+    number: int
+    aliases: tuple[str, ...]
+    folder: Path
+    metrics: dict[str, float]
+    parameters: dict[str, Any]
+    created: datetime
+
+    @property
+    def reference(self) -> str:
+        """What `find` takes, such as "name/3"."""
+        return f"{self.name}/{self.number}"
+
+
+def register(
+    name: str,
+    folder: Path,
+    *,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    run_id: str | None = None,
+    make_default: bool = True,
+) -> Version:
+    """Return a new version of a model, made of a copy of an adapter's folder.
+
+    The newest version becomes the default unless make_default is False; the first always
+    does. run_id: the MLflow run that trained it. parameters: JSON values; the adapter's own
+    method, size and base are added. Raises RegistryError, DiskFull, CacheUnusable.
+    """
+    _check_name(name)
+    manifest = _check_adapter(folder)
+    described = {**{key: manifest.get(key) for key in ("method", "size", "base")}, **parameters}
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    measured = {FILE_SIZE: size, **metrics}
+    tags = {PARAMETERS: json.dumps(described, default=str), METRICS: json.dumps(measured, default=float)}
+    with _changing() as client:
+        source, run_id = _keep(client, name, folder, run_id)
+        try:
+            _register_name(client, name)
+            number = int(client.create_model_version(name, source, run_id, tags=tags).version)
+        except BaseException:
+            _discard(name, source)
+            raise
+        if make_default or DEFAULT not in client.get_registered_model(name).aliases:
+            client.set_registered_model_alias(name, DEFAULT, str(number))
+        return _version(client, name, number)
+
+
+def models() -> pd.DataFrame:
+    """Return a table of the models: a row for each name, with its default version."""
+    columns = ["model", "versions", "default", "method", "size", "validation loss", "file size MB", "created"]
+    with _asking() as client:
+        found = [_versions(client, name) for name in _names(client)]
+    rows = [[some[0].name, len(some), _default(some).number, *_summary(_default(some))] for some in found if some]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def versions(name: str) -> pd.DataFrame:
+    """Return a table of a model's versions, the oldest first. Raises RegistryError."""
+    columns = ["number", "aliases", "method", "size", "validation loss", "file size MB", "created"]
+    with _asking() as client:
+        found = _known_versions(client, name)
+    rows = [[version.number, ", ".join(version.aliases), *_summary(version)] for version in found]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def find(reference: str) -> Version:
+    """Return a version by "name" (its default), "name@alias" or "name/3". Raises RegistryError."""
+    with _asking() as client:
+        return _find(client, reference)
+
+
+def compare(references: Sequence[str]) -> pd.DataFrame:
+    """Return a table of the parameters and metrics (rows) in which versions (columns) differ. Raises RegistryError."""
+    with _asking() as client:
+        found = {version.reference: version for version in (_find(client, reference) for reference in references)}
+    values = {reference: version.parameters | version.metrics for reference, version in found.items()}
+    names = [*dict.fromkeys(name for version in found.values() for name in version.parameters)]
+    names += dict.fromkeys(name for version in found.values() for name in version.metrics if name not in names)
+    rows = {name: [values[reference].get(name) for reference in found] for name in names}
+    differing = {name: row for name, row in rows.items() if any(value != row[0] for value in row)}
+    return pd.DataFrame.from_dict(differing, orient="index", columns=list(found), dtype=object)
+
+
+def set_default(name: str, number: int) -> None:
+    """Make a version the one that the plain name stands for. Raises RegistryError."""
+    with _changing() as client:
+        client.set_registered_model_alias(name, DEFAULT, str(_version(client, name, number).number))
+
+
+def set_alias(name: str, number: int, alias: str) -> None:
+    """Give a version an alias; another version of the model that has it loses it. Raises RegistryError."""
+    if alias.lower() == DEFAULT:
+        raise RegistryError("Which version is the default is said with set_default(name, number).")
+    if not ALIAS.fullmatch(alias):
+        raise RegistryError(
+            f"{alias!r} cannot be an alias: take a word of letters, digits, _ and -, other than 'latest' and 'v1'."
+        )
+    with _changing() as client:
+        client.set_registered_model_alias(name, alias, str(_version(client, name, number).number))
+
+
+def delete(name: str, number: int | None = None) -> None:
+    """Delete a version, or the whole model when number is None, with the registry's copies.
+
+    The newest version left becomes the default when the default goes; the model goes with
+    its last version. On a server the adapter stays with the run that it came from. Raises
+    RegistryError.
+    """
+    with _changing() as client:
+        found = _known_versions(client, name)
+        going = found if number is None else [_version(client, name, number)]
+        left = [version for version in found if version not in going]
+        sources = [client.get_model_version(name, str(version.number)).source for version in going]
+        if not left:
+            client.delete_registered_model(name)
+        for version in going if left else []:
+            if DEFAULT in version.aliases:
+                client.set_registered_model_alias(name, DEFAULT, str(left[-1].number))
+            client.delete_model_version(name, str(version.number))
+    for source in sources:
+        _discard(name, source)
+
+
+def load(reference: str, *, base: LanguageModel | None = None) -> LanguageModel:
+    """Return a version as a model that completes prompts: its base with the adapter on it.
+
+    base: a loaded model, whose weights are shared and which stays as it is; the one that
+    the adapter was tuned on is loaded when None. Raises RegistryError for a folder that
+    is no whole adapter, AdapterMismatch for another base, and what `load_model` raises.
+    """
+    with _asking() as client:
+        version = _find(client, reference)
+        if artifact_root() is None:
+            _download(client, version)
+    manifest = _check_adapter(version.folder)
+    return load_adapter(base or load_model(manifest["base"]), version.folder)
+
+
+def _find(client: "MlflowClient", reference: str) -> Version:
+    name, sign, rest = next((reference.partition(sign) for sign in "@/" if sign in reference), (reference, "", ""))
+    if sign == "/":
+        return _version(client, name, rest)
+    found = _known_versions(client, name)
+    alias = rest if sign else DEFAULT
+    for version in found:
+        if alias in version.aliases:
+            return version
+    known = ", ".join(alias for version in found for alias in version.aliases)
+    raise RegistryError(f"The model {name!r} has no version with the alias {alias!r}: its aliases are {known}.")
+
+
+def _version(client: "MlflowClient", name: str, number: int | str) -> Version:
+    found = _known_versions(client, name)
+    for version in found:
+        if str(version.number) == str(number):
+            return version
+    known = ", ".join(str(version.number) for version in found)
+    raise RegistryError(f"The model {name!r} has no version {number}: it has {known}.")
+
+
+def _known_versions(client: "MlflowClient", name: str) -> list[Version]:
+    known = _names(client)
+    found = _versions(client, name) if name in known else []
+    if not found:
+        have = f"it has {', '.join(known)}" if known else "it is empty so far"
+        raise RegistryError(f"The registry has no model {name!r}: {have}.")
+    return found
+
+
+def _versions(client: "MlflowClient", name: str) -> list[Version]:
+    """Return a model's versions, the oldest first; the newest counts as the default where MLflow names none."""
+    entries = sorted(client.search_model_versions(f"name='{name}'"), key=lambda entry: int(entry.version))
+    given = client.get_registered_model(name).aliases
+    if entries and DEFAULT not in given:
+        given = {**given, DEFAULT: entries[-1].version}
+    return [_from_entry(entry, given) for entry in entries]
+
+
+def _from_entry(entry: Any, given: Mapping[str, Any]) -> Version:
+    aliases = [alias for alias, number in given.items() if str(number) == str(entry.version)]
+    return Version(
+        name=entry.name,
+        number=int(entry.version),
+        aliases=tuple(sorted(aliases, key=_default_first)),
+        folder=_folder(entry.name, entry.source),
+        metrics=json.loads(entry.tags.get(METRICS, "{}")),
+        parameters=json.loads(entry.tags.get(PARAMETERS, "{}")),
+        created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
+    )
+
+
+def _default_first(alias: str) -> tuple[bool, str]:
+    return alias != DEFAULT, alias
+
+
+def _default(found: Sequence[Version]) -> Version:
+    return next(version for version in found if DEFAULT in version.aliases)
+
+
+def _summary(version: Version) -> list[Any]:
+    parameters, metrics = version.parameters, version.metrics
+    size = metrics[FILE_SIZE] / 1e6 if FILE_SIZE in metrics else None
+    return [
+        parameters.get("method"),
+        parameters.get("size"),
+        metrics.get(VALIDATION_LOSS),
+        size,
+        version.created,
+    ]
+
+
+def _names(client: "MlflowClient") -> list[str]:
+    names, token = [], None
+    while True:
+        page = client.search_registered_models(page_token=token)
+        names += [model.name for model in page if NAME.fullmatch(model.name)]
+        token = page.token
+        if not token:
+            return sorted(names)
+
+
+def _register_name(client: "MlflowClient", name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _keep(client: "MlflowClient", name: str, folder: Path, run_id: str | None) -> tuple[str, str | None]:
+    """Copy an adapter to where the registry keeps it, and return its source there and its run."""
+    root = artifact_root()
+    if root is None:
+        return _upload(client, name, folder, run_id)
+    kept = root / name / uuid.uuid4().hex
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".new-") as temporary:
+        new = shutil.copytree(folder, Path(temporary) / kept.name)
+        os.replace(new, kept)
+    return str(kept), run_id
+
+
+def _upload(client: "MlflowClient", name: str, folder: Path, run_id: str | None) -> tuple[str, str]:
+    if run_id is None or not _has_run(client, run_id):
+        run_id = client.create_run(experiment_id(client, name), run_name=name).info.run_id
+        client.set_terminated(run_id)
+    place = f"adapter-{uuid.uuid4().hex}"
+    client.log_artifacts(run_id, str(folder), place)
+    return f"runs:/{run_id}/{place}", run_id
+
+
+def _has_run(client: "MlflowClient", run_id: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id) is not None
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+
+
+def _folder(name: str, source: str) -> Path:
+    """Return where an adapter is, or with a server will be, on this machine; the cache may have moved."""
+    root = artifact_root()
+    if root is None:
+        place = hashlib.sha256(f"{tracking_uri()} {source}".encode()).hexdigest()[:16]
+        return store_dir() / "downloads" / place
+    kept = root / name / Path(source).name
+    return kept if kept.exists() else Path(source)
+
+
+def _download(client: "MlflowClient", version: Version) -> None:
+    from mlflow.artifacts import download_artifacts
+
+    source = client.get_model_version(version.name, str(version.number)).source
+
+    def fetch(new: Path) -> None:
+        got = download_artifacts(artifact_uri=source, dst_path=str(new.parent / "got"), tracking_uri=tracking_uri())
+        os.replace(got, new)
+
+    build_once(version.folder, fetch, size=2 * int(version.metrics.get(FILE_SIZE, 0)))
+
+
+def _discard(name: str, source: str) -> None:
+    """Remove the registry's own copy; nothing outside its folder is touched."""
+    root, folder = artifact_root(), _folder(name, source)
+    if root is None or root in folder.parents:
+        shutil.rmtree(folder, ignore_errors=True)
+    if root is not None and (root / name).is_dir() and not any((root / name).iterdir()):
+        (root / name).rmdir()
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise RegistryError(
+            f"{name!r} cannot be a model's name: take at most 100 letters, digits, spaces, '.', '_' and '-', "
+            "beginning and ending with a letter or a digit."
+        )
+
+
+def _check_adapter(folder: Path) -> dict[str, Any]:
+    """Return an adapter's manifest. Raises RegistryError when a file of it is missing, cut off or no adapter's."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf8"))
+        weights = sorted(folder.glob("*.safetensors"))
+        if not weights or not {"method", "base", "weights"} <= set(manifest):
+            raise ValueError("its weights or its description are missing")
+        if (folder / PEFT_WEIGHTS).exists():
+            json.loads((folder / PEFT_CONFIG).read_text(encoding="utf8"))
+        for file in weights:
+            with safe_open(file, framework="pt") as tensors:
+                if not tensors.keys():
+                    raise ValueError(f"{file.name} is empty")
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        raise RegistryError(
+            f"The folder {folder} holds no whole adapter ({reason(error)}): tune and register it again."
+        ) from None
+    return manifest
+
+
+@contextmanager
+def _asking() -> Iterator["MlflowClient"]:
+    """Give a client, and turn what MLflow raises into a sentence."""
+    try:
+        with disk_errors_explained(artifact_root() or store_dir()):
+            yield connect()
+    except store_errors() as error:
+        _unreachable(error)
+
+
+def _unreachable(error: Exception) -> NoReturn:
+    why = reason(error)
+    gone = artifact_root() is None and why in (NO_CONNECTION, NO_ANSWER)
+    remedy = "start the server, or unset MLFLOW_TRACKING_URI" if gone else "mend that and run this again"
+    raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from None
+
+
+@contextmanager
+def _changing() -> Iterator["MlflowClient"]:
+    """Give a client to one process after the other; with a server, the server sees to that."""
+    root = artifact_root()
+    with _asking() as client:
+        if root is not None:
+            root.mkdir(parents=True, exist_ok=True)
+        with nullcontext() if root is None else FileLock(root / ".lock", timeout=LOCK_SECONDS):
+            yield client
