@@ -20,7 +20,7 @@ from utils.registry.tracking import Tracker, connect, tracking_uri
 
 ROW = {"loss": 2.0, "learning_rate": 1e-3}
 BEGIN = """
-from utils.tuning import tracking
+from utils.registry import tracking
 tracking.FINISH_SECONDS_FILE = 200
 tracker = tracking.Tracker("both", {})
 tracker.finish("FINISHED", {})
