@@ -24,7 +24,7 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact 
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
 .PHONY: lab monitor setup dev cloud assets test labs execute bench sweeps reproduce lint format clean-results lock \
-	newest test-pythons
+	newest newest-tested test-pythons python-tested
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
@@ -119,18 +119,15 @@ lock: setup
 # torch stays as it is locked.
 newest:
 	rm -rf .venv-newest
-	$(MAKE) .venv-newest/pyvenv.cfg VENV=.venv-newest
-	$(MAKE) newest-installed newest-checked VENV=.venv-newest
+	$(MAKE) newest-tested VENV=.venv-newest
 
-newest-installed:
+newest-tested: $(VENV)/pyvenv.cfg
 	$(PIP_INSTALL) --no-deps uv torch
-	$(PIP_INSTALL) torch
 	grep '^torch==' constraints.txt > $(VENV)/torch.txt
 	sed -n 's/^    "\(.*\)==.*",/\1/p' pyproject.toml > $(VENV)/direct.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(VENV)/torch.txt --requirement $(VENV)/direct.txt
+	$(BIN)/python -m pip install --quiet --requirement $(VENV)/torch.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-
-newest-checked:
 	$(ASSETS)
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-newest) COURSE_TUNING=$(abspath $(TUNING)) \
 		$(BIN)/python -m pytest tests/test_internals.py notebooks labs
