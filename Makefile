@@ -143,5 +143,7 @@ test-pythons:
 	done; [ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
 
 python-tested: dev assets
-	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m pytest tests -m "not model and not browser and not process"
-	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=off $(BIN)/python -m pytest notebooks/00_*.ipynb notebooks/04_*.ipynb notebooks/05_*.ipynb
+	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests \
+		-m "not model and not browser and not process" --numprocesses=2 --dist=loadscope
+	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 COURSE_RESULTS=off $(BIN)/python -m pytest \
+		$(wildcard notebooks/00_*.ipynb notebooks/04_*.ipynb notebooks/05_*.ipynb)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, TOOLS = PYPROJECT["project"], PYPROJECT["tool"]
 FIND_PYTHON = ROOT / "tools" / "find_python.sh"
 EXPORTS = {
     "requirements.txt": ["--no-emit-package", "torch"],
@@ -62,9 +63,16 @@ def test_what_is_locked_is_what_is_installed():
     assert version("generative-ai-course") == PROJECT["version"]
 
 
+def test_the_lock_knows_what_every_build_of_torch_needs():
+    needed = [Requirement(line) for line in requires("torch")]
+    own = {r.name for r in needed if r.marker is None and not r.name.startswith(("nvidia-", "cuda-", "triton"))}
+    (known,) = TOOLS["uv"]["dependency-metadata"]
+    assert {Requirement(line).name for line in known["requires-dist"]} == own
+
+
 def test_each_package_is_installed_under_the_folder_of_its_name():
     """What setuptools finds by itself is all of utils, with what a widget shows in the page."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    settings = TOOLS["setuptools"]
     assert settings["packages"]["find"]["include"] == ["utils", "utils.*"]
     for folder in {file.parent for file in (ROOT / "utils").rglob("*.py")}:
         assert (folder / "__init__.py").exists(), f"{folder} is not a package"
