@@ -111,6 +111,16 @@ def test_a_learner_s_file_is_read_and_other_fields_are_left_out(tmp_path):
     assert load_text_to_text(path) == [TextToText("in", "out"), TextToText("a", "b")]
 
 
+@pytest.mark.parametrize(("address", "package"), [("s3://a/b.jsonl", "s3fs"), ("gs://a/b.jsonl", "gcsfs")])
+def test_cloud_storage_without_its_package_names_the_command(address, package, monkeypatch):
+    protocol = address.split("://")[0]
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, protocol, raising=False)
+    with pytest.raises(DataError, match=f"run `make cloud`, or `pip install {package}`") as caught:
+        load_text_to_text(address)
+    assert "\n" not in str(caught.value) and protocol in str(caught.value)
+
+
 def test_a_cloud_address_is_read():
     with fsspec.open("memory://bucket/data.jsonl", "w") as file:
         file.write(GOOD)

@@ -131,6 +131,24 @@ def test_a_job_goes_on_when_the_kernel_that_started_it_is_killed(model, data):
     assert TuningJob.find("orphan").wait().status is Status.SUCCEEDED
 
 
+def test_files_in_the_learner_s_folder_that_are_called_as_modules_are_do_not_break_a_job(
+    model, data, tmp_path, monkeypatch
+):
+    for name in ("utils.py", "token.py", "random.py"):
+        (tmp_path / name).write_text("raise RuntimeError('the learner's own file was imported')\n")
+    monkeypatch.chdir(tmp_path)
+    assert TuningJob("shadowed", data.name, model=model, epochs=1).start().wait().status is Status.SUCCEEDED
+
+
+def test_an_import_that_fails_is_quoted(model, data, tmp_path, monkeypatch):
+    (tmp_path / "peft.py").write_text("raise ImportError('peft was built for another torch')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    job = TuningJob("broken", data, model=model, epochs=1).start()
+    until(lambda: job.status.is_end)
+    assert "ended at step 0 with 'ImportError: peft was built for another torch'" in job.state.cause
+    assert "memory" not in job.state.cause and job.state.can_go_on
+
+
 def test_a_killed_job_says_so_and_goes_on_to_the_same_end(model, data, monkeypatch):
     untouched = TuningJob("untouched", data, model=model, epochs=60, batch_size=2).start().wait()
     monkeypatch.setenv("COURSE_CHECKPOINT_SECONDS", "0")

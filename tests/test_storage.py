@@ -21,7 +21,7 @@ from utils.errors import CacheUnusable, CourseError, DiskFull, FetchError, HashM
 from utils.storage import checkpoints
 from utils.storage import downloads as assets
 from utils.storage.downloads import Asset, fetch
-from utils.storage.files import build_once
+from utils.storage.files import build_once, write_text, written_whole
 from utils.storage.places import cache_dir
 
 
@@ -231,6 +231,50 @@ def test_the_checkpoint_is_the_gguf_model_weight_for_weight(course_model, tmp_pa
         expected = torch.from_numpy(dequantize(tensors[name].data, tensors[name].tensor_type).copy())
         weight = course_model.model.get_submodule(ours).weight.detach()
         assert torch.equal(weight, expected.view_as(weight))
+
+
+def test_windows_tries_again_while_another_process_reads_the_file(tmp_path, monkeypatch):
+    refusals = iter([PermissionError(errno.EACCES, "in use")] * 3)
+    really = os.replace
+
+    def in_use(new, path):
+        for refusal in refusals:
+            raise refusal
+        really(new, path)
+
+    monkeypatch.setattr("utils.storage.files.sys.platform", "win32")
+    monkeypatch.setattr("utils.storage.files.os.replace", in_use)
+    write_text(tmp_path / "state.json", "new")
+    assert (tmp_path / "state.json").read_text() == "new"
+    assert os.listdir(tmp_path) == ["state.json"]
+
+
+@pytest.mark.parametrize("system", ["win32", "linux"])
+def test_a_file_that_stays_in_use_is_an_error_and_loses_nothing(system, tmp_path, monkeypatch):
+    (tmp_path / "state.json").write_text("old")
+
+    def in_use(new, path):
+        raise PermissionError(errno.EACCES, "in use")
+
+    monkeypatch.setattr("utils.storage.files.sys.platform", system)
+    monkeypatch.setattr("utils.storage.files.REPLACE_SECONDS", 0.05)
+    monkeypatch.setattr("utils.storage.files.os.replace", in_use)
+    with pytest.raises(PermissionError):
+        write_text(tmp_path / "state.json", "new")
+    assert (tmp_path / "state.json").read_text() == "old" and os.listdir(tmp_path) == ["state.json"]
+
+
+def test_a_folder_takes_the_place_of_an_older_one_when_it_is_whole(tmp_path):
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "old").touch()
+    with pytest.raises(RuntimeError), written_whole(tmp_path / "adapter") as new:
+        new.mkdir()
+        raise RuntimeError
+    assert os.listdir(tmp_path / "adapter") == ["old"]
+    with written_whole(tmp_path / "adapter") as new:
+        new.mkdir()
+        (new / "weights").touch()
+    assert os.listdir(tmp_path / "adapter") == ["weights"] and os.listdir(tmp_path) == ["adapter"]
 
 
 def test_setup_from_a_shell_ends_with_the_sentence_alone(tmp_path):

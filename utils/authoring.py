@@ -6,7 +6,6 @@ python -m utils.authoring execute NOTEBOOK ...  # run and write the outputs
 
 import copy
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -14,6 +13,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
+
+from utils.storage.files import write_text
 
 ROOT = Path(__file__).parents[1]
 MASTERS = ROOT / "labs" / "solutions"
@@ -75,11 +76,9 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook under a temporary name and rename it."""
+    """Write a notebook, if it is a valid one."""
     nbformat.validate(notebook)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf8") as file:
-        nbformat.write(notebook, file)
-    Path(file.name).replace(path)
+    write_text(path, nbformat.writes(notebook) + "\n")
 
 
 def make_labs() -> list[Path]:

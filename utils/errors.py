@@ -9,6 +9,11 @@ class CourseError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+def short_reason(error: Exception, *, longest: int = 200) -> str:
+    """Return the first line of an exception's text, cut to `longest` characters, or its kind when it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:longest]
+
+
 class FetchError(CourseError):
     """A download did not succeed: no network, or no such file on the package index."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from utils.datasets.records import TextToText, read_records
 from utils.datasets.splits import DATA, SPLITS, check_name
-from utils.errors import DataError
+from utils.errors import DataError, short_reason
 
 DIALOGUES_FOLDER = DATA / "dialogues"
 
@@ -35,10 +35,9 @@ def _hub_dialogues(split: str, source: str) -> list[Dialogue]:
     try:
         rows = load_dataset(source, split=split)
     except Exception as error:  # the library raises many kinds, all for the same two reasons
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"The dataset {source!r} could not be loaded ({reason}): check its name and the network connection, "
-            "or leave `source` out for the course's own dialogues."
+            f"The dataset {source!r} could not be loaded ({short_reason(error)}): check its name and the network "
+            "connection, or leave `source` out for the course's own dialogues."
         ) from None
     if not {"dialogue", "summary"} <= set(rows.column_names):
         raise DataError(

