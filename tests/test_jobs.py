@@ -2,6 +2,7 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -67,6 +68,32 @@ def data(tmp_path):
 def in_this_process(monkeypatch):
     """The job's work is done here and now, where faults can be put in."""
     monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: worker.work(folder))
+
+
+def work_as(environment, folder):
+    os.environ.clear()
+    os.environ.update(environment)
+    worker.work(folder)
+
+
+@pytest.fixture(scope="module")
+def parent():
+    """A process in which all that a job needs is imported already; jobs are forked from it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.test_jobs", "mlflow"])
+    return context
+
+
+@pytest.fixture
+def in_a_fork(monkeypatch, parent):
+    """The job has a process of its own, which begins without importing anything."""
+
+    def spawn(folder):
+        process = parent.Process(target=work_as, args=(dict(os.environ), folder))
+        process.start()
+        folder.started_by(process.pid)
+
+    monkeypatch.setattr("utils.tuning.job._spawn", spawn)
 
 
 def until(condition, seconds=60):
@@ -144,12 +171,13 @@ def test_an_import_that_fails_is_quoted(model, data, tmp_path, monkeypatch):
     (tmp_path / "peft.py").write_text("raise ImportError('peft was built for another torch')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     job = TuningJob("broken", data, model=model, epochs=1).start()
+    monkeypatch.setattr("utils.tuning.states.SECONDS_TO_START", 0.0)
     until(lambda: job.status.is_end)
     assert "ended at step 0 with 'ImportError: peft was built for another torch'" in job.state.cause
     assert "memory" not in job.state.cause and job.state.can_go_on
 
 
-def test_a_killed_job_says_so_and_goes_on_to_the_same_end(model, data, monkeypatch):
+def test_a_killed_job_says_so_and_goes_on_to_the_same_end(model, data, in_a_fork, monkeypatch):
     untouched = TuningJob("untouched", data, model=model, epochs=60, batch_size=2).start().wait()
     monkeypatch.setenv("COURSE_CHECKPOINT_SECONDS", "0")
     job = TuningJob("killed", data, model=model, epochs=60, batch_size=2).start()
@@ -165,7 +193,7 @@ def test_a_killed_job_says_so_and_goes_on_to_the_same_end(model, data, monkeypat
     assert job.metrics[columns].to_numpy() == pytest.approx(untouched.metrics[columns].to_numpy(), abs=1e-5)
 
 
-def test_a_cancelled_job_ends_soon_and_can_be_started_again(model, data):
+def test_a_cancelled_job_ends_soon_and_can_be_started_again(model, data, in_a_fork):
     job = TuningJob("cancelled", data, model=model, **LONG).start()
     until(lambda: job.state.step >= 3)
     job.cancel()
@@ -180,7 +208,7 @@ def test_a_cancelled_job_ends_soon_and_can_be_started_again(model, data):
     until(lambda: again.status.is_end)
 
 
-def test_two_jobs_of_one_name_at_once_are_refused_unless_they_are_the_same(model, data):
+def test_two_jobs_of_one_name_at_once_are_refused_unless_they_are_the_same(model, data, in_a_fork):
     job = TuningJob("one", data, model=model, **LONG).start()
     with pytest.raises(TuningError, match="is running, with other data or settings"):
         TuningJob("one", data, model=model, seed=5, **LONG).start()
