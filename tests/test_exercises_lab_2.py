@@ -223,7 +223,7 @@ def numbered(cases):
 def test_a_right_answer_passes_however_it_is_written(exercise, answer):
     verdict, right = assess(exercise, answer)
     assert right, verdict
-    assert verdict == f"correct. {CHECKS[exercise][0]}"
+    assert verdict == f"correct. {CHECKS[exercise].praise}"
 
 
 def test_the_lab_checks_eight_exercises():

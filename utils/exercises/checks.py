@@ -36,18 +36,18 @@ def check(exercise: str, answer: Any, **given: Any) -> None:
 
 def assess(exercise: str, answer: Any, **given: Any) -> tuple[str, bool]:
     """Return the sentence that `check` prints and whether the answer is right."""
-    praise, examine = _find(exercise)
+    found = _find(exercise)
     try:
         if answer is ... or answer is None:
             raise NotAttempted
-        examine(answer, **given)
+        found.judge(answer, **given)
     except NotAttempted:
         return NOT_ATTEMPTED, False
     except Mistake as mistake:
         return f"not yet. {mistake}", False
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError):
         return "not yet. Your answer is another kind of value than the exercise asks for. Read its text again.", False
-    return f"correct. {praise}", True
+    return f"correct. {found.praise}", True
 
 
 def call(function: Callable, *arguments: Any, **named: Any) -> Any:
@@ -69,7 +69,8 @@ def require(condition: object, message: str) -> None:
         raise Mistake(message)
 
 
-def _find(exercise: str) -> tuple[str, Callable]:
+def _find(exercise: str) -> Any:
+    """Return the record (`utils.exercises.exercise.Exercise`) of an exercise."""
     lab = exercise.split(".")[0]
     try:
         return import_module(f"utils.exercises.lab_{lab}").CHECKS[exercise]
