@@ -4,11 +4,10 @@ import random
 import re
 from collections import Counter
 
-import nbformat
 import pandas as pd
 import pytest
 
-from utils.authoring import MASTERS
+from tests import masters
 from utils.errors import DataError
 from utils.exercises import Question, check, load_quiz
 from utils.exercises.checks import NOT_ATTEMPTED, assess
@@ -24,21 +23,7 @@ GIVEN = {"1.5": {"table": TABLE}}
 @pytest.fixture(scope="module")
 def answers() -> dict:
     """The answers in the master, run as they stand there."""
-    names = {
-        "plain_table": TABLE,
-        "random": random,
-        "Counter": Counter,
-        "build_prompt": build_prompt,
-        "DIALOGUES": DIALOGUES,
-    }
-    master = nbformat.read(next(MASTERS.glob("lab_1_*.ipynb")), as_version=4)
-    found = {}
-    for cell in master.cells:
-        if "### BEGIN SOLUTION" in cell.source:
-            exec(cell.source, names)
-        for exercise, answer in re.findall(r'check\("([\d.]+)", (\w+)', cell.source):
-            found[exercise] = names[answer]
-    return found
+    return masters.answers(1, masters.names(1, plain_table=TABLE))
 
 
 def test_the_lab_checks_every_exercise(answers):

@@ -1,6 +1,5 @@
 """The checks of Lab 2: right answers pass however they are written, each typical mistake is named."""
 
-import functools
 import itertools
 import random
 import re
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests import masters
 from utils.datasets.questions import load_questions
 from utils.decoding.candidates import given, next_token
 from utils.decoding.config import DecodingConfig
@@ -23,49 +23,21 @@ from utils.prompts.templates import PlainTemplate, build_prompt
 INF = float("inf")
 STORY = "Once upon a time, in a garden behind the old school,"
 TAIL = ["birds", "stones", "bugs", "fruits", "people", "shadows", "sounds", "colors", "weeds", "statues", "vegetables"]
+SCORED = AnswerLogits(torch.tensor([[2.0, 3.0], [3.0, 2.0]]), (1,), (0,), (0,))
 GARDEN = {"flowers": 0.50, "trees": 0.23, "herbs": 0.05} | dict.fromkeys(TAIL, 0.02)
 
 
-# The solutions of the master lab
+def forecasts_committed(*names) -> Forecasts:
+    forecasts = Forecasts(given("?", GARDEN), FORECASTS)
+    for name in names:
+        forecasts.commit(name, 0.5)
+    return forecasts
 
 
-def with_temperature(logits, temperature):
-    if temperature == 0:
-        probabilities = torch.zeros_like(logits)
-        probabilities[logits.argmax()] = 1
-        return probabilities
-    return torch.softmax(logits / temperature, dim=-1)
-
-
-def keep_top_k(probabilities, k):
-    if k == 0 or k >= len(probabilities):
-        return probabilities
-    smallest = torch.topk(probabilities, k).values[-1]
-    kept = torch.where(probabilities >= smallest, probabilities, 0)
-    return kept / kept.sum()
-
-
-def keep_top_p(probabilities, p):
-    ordered, places = probabilities.sort(descending=True)
-    before = ordered.cumsum(-1) - ordered
-    ordered = torch.where((before < p) | (before == 0), ordered, 0)
-    kept = torch.zeros_like(probabilities).scatter(-1, places, ordered)
-    return kept / kept.sum()
-
-
-KEPT = {"top-k 2": 2, "top-k 4": 14, "top-p 0.5": 1, "top-p 0.73": 2, "top-p 0.79": 4}
-
-
-def two_orders(logits, temperature, p, *, top_p=keep_top_p):
-    library = top_p(with_temperature(logits, temperature), p)
-    studio = top_p(with_temperature(logits, 1), p)
-    return int((library > 0).sum()), int((studio > 0).sum())
-
-
-def draw(probabilities, generator):
-    ends = probabilities.cumsum(-1)
-    point = torch.rand(1, generator=generator) * ends[-1]
-    return int(torch.searchsorted(ends, point, right=True))
+MASTER = masters.names(2, forecasts=forecasts_committed(), measure=lambda config: (0.91, 2.8), scored=[SCORED])
+SOLUTIONS = masters.answers(2, MASTER)
+with_temperature, keep_top_k, keep_top_p, KEPT, two_orders, draw = list(SOLUTIONS.values())[1:7]
+GREEDY, TALE = MASTER["for_questions"], MASTER["for_stories"]
 
 
 # Other right answers
@@ -148,6 +120,14 @@ def keep_places(probabilities, places):
     return kept / kept.sum()
 
 
+def two_orders_with(top_p):
+    def answer(logits, temperature, p):
+        cut = (top_p(with_temperature(logits, first), p) for first in (temperature, 1))
+        return tuple(int((kept > 0).sum()) for kept in cut)
+
+    return answer
+
+
 def draw_in_a_loop(probabilities, generator):
     point = torch.rand(1, generator=generator).item()
     for token, probability in enumerate(probabilities.tolist()):
@@ -174,39 +154,27 @@ def draw_one_element(probabilities, generator):
     return torch.searchsorted(probabilities.cumsum(0), torch.rand(1, generator=generator))
 
 
-def forecasts_committed(*names) -> Forecasts:
-    forecasts = Forecasts(given("?", GARDEN), FORECASTS)
-    for name in names:
-        forecasts.commit(name, 0.5)
-    return forecasts
-
-
 ALL = [item.name for item in FORECASTS]
 RIGHT = [
     ("2.1", forecasts_committed(*ALL)),
-    ("2.2", with_temperature),
+    *[item for item in SOLUTIONS.items() if item[0] != "2.8"],
     ("2.2", by_hand),
     ("2.2", in_a_loop),
     ("2.2", nearly_zero),
-    ("2.3", keep_top_k),
     ("2.3", cut_less_likely),
     ("2.3", top_k_in_a_loop),
     ("2.3", top_k_by_softmax),
-    ("2.4", keep_top_p),
     ("2.4", top_p_in_a_loop),
     ("2.4", top_p_other_tie),
     ("2.4", top_p_by_search),
     ("2.4", top_p_by_shift),
-    ("2.5", KEPT),
     ("2.5", {name: torch.tensor(number) for name, number in KEPT.items()}),
-    ("2.6", two_orders),
-    ("2.6", functools.partial(two_orders, top_p=top_p_in_a_loop)),
-    ("2.6", functools.partial(two_orders, top_p=top_p_other_tie)),
-    ("2.6", functools.partial(two_orders, top_p=top_p_by_search)),
-    ("2.6", functools.partial(two_orders, top_p=top_p_by_shift)),
+    ("2.6", two_orders_with(top_p_in_a_loop)),
+    ("2.6", two_orders_with(top_p_other_tie)),
+    ("2.6", two_orders_with(top_p_by_search)),
+    ("2.6", two_orders_with(top_p_by_shift)),
     ("2.6", lambda *given: torch.tensor(two_orders(*given))),
     ("2.6", lambda *given: [torch.tensor(number) for number in two_orders(*given)]),
-    ("2.7", draw),
     ("2.7", draw_in_a_loop),
     ("2.7", draw_gumbel),
     ("2.7", draw_race),
@@ -520,8 +488,6 @@ def test_2_5_asks_for_what_the_library_keeps():
 
 # Exercise 2.8
 
-GREEDY = DecodingConfig(temperature=0)
-TALE = DecodingConfig(temperature=0.9, top_p=0.95, max_new_tokens=40)
 LOOP = DecodingConfig(temperature=0.2, max_new_tokens=40)
 SALAD = DecodingConfig(temperature=1.5, max_new_tokens=40)
 CLAIMS = {"accuracy": 0.5, "distinct-2": 1.0, "bits per token": 2.5}

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
+from tests import masters
 from utils.exercises import load_quiz
 from utils.exercises.checks import NOT_ATTEMPTED, assess
 from utils.exercises.lab_3 import CHECKS
@@ -19,88 +20,23 @@ from utils.exercises.lab_3 import CHECKS
 INF = math.inf
 
 
-# The solutions of the master lab
-
-
-def to_record(dialogue, summary):
-    prompt = f"Summarize the dialogue in one sentence.\n\nDialogue:\n{dialogue}\nSummary:"
-    return {"input_text": prompt, "output_text": summary}
+SOLUTIONS = masters.answers(3, masters.names(3))
+(
+    to_record,
+    leaks,
+    mask_prompt,
+    completion_loss,
+    best_checkpoint,
+    paired_gain,
+    text_to_label,
+    lora_parameters,
+    lora_output,
+    break_even,
+) = SOLUTIONS.values()
 
 
 def plain(record):
     return " ".join(record["input_text"].lower().split())
-
-
-def leaks(train, validation):
-    known, first = set(map(plain, train)), {}
-    for record in validation:
-        first.setdefault(plain(record), record["input_text"])
-    return [text for key, text in first.items() if key in known]
-
-
-def mask_prompt(prompt_ids, completion_ids):
-    return [-100] * len(prompt_ids) + list(completion_ids)
-
-
-def completion_loss(log_probabilities, labels):
-    pairs = zip(log_probabilities, labels, strict=True)
-    counted = [float(p) for p, label in pairs if label != -100]
-    return -sum(counted) / len(counted)
-
-
-def lora_parameters(shapes, rank):
-    return sum(rank * (out_features + in_features) for out_features, in_features in shapes)
-
-
-def lora_output(x, W, A, B, alpha, scale=1.0):
-    rank = A.shape[0]
-    change = x @ A.T @ B.T
-    return x @ W.T + scale * alpha / rank * change
-
-
-def best_checkpoint(validation_losses, patience):
-    best = 0
-    for index, loss in enumerate(validation_losses):
-        if loss < validation_losses[best]:
-            best = index
-        if index - best == patience:
-            break
-    return best, index
-
-
-def text_to_label(completion, labels):
-    words = completion.split()
-    first = words[0].strip(string.punctuation).lower() if words else ""
-    return next((label for label in labels if label.lower() == first), "")
-
-
-def paired_gain(ours, theirs, seed):
-    differences = np.array(ours) - np.array(theirs)
-    rng = np.random.default_rng(seed)
-    drawn = rng.choice(differences, size=(1000, len(differences)))
-    low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
-    return differences.mean(), low, high
-
-
-def break_even(tuning_seconds, prompt_seconds, tuned_seconds):
-    saved = prompt_seconds - tuned_seconds
-    if saved <= 0:
-        return math.inf
-    return math.ceil(tuning_seconds / saved)
-
-
-SOLUTIONS = {
-    "3.1": to_record,
-    "3.2": leaks,
-    "3.3": mask_prompt,
-    "3.4": completion_loss,
-    "3.8": lora_parameters,
-    "3.9": lora_output,
-    "3.5": best_checkpoint,
-    "3.7": text_to_label,
-    "3.6": paired_gain,
-    "3.10": break_even,
-}
 
 
 # Other right answers

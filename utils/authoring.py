@@ -96,7 +96,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def make_labs(*, run: bool = True) -> list[Path]:
-    """Write the learner's lab of every master and return the paths; without a run, unchanged cells keep their outputs."""
+    """Write every master's lab for learners, executed or with the outputs of unchanged cells; return the paths."""
     paths = []
     for master in sorted(MASTERS.glob("lab_*.ipynb")):
         path = LABS / master.name

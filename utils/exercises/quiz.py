@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.errors import DataError
+
+FOLDER = Path(__file__).parent
 CHOICE = re.compile(r"- \[([ x])\] (.+) \| (.+)")
 """A line such as `- [x] the choice | why it is right`; x marks the right one."""
 
@@ -38,12 +41,17 @@ class Quiz:
 
 
 def load_quiz(lab: int) -> Quiz:
-    """Return the quiz at the end of a lab."""
-    text = Path(__file__).with_name(f"quiz_{lab}.md").read_text(encoding="utf8")
-    return Quiz(tuple(map(_read_question, text.strip().split("\n\n"))))
+    """Return the quiz at the end of a lab. Raises DataError if there is none."""
+    path = FOLDER / f"quiz_{lab}.md"
+    if not path.exists():
+        raise DataError(f"There is no quiz for lab {lab}: use the number in the lab's title.")
+    return Quiz(tuple(map(_read_question, path.read_text(encoding="utf8").strip().split("\n\n"))))
 
 
 def _read_question(text: str) -> Question:
     question, *lines = text.split("\n")
-    marks, choices, why = zip(*(CHOICE.fullmatch(line).groups() for line in lines), strict=True)
+    found = [CHOICE.fullmatch(line) for line in lines]
+    if not all(found):
+        raise ValueError(f"a choice is written '- [ ] choice | why', or with [x] if it is right: {text!r}")
+    marks, choices, why = zip(*(match.groups() for match in found), strict=True)
     return Question(question, choices, marks.index("x"), why)
