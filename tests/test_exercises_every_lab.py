@@ -2,14 +2,16 @@
 
 import re
 import sys
+from importlib import import_module
 from types import ModuleType
 
 import pytest
 import torch
 
 from tests import masters
-from tests.test_exercises import TABLE
-from tests.test_exercises_lab_2 import MASTER, forecasts_committed, quick_2_8
+from tests import test_exercises as lab_1
+from tests import test_exercises_lab_2 as lab_2
+from tests import test_exercises_lab_3 as lab_3
 from utils.authoring import LABS, MASTERS
 from utils.datasets.records import TextToText
 from utils.datasets.reviews import Review
@@ -26,15 +28,61 @@ FORM = re.compile(r"# A wrong answer in the right form:((?:\n# .+)+)")
 """For an answer that is no function: code that gives one which is not right."""
 
 
+GIVEN = {"1.5": {"table": lab_1.TABLE}, "2.8": {"scored": [], "model": None, "story": ""}}
+SOLUTIONS = lab_1.SOLUTIONS | lab_2.SOLUTIONS | lab_3.SOLUTIONS
+FUNCTIONS = [exercise for exercise, answer in SOLUTIONS.items() if callable(answer)]
+
+
+@pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
+def test_every_exercise_of_a_lab_has_its_record_and_is_checked(lab):
+    checks = import_module(f"utils.exercises.lab_{lab}").CHECKS
+    assert list(checks) == [f"{lab}.{n}" for n in range(1, len(checks) + 1)]
+    assert list(checks) == list(masters.stubs(masters.master(lab)))
+
+
+@pytest.mark.parametrize("exercise", [exercise for exercise in SOLUTIONS if exercise not in ("2.1", "2.8")])
+def test_the_master_s_answer_is_right(exercise):
+    """The forecasts are committed in a test of their own; the settings pass on the course's model."""
+    verdict, right = assess(exercise, SOLUTIONS[exercise], **GIVEN.get(exercise, {}))
+    assert right and verdict.startswith("correct. ")
+
+
+@pytest.mark.parametrize("exercise", SOLUTIONS)
+@pytest.mark.parametrize("blank", [..., None, lambda *_, **__: None, lambda *_, **__: ...])
+def test_an_unanswered_exercise_is_not_attempted_yet(exercise, blank):
+    if exercise in FUNCTIONS or not callable(blank):
+        assert assess(exercise, blank, **GIVEN.get(exercise, {})) == (NOT_ATTEMPTED, False)
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS)
+def test_a_function_that_breaks_or_a_call_instead_of_a_function_is_told(exercise):
+    assert "stopped with ZeroDivisionError" in assess(exercise, lambda *_, **__: 1 / 0)[0]
+    for result in (3, torch.ones(3)):
+        assert "the function itself" in assess(exercise, result)[0]
+
+
+@pytest.mark.parametrize(("lab", "number"), [(1, 5), (2, 6), (3, 6)])
+def test_a_quiz_explains_every_choice(lab, number):
+    quiz = load_quiz(lab)
+    assert len(quiz.questions) == number
+    for question in quiz.questions:
+        assert len(set(question.choices)) == len(question.choices) == len(set(question.why)) == 3
+        for choice in range(3):
+            assert question.answer(choice).startswith("Correct. " if choice == question.right else "Not quite. ")
+    right = [question.right for question in quiz.questions]
+    assert quiz.score(dict(enumerate(right))) == number and quiz.score({0: (right[0] + 1) % 3}) == 0
+    assert max(right.count(choice) for choice in range(3)) <= 3, "a place must not give the answer away"
+
+
 @pytest.fixture(scope="module")
 def known() -> dict[int, dict]:
     """The names of each master: its own answers, and what a worked call may use of other cells."""
     train = [TextToText(f"#Person1#: {n}?", f"Number {n}.") for n in range(3)]
     reviews = [Review(f"text {n}", ("negative", "positive")[n % 2], 2.0) for n in range(8)]
     return {
-        1: masters.names(1, plain_table=TABLE) | {"train": train, "review_train": reviews},
-        2: dict(MASTER),
-        3: masters.names(3),
+        1: lab_1.MASTER | {"train": train, "review_train": reviews},
+        2: lab_2.MASTER,
+        3: lab_3.MASTER,
     }
 
 
@@ -61,11 +109,14 @@ def test_a_stub_shows_a_worked_call_that_is_true(lab, exercise, known, monkeypat
         exec(values, names)
         assert checked in called and close(eval(called, names), eval(result, names | {"tensor": torch.tensor}))
     for form in forms:
-        names["forecasts"] = forecasts_committed()
+        names["forecasts"] = lab_2.forecasts_committed()
         exec(form.replace("\n# ", "\n"), names)
         answer = eval(checked, names)
-        given = {"table": TABLE} if exercise == "1.5" else {}
-        verdict, right = quick_2_8(monkeypatch, answer) if exercise == "2.8" else assess(exercise, answer, **given)
+        verdict, right = (
+            lab_2.quick_2_8(monkeypatch, answer)
+            if exercise == "2.8"
+            else assess(exercise, answer, **GIVEN.get(exercise, {}))
+        )
         assert not right and verdict != NOT_ATTEMPTED and "another kind of value" not in verdict
 
 

@@ -14,13 +14,14 @@ from torch.nn.functional import linear
 
 from tests import masters
 from utils.exercises import load_quiz
-from utils.exercises.checks import NOT_ATTEMPTED, assess
+from utils.exercises.checks import assess
 from utils.exercises.lab_3 import CHECKS
 
 INF = math.inf
 
 
-SOLUTIONS = masters.answers(3, masters.names(3))
+MASTER = masters.names(3)
+SOLUTIONS = masters.answers(3, MASTER)
 (
     to_record,
     leaks,
@@ -168,22 +169,6 @@ def test_a_right_answer_passes_however_it_is_written(exercise, answer):
     verdict, right = assess(exercise, answer)
     assert right, verdict
     assert verdict == f"correct. {CHECKS[exercise].praise}"
-
-
-def test_the_lab_checks_ten_exercises():
-    assert list(CHECKS) == list(SOLUTIONS) == [f"3.{n}" for n in range(1, 11)]
-
-
-@pytest.mark.parametrize("exercise", CHECKS)
-@pytest.mark.parametrize("blank", [..., None, lambda *_, **__: None, lambda *_, **__: ...])
-def test_a_placeholder_is_not_attempted_yet(exercise, blank):
-    assert assess(exercise, blank) == (NOT_ATTEMPTED, False)
-
-
-@pytest.mark.parametrize("exercise", CHECKS)
-def test_a_function_that_breaks_or_a_call_instead_of_a_function_is_told(exercise):
-    assert "stopped with ZeroDivisionError" in assess(exercise, lambda *_: 1 / 0)[0]
-    assert "the function itself" in assess(exercise, 3)[0]
 
 
 ODD_RESULTS = [
@@ -593,18 +578,6 @@ def test_a_right_interval_passes_whatever_its_random_numbers(offset):
 
 
 # The quiz
-
-
-def test_the_quiz_has_six_questions_that_explain_every_choice():
-    quiz = load_quiz(3)
-    assert len(quiz.questions) == 6
-    for question in quiz.questions:
-        assert len(set(question.choices)) == len(question.choices) == len(set(question.why)) == 3
-        for choice in range(3):
-            assert question.answer(choice).startswith("Correct. " if choice == question.right else "Not quite. ")
-    right = [question.right for question in quiz.questions]
-    assert quiz.score(dict(enumerate(right))) == 6
-    assert max(right.count(choice) for choice in range(3)) <= 3, "a place must not give the answer away"
 
 
 def test_the_longest_choice_is_not_always_the_right_one():
