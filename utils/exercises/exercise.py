@@ -154,11 +154,7 @@ def call_with_copies(answer: Callable, *given: Any) -> Any:
     mine = copy.deepcopy(given)
     result = call(answer, *mine)
     one_tensor = sum(isinstance(value, torch.Tensor) for value in given) == 1
-    changed = (
-        "the tensor that it was given. Make a new one."
-        if one_tensor
-        else ("what it was given. Make a new list, dictionary or tensor.")
-    )
+    changed = "the tensor that it was given. Make a new one." if one_tensor else "what it was given. Make a new list, dictionary or tensor."
     require(all(map(same, mine, given)), f"Your function changes {changed}")
     return result
 

@@ -40,11 +40,11 @@ ZERO_SHOT = Exercise(
     rules=(
         *WELL_MADE,
         Rule(
-            lambda prompt, case: any(word in prompt.replace(case.given[0], "").lower() for word in SUMMARY_WORDS),
+            lambda p, c: any(word in p.replace(c.given[0], "").lower() for word in SUMMARY_WORDS),
             "The instruction does not say that a summary is wanted. Name what shall come out.",
         ),
         Rule(
-            lambda prompt, case: not any(dialogue.output_text in prompt for dialogue in DIALOGUES),
+            lambda p, c: not any(dialogue.output_text in p for dialogue in DIALOGUES),
             "The summary is already in the prompt: then there is nothing left to do.",
         ),
     ),
@@ -72,48 +72,34 @@ FEW_SHOT = Exercise(
     cases=[Case((DIALOGUES[3].input_text, list(DIALOGUES[:3]), shots)) for shots in (0, 2, 3)],
     read=_as_prompt,
     rules=(
+        Rule(lambda p, c: c.given[0] in p, "The query is not in the prompt. The dialogue to summarize comes last, after the examples."),
         Rule(
-            lambda prompt, case: case.given[0] in prompt,
-            "The query is not in the prompt. The dialogue to summarize comes last, after the examples.",
-        ),
-        Rule(
-            lambda prompt, case: DIALOGUES[3].output_text not in prompt,
+            lambda p, c: DIALOGUES[3].output_text not in p,
             "The answer to the query is in the prompt: an example must never be the case you ask about.",
         ),
         Rule(
-            lambda prompt, case: len(_shown(prompt, case)) == case.given[2],
-            lambda prompt, case: (
-                f"Asked for {case.given[2]} shots, your prompt shows {len(_shown(prompt, case))} of the training "
-                "dialogues. One shot is one example."
-            ),
+            lambda p, c: len(_shown(p, c)) == c.given[2],
+            lambda p, c: f"Asked for {c.given[2]} shots, your prompt shows {len(_shown(p, c))} of the training dialogues. One shot is one example.",
         ),
         Rule(
-            lambda prompt, case: all(record.output_text in prompt for record in _shown(prompt, case)),
+            lambda p, c: all(record.output_text in p for record in _shown(p, c)),
             "An example is there without its summary. Without the output, an example does not show what to do.",
         ),
         Rule(
-            lambda prompt, case: _shown(prompt, case) == case.given[1][: case.given[2]],
-            "These are not the first records of `train`. Take the first ones, in their order.",
+            lambda p, c: _shown(p, c) == c.given[1][: c.given[2]], "These are not the first records of `train`. Take the first ones, in their order."
         ),
+        Rule(_in_order, "A summary stands beside the wrong dialogue. Each example is one dialogue, then its own summary."),
         Rule(
-            _in_order, "A summary stands beside the wrong dialogue. Each example is one dialogue, then its own summary."
-        ),
-        Rule(
-            lambda prompt, case: all(
-                prompt.index(record.input_text) < prompt.index(case.given[0]) for record in _shown(prompt, case)
-            ),
+            lambda p, c: all(p.index(record.input_text) < p.index(c.given[0]) for record in _shown(p, c)),
             "The query stands before the examples. The model continues the end of the prompt, so the query goes last.",
         ),
         Rule(
-            lambda prompt, case: "\n" not in prompt.split(case.given[0], maxsplit=1)[1].strip(),
+            lambda p, c: "\n" not in p.split(c.given[0], maxsplit=1)[1].strip(),
             "Too much follows the query. After it there is only the line that asks for the summary.",
         ),
+        Rule(lambda p, c: p.rstrip().endswith(":"), "The prompt does not end where the summary begins, after the colon."),
         Rule(
-            lambda prompt, case: prompt.rstrip().endswith(":"),
-            "The prompt does not end where the summary begins, after the colon.",
-        ),
-        Rule(
-            lambda prompt, case: prompt.index(_first_dialogue(case)) > len("Dialogue:\n"),
+            lambda p, c: p.index(_first_dialogue(c)) > len("Dialogue:\n"),
             "There is no instruction before the first dialogue. Say in a sentence what is wanted.",
         ),
     ),
@@ -136,13 +122,9 @@ def _repeatable(answer) -> None:
     require(random.getstate() == state, "You changed Python's global random state. Use random.Random(seed) instead.")
     require(
         draws[0] == draws[1],
-        "The same seed gave two different draws, so a result could not be repeated. "
-        "Make the generator from the seed, inside the function.",
+        "The same seed gave two different draws, so a result could not be repeated. Make the generator from the seed, inside the function.",
     )
-    require(
-        len(set(draws)) > 1,
-        "Every seed gives the same examples. With one draw you cannot tell luck from effect: use the seed.",
-    )
+    require(len(set(draws)) > 1, "Every seed gives the same examples. With one draw you cannot tell luck from effect: use the seed.")
 
 
 DRAW = Exercise(
@@ -150,20 +132,11 @@ DRAW = Exercise(
     cases=[Case((REVIEWS, shots, seed)) for shots, seed in ((2, 1), (4, 2), (8, 3), (8, 4), (8, 5))],
     read=_texts,
     rules=(
+        Rule(lambda t, c: len(t) == c.given[1], lambda t, c: f"Asked for {c.given[1]} examples, you returned {len(t)}."),
+        Rule(lambda t, c: all(text in LABELS for text in t), "Some of your examples are not reviews of the training split that was handed over."),
+        Rule(lambda t, c: len(set(t)) == len(t), "One review is drawn twice. Draw without replacement: a repeated example shows nothing new."),
         Rule(
-            lambda texts, case: len(texts) == case.given[1],
-            lambda texts, case: f"Asked for {case.given[1]} examples, you returned {len(texts)}.",
-        ),
-        Rule(
-            lambda texts, case: all(text in LABELS for text in texts),
-            "Some of your examples are not reviews of the training split that was handed over.",
-        ),
-        Rule(
-            lambda texts, case: len(set(texts)) == len(texts),
-            "One review is drawn twice. Draw without replacement: a repeated example shows nothing new.",
-        ),
-        Rule(
-            lambda texts, case: [LABELS[text] for text in texts].count("positive") * 2 == len(texts),
+            lambda t, c: [LABELS[text] for text in t].count("positive") * 2 == len(t),
             "The labels are not equal in number. A prompt with more of one label pulls the predictions towards it.",
         ),
     ),
@@ -190,8 +163,7 @@ ACCURACY_AND_BIAS = Exercise(
     cases=[
         Case(
             (predictions, labels),
-            "Count each label among the predictions, whichever label that is, and divide the largest count by the "
-            "number of predictions.",
+            "Count each label among the predictions, whichever label that is, and divide the largest count by the number of predictions.",
             where=f"for predictions {predictions} and labels {labels}",
         )
         for predictions, labels in (
@@ -201,17 +173,17 @@ ACCURACY_AND_BIAS = Exercise(
             (["negative"] * 5 + ["positive"] * 3, ["negative"] * 5 + ["positive"] * 3),
         )
     ],
-    right=lambda predictions, labels: (_accuracy(predictions, labels), _largest_share(predictions)),
+    right=lambda said, true: (_accuracy(said, true), _largest_share(said)),
     read=_two_shares,
     mistakes=(
         Wrong(
-            lambda predictions, labels: (_accuracy(predictions, labels), _largest_share(labels)),
+            lambda said, true: (_accuracy(said, true), _largest_share(true)),
             "You counted the true labels. The bias is in what the model says, so count the predictions.",
         ),
     ),
     signs=(
         Sign(
-            lambda got, right, case: abs(got[0] - right[0]) > 1e-9,
+            lambda got, right, c: abs(got[0] - right[0]) > 1e-9,
             "the accuracy is wrong. It is the number of places where both lists agree, divided by the number of places.",
         ),
     ),
@@ -219,15 +191,11 @@ ACCURACY_AND_BIAS = Exercise(
 
 
 def _choose_shots(answer, *, table: pd.DataFrame) -> None:
-    require(
-        answer in list(table.index),
-        f"{answer!r} was not measured. Choose one of the numbers of shots in the table's first column.",
-    )
+    require(answer in list(table.index), f"{answer!r} was not measured. Choose one of the numbers of shots in the table's first column.")
     enough = table.index[table["accuracy"] >= table["low"][table["accuracy"].idxmax()]]
     require(
         answer in enough,
-        "The accuracy of that number of shots is below the column 'low' of the row with the best accuracy. "
-        "Compare the two numbers again.",
+        "The accuracy of that number of shots is below the column 'low' of the row with the best accuracy. Compare the two numbers again.",
     )
     require(
         answer == min(enough),
@@ -267,11 +235,7 @@ ROUGE_1 = Exercise(
                 ("he is late and he is sorry", "he is late"),
             )
         ],
-        Case(
-            ("", "some words"),
-            "A model may say nothing. That shares no word with any reference, so it scores 0.",
-            edge="an empty prediction",
-        ),
+        Case(("", "some words"), "A model may say nothing. That shares no word with any reference, so it scores 0.", edge="an empty prediction"),
     ],
     right=_rouge("fmeasure"),
     read=_as_measure,
@@ -311,11 +275,8 @@ SHOTS_THAT_FIT = Exercise(
         ),
     ),
     signs=(
-        Sign(lambda got, right, case: got > right, "your number of examples does not fit into the window."),
-        Sign(
-            lambda got, right, case: got < right,
-            "more examples would fit. A prompt that fills the window to the last token fits.",
-        ),
+        Sign(lambda got, right, c: got > right, "your number of examples does not fit into the window."),
+        Sign(lambda got, right, c: got < right, "more examples would fit. A prompt that fills the window to the last token fits."),
     ),
 )
 
@@ -327,12 +288,7 @@ MOST_HELPFUL = Exercise(
             "Return the index, counted from 0, of one example.",
             where=f"for log-probability {full} with all examples and {without} without each in turn",
         )
-        for full, without in (
-            (-0.5, [-0.4, -0.9, -0.6]),
-            (-0.2, [-0.1, -0.05, -0.15]),
-            (-1.0, [-3.0, -1.1, 0.0]),
-            (-0.7, [-0.7, -0.2, -0.9, -0.8]),
-        )
+        for full, without in ((-0.5, [-0.4, -0.9, -0.6]), (-0.2, [-0.1, -0.05, -0.15]), (-1.0, [-3.0, -1.1, 0.0]), (-0.7, [-0.7, -0.2, -0.9, -0.8]))
     ],
     right=lambda full, without: int(np.argmin(without)),
     mistakes=(
@@ -353,9 +309,7 @@ CHECKS = {
     "1.2": FEW_SHOT,
     "1.3": DRAW,
     "1.4": ACCURACY_AND_BIAS,
-    "1.5": Exercise(
-        "These reviews cannot tell it from the best, and it is the cheapest in tokens.", examine=_choose_shots
-    ),
+    "1.5": Exercise("These reviews cannot tell it from the best, and it is the cheapest in tokens.", examine=_choose_shots),
     "1.6": ROUGE_1,
     "1.7": SHOTS_THAT_FIT,
     "1.8": MOST_HELPFUL,

@@ -57,11 +57,8 @@ ACCURACY_LOSS, LEAST_DISTINCT, MOST_BITS = 0.02, 0.90, 3.5
 # 2.2 to 2.4 and 2.6: distributions
 
 DISTRIBUTION = (
-    Rule(
-        lambda got, case: got.shape == case.given[0].shape,
-        "Return one probability for each token of the vocabulary, cut or not.",
-    ),
-    Rule(lambda got, case: torch.isfinite(got).all(), "There is a NaN or an infinity in your result."),
+    Rule(lambda got, c: got.shape == c.given[0].shape, "Return one probability for each token of the vocabulary, cut or not."),
+    Rule(lambda got, c: torch.isfinite(got).all(), "There is a NaN or an infinity in your result."),
 )
 SMALL = torch.tensor([2.0, 1.0, 0.0, -1.0])
 LARGE = torch.tensor([900.0, 899.0, -900.0])
@@ -84,26 +81,17 @@ TEMPERATURE = Exercise(
     "Divide first, then softmax; and 0 means greedy.",
     cases=[
         *[
-            Case(
-                (logits, temperature),
-                "Divide the logits by the temperature first, then take the softmax.",
-                where=f"at temperature {temperature}",
-            )
+            Case((logits, temperature), "Divide the logits by the temperature first, then take the softmax.", where=f"at temperature {temperature}")
             for logits in (SMALL, _random_logits(500, seed=0))
             for temperature in (1.0, 0.5, 2.0)
         ],
         *[
-            Case(
-                (SMALL, zero),
-                "It means greedy, so the likeliest token gets probability 1 and all others 0.",
-                edge="temperature 0",
-            )
+            Case((SMALL, zero), "It means greedy, so the likeliest token gets probability 1 and all others 0.", edge="temperature 0")
             for zero in (0, 0.0)
         ],
         Case(
             (LARGE, 0.5),
-            "exp(1800) is more than a computer can hold. Subtract the largest logit first, or use torch's softmax, "
-            "which does.",
+            "exp(1800) is more than a computer can hold. Subtract the largest logit first, or use torch's softmax, which does.",
             edge="large logits",
         ),
     ],
@@ -111,22 +99,17 @@ TEMPERATURE = Exercise(
     read=as_tensor,
     rules=DISTRIBUTION,
     alike=_close,
-    signs=(
-        Sign(
-            _multiplied,
-            lambda got, right, case: f"you get what 1/{case.given[1]} should give: divide the logits, do not multiply.",
-        ),
-    ),
+    signs=(Sign(_multiplied, lambda got, right, c: f"you get what 1/{c.given[1]} should give: divide the logits, do not multiply."),),
 )
 
 
-def _number_kept(kept: torch.Tensor | int) -> int:
+def _kept(kept: torch.Tensor | int) -> int:
     return kept if isinstance(kept, int) else int((kept > 0).sum())
 
 
 def _alike(got: torch.Tensor, right: torch.Tensor | int) -> bool:
     """Compare the probabilities, or how many are kept where only that is asked for."""
-    return _number_kept(got) == right if isinstance(right, int) else _close(got, right)
+    return _kept(got) == right if isinstance(right, int) else _close(got, right)
 
 
 def _moved(got: torch.Tensor, right: torch.Tensor | int, case: Case) -> bool:
@@ -144,7 +127,7 @@ WRONG_SHARES = (
     Sign(_moved, "the tokens changed places. A token must stay where it is in the vocabulary."),
     Sign(
         _not_shared_out,
-        lambda got, right, case: (
+        lambda got, right, c: (
             f"the right tokens are left, but "
             f"{'their shares changed' if _close(got.sum(), right.sum()) else 'they do not sum to 1'}: "
             "divide each by the sum of all."
@@ -179,10 +162,7 @@ TOP_K = Exercise(
     alike=_alike,
     signs=(
         *WRONG_SHARES,
-        Sign(
-            lambda got, right, case: not case.edge,
-            lambda got, right, case: f"not the {case.given[1]} likeliest tokens of {_shown(case.given[0])} are kept.",
-        ),
+        Sign(lambda got, right, c: not c.edge, lambda got, right, c: f"not the {c.given[1]} likeliest tokens of {_shown(c.given[0])} are kept."),
     ),
 )
 
@@ -192,15 +172,8 @@ TOP_P = Exercise(
     "The crossing token is in, and what is left sums to 1.",
     cases=[
         *[Case((P_SHARES, p), where=f"for p = {p} and {_shown(P_SHARES)}") for p in (0.6, 0.8, 0.9)],
-        Case(
-            (P_SHARES, 0.75), "0.5 + 0.25 reaches p = 0.75, so 2 tokens are enough.", edge="a sum of exactly p", right=2
-        ),
-        Case(
-            (P_TIED, 0.7),
-            "0.5 + 0.125 + 0.125 reaches p = 0.7: of four tied, two come in.",
-            edge="a tie at the last place",
-            right=3,
-        ),
+        Case((P_SHARES, 0.75), "0.5 + 0.25 reaches p = 0.75, so 2 tokens are enough.", edge="a sum of exactly p", right=2),
+        Case((P_TIED, 0.7), "0.5 + 0.125 + 0.125 reaches p = 0.7: of four tied, two come in.", edge="a tie at the last place", right=3),
         *[
             Case((P_SHARES, p), "The likeliest token is always kept, or nothing can be drawn.", edge=edge, right=1)
             for p, edge in ((0.01, "a very small p"), (0.0, "p = 0"))
@@ -213,27 +186,23 @@ TOP_P = Exercise(
     alike=_alike,
     signs=(
         Sign(
-            lambda got, right, case: not case.edge and _number_kept(got) == _number_kept(right) - 1,
-            "the token that crosses p is missing. Keep tokens until their sum is AT LEAST p, the crossing token "
-            "included.",
+            lambda got, right, c: not c.edge and _kept(got) == _kept(right) - 1,
+            "the token that crosses p is missing. Keep tokens until their sum is AT LEAST p, the crossing token included.",
         ),
         *WRONG_SHARES,
-        Sign(lambda got, right, case: case.edge, lambda got, right, case: f"you keep {_number_kept(got)}."),
+        Sign(lambda got, right, c: c.edge, lambda got, right, c: f"you keep {_kept(got)}."),
         Sign(
-            lambda got, right, case: _number_kept(got) == _number_kept(right),
+            lambda got, right, c: _kept(got) == _kept(right),
             "other tokens than the likeliest are kept. After sorting, each must go back to its own place.",
         ),
-        Sign(
-            lambda got, right, case: True,
-            lambda got, right, case: f"you keep {_number_kept(got)} tokens and {_number_kept(right)} are right.",
-        ),
+        Sign(lambda got, right, c: True, lambda got, right, c: f"you keep {_kept(got)} tokens and {_kept(right)} are right."),
     ),
 )
 
 
 def _kept_in_two_orders(logits: torch.Tensor, temperature: float, p: float) -> tuple[int, ...]:
     settings = {"temperature": temperature, "top_p": p}
-    return tuple(_number_kept(reshape(logits, **settings, order=order)) for order in ("hf", "vertex"))
+    return tuple(_kept(reshape(logits, **settings, order=order)) for order in ("hf", "vertex"))
 
 
 def _two_numbers(value: object) -> tuple[int, ...]:
@@ -250,17 +219,11 @@ TWO_ORDERS = Exercise(
     right=_kept_in_two_orders,
     read=_two_numbers,
     signs=(
+        Sign(lambda got, right, c: got == right[::-1], "the two numbers are exchanged: the library divides by the temperature first."),
+        Sign(lambda got, right, c: got[0] != right[0], lambda got, right, c: f"the first number is {got[0]}: temperature first, then top-p."),
         Sign(
-            lambda got, right, case: got == right[::-1],
-            "the two numbers are exchanged: the library divides by the temperature first.",
-        ),
-        Sign(
-            lambda got, right, case: got[0] != right[0],
-            lambda got, right, case: f"the first number is {got[0]}: temperature first, then top-p.",
-        ),
-        Sign(
-            lambda got, right, case: True,
-            lambda got, right, case: (
+            lambda got, right, c: True,
+            lambda got, right, c: (
                 f"the second number is {got[1]}. In the studio top-p looks at the model's own probabilities; the "
                 "temperature comes after and cuts nothing."
             ),
@@ -311,13 +274,9 @@ def _draw(answer) -> None:
     shares = [draws.count(token) / len(draws) for token in range(4)]
     require(
         all(abs(share - float(p)) < 0.05 for share, p in zip(shares, probabilities, strict=True)),
-        f"In 3000 draws the tokens came with shares {[round(share, 2) for share in shares]}, and "
-        f"{_shown(probabilities)} was asked for.",
+        f"In 3000 draws the tokens came with shares {[round(share, 2) for share in shares]}, and {_shown(probabilities)} was asked for.",
     )
-    require(
-        _draws(answer, probabilities, 30) == draws[:30],
-        "The same seed gives different tokens: draw with the generator that you are given.",
-    )
+    require(_draws(answer, probabilities, 30) == draws[:30], "The same seed gives different tokens: draw with the generator that you are given.")
     names = getattr(getattr(answer, "__code__", None), "co_names", ())
     require("multinomial" not in names, "Right, but torch.multinomial did the work. Do it without.")
 
@@ -329,8 +288,7 @@ def _choose(answer, *, scored: Sequence[AnswerLogits], model: LanguageModel, sto
     for config in (questions, stories):
         require(isinstance(config, DecodingConfig), "Give both settings as a DecodingConfig.")
     require(
-        stories.max_new_tokens == STORY_TOKENS,
-        f"Keep max_new_tokens={STORY_TOKENS} for stories: shorter texts look more varied, longer ones less.",
+        stories.max_new_tokens == STORY_TOKENS, f"Keep max_new_tokens={STORY_TOKENS} for stories: shorter texts look more varied, longer ones less."
     )
     best = expected_accuracy(scored, DecodingConfig(temperature=0)).mean
     accuracy = expected_accuracy(scored, questions).mean
@@ -341,10 +299,7 @@ def _choose(answer, *, scored: Sequence[AnswerLogits], model: LanguageModel, sto
         f"Your settings for questions are right in {accuracy:.2f} of the cases; greedy decoding in {best:.2f}. "
         "Where only one answer is right, each other token that can be drawn is a loss.",
     )
-    require(
-        distinct >= LEAST_DISTINCT,
-        f"Your stories have a distinct-2 of {distinct:.2f}: they use the same word pairs. Let more tokens in.",
-    )
+    require(distinct >= LEAST_DISTINCT, f"Your stories have a distinct-2 of {distinct:.2f}: they use the same word pairs. Let more tokens in.")
     require(
         bits <= MOST_BITS,
         f"Your stories are varied, but at {bits:.1f} bits per token the model finds them close to noise. "
@@ -352,10 +307,7 @@ def _choose(answer, *, scored: Sequence[AnswerLogits], model: LanguageModel, sto
     )
     for name, true in (("accuracy", accuracy), ("distinct-2", distinct), ("bits per token", bits)):
         require(name in claims, f"Your defence does not name {name!r}.")
-        require(
-            abs(float(claims[name]) - true) <= 0.011,
-            f"You claim {claims[name]} for {name!r}, and {true:.2f} is measured with these settings.",
-        )
+        require(abs(float(claims[name]) - true) <= 0.011, f"You claim {claims[name]} for {name!r}, and {true:.2f} is measured with these settings.")
 
 
 def _draws(answer: Callable, probabilities: torch.Tensor, number: int) -> list[int]:
@@ -366,15 +318,11 @@ def _draws(answer: Callable, probabilities: torch.Tensor, number: int) -> list[i
 
 
 CHECKS = {
-    "2.1": Exercise(
-        "All forecasts are made; the score stands in the widget. Now every slider is yours.", examine=_predicted
-    ),
+    "2.1": Exercise("All forecasts are made; the score stands in the widget. Now every slider is yours.", examine=_predicted),
     "2.2": TEMPERATURE,
     "2.3": TOP_K,
     "2.4": TOP_P,
-    "2.5": Exercise(
-        "A tie at the edge of top-k lets all in, at the edge of top-p only as many as are needed.", examine=_boundaries
-    ),
+    "2.5": Exercise("A tie at the edge of top-k lets all in, at the edge of top-p only as many as are needed.", examine=_boundaries),
     "2.6": TWO_ORDERS,
     "2.7": Exercise("The right shares, no token that was cut, and a seed that fixes the draw.", examine=_draw),
     "2.8": Exercise("Sure answers, varied stories, and a number for each claim.", examine=_choose),

@@ -21,9 +21,7 @@ from utils.exercises.prompt_rules import WELL_MADE
 from utils.exercises.reading import as_labels, as_number, as_numbers, as_tensor, as_text, as_texts
 from utils.training.records import IGNORED
 
-ODD = TextToText(
-    '#Person1#:  Is {name} "100%" sure?\n\n#Person2#: Yes, said Ms. O\'Hara.', "#Person2# says {name} is SURE."
-)
+ODD = TextToText('#Person1#:  Is {name} "100%" sure?\n\n#Person2#: Yes, said Ms. O\'Hara.', "#Person2# says {name} is SURE.")
 SEEDS = range(10)
 WIDTH_NOISE, PLACE_NOISE = 0.07, 0.2
 """How far a bootstrap interval averaged over SEEDS may be off: in its width (a share), in its middle (standard errors)."""
@@ -41,8 +39,7 @@ def _as_record(value: Any) -> dict[str, str]:
     require(isinstance(value, dict), "Return a dictionary, not a text, a pair or another kind of object.")
     require(
         value.keys() == {"input_text", "output_text"},
-        "The dictionary needs the two keys of the exercise, in that spelling, and no others: a tuning job looks for "
-        "these names.",
+        "The dictionary needs the two keys of the exercise, in that spelling, and no others: a tuning job looks for these names.",
     )
     require(
         all(isinstance(text, str) for text in value.values()),
@@ -53,7 +50,7 @@ def _as_record(value: Any) -> dict[str, str]:
 
 def _of_input(rule: Rule) -> Rule:
     """Return a rule about prompts as a rule about records."""
-    return Rule(lambda record, case: rule.holds(record["input_text"], case), rule.message)
+    return Rule(lambda r, c: rule.holds(r["input_text"], c), rule.message)
 
 
 def _last_line(record: dict[str, str], case: Case) -> str:
@@ -70,25 +67,18 @@ TO_RECORD = Exercise(
     read=_as_record,
     rules=(
         Rule(
-            lambda record, case: case.given[1] not in record["input_text"],
+            lambda r, c: c.given[1] not in r["input_text"],
             "The summary stands in input_text. The model would learn to copy it, and in use there is none to copy.",
         ),
         *map(_of_input, WELL_MADE),
+        Rule(lambda r, c: "\n" in _last_line(r, c), "The cue stands on the dialogue's last line. Give it a line of its own."),
+        Rule(lambda r, c: _last_line(r, c).strip() != ":", "A colon alone is no cue: name in a word what begins there."),
         Rule(
-            lambda record, case: "\n" in _last_line(record, case),
-            "The cue stands on the dialogue's last line. Give it a line of its own.",
+            lambda r, c: _as_given(r, c) or r["output_text"].strip() != c.given[1],
+            "output_text has a space or an empty line more than the summary. The tuning job itself puts the space between prompt and completion.",
         ),
         Rule(
-            lambda record, case: _last_line(record, case).strip() != ":",
-            "A colon alone is no cue: name in a word what begins there.",
-        ),
-        Rule(
-            lambda record, case: _as_given(record, case) or record["output_text"].strip() != case.given[1],
-            "output_text has a space or an empty line more than the summary. The tuning job itself puts the space "
-            "between prompt and completion.",
-        ),
-        Rule(
-            lambda record, case: _as_given(record, case) or case.given[1] not in record["output_text"],
+            lambda r, c: _as_given(r, c) or c.given[1] not in r["output_text"],
             "output_text holds more than the summary. All that stands in it, the model learns to write.",
         ),
         Rule(_as_given, "output_text is not the summary, or the summary is changed."),
@@ -136,13 +126,8 @@ def _leaks() -> Exercise:
 
     texts = [f"{a} {b} {c}" for a in ("one", "two") for b in ("red", "blue") for c in ("bus", "car", "bus stop")]
     cases = [
-        Case(
-            (records("A tea", "a cup"), records("a cup", "a pot")), "Look for validation's texts among those of train."
-        ),
-        Case(
-            (records("z", "m", "a"), records("m", "a", "z")),
-            "The texts must come in the order in which they stand in validation.",
-        ),
+        Case((records("A tea", "a cup"), records("a cup", "a pot")), "Look for validation's texts among those of train."),
+        Case((records("z", "m", "a"), records("m", "a", "z")), "The texts must come in the order in which they stand in validation."),
         Case(
             (records("Hello  there.\n", "Good day", "Oh\tno"), records("GOOD DAY", "hello there.", "Oh no")),
             "Texts that differ only in upper and lower case or in whitespace (spaces, tabs, line breaks) are the same.",
@@ -170,47 +155,30 @@ def _leaks() -> Exercise:
     ]
     mistakes = [
         Wrong(
-            lambda train, validation: _found(train, validation, plain=str),
-            "You compare the texts letter by letter. A copy with another capital letter or one space more is a leak, "
-            "too.",
+            lambda t, v: _found(t, v, plain=str),
+            "You compare the texts letter by letter. A copy with another capital letter or one space more is a leak, too.",
         ),
         Wrong(
-            lambda train, validation: _found(train, validation, plain=lambda text: text.lower().strip()),
+            lambda t, v: _found(t, v, plain=lambda text: text.lower().strip()),
             "Spaces and line breaks inside the texts still count as a difference. Stripping cleans only the two ends.",
         ),
+        Wrong(lambda t, v: _found(t, v, plain=str.lower), "Whitespace still counts as a difference."),
+        Wrong(lambda t, v: _found(t, v, plain=lambda text: " ".join(text.split())), "Upper and lower case still count as a difference."),
         Wrong(
-            lambda train, validation: _found(train, validation, plain=str.lower),
-            "Whitespace still counts as a difference.",
-        ),
-        Wrong(
-            lambda train, validation: _found(train, validation, plain=lambda text: " ".join(text.split())),
-            "Upper and lower case still count as a difference.",
-        ),
-        Wrong(
-            lambda train, validation: _found(train, validation, plain=lambda text: "".join(text.lower().split())),
+            lambda t, v: _found(t, v, plain=lambda text: "".join(text.lower().split())),
             "You took all spaces out, so that 'now here' and 'nowhere' are the same. Collapsing leaves one space.",
         ),
         Wrong(
-            lambda train, validation: [_plain(text) for text in _found(train, validation)],
+            lambda t, v: [_plain(text) for text in _found(t, v)],
             "You return the texts after cleaning. Clean them only to compare, and return them as validation has them.",
         ),
-        Wrong(
-            lambda train, validation: _found(validation, train),
-            "You return texts of train. Those of validation are wanted, in its spelling and order.",
-        ),
+        Wrong(lambda t, v: _found(v, t), "You return texts of train. Those of validation are wanted, in its spelling and order."),
         Wrong(_each_time, "A text that stands twice in validation is returned twice. Name each leak once."),
         Wrong(_parts, "You look for a text inside longer texts. Only whole texts are compared."),
-        Wrong(
-            _same_outputs,
-            "You compare the output_texts. Two different dialogues may have the same summary: compare the inputs.",
-        ),
+        Wrong(_same_outputs, "You compare the output_texts. Two different dialogues may have the same summary: compare the inputs."),
     ]
     return Exercise(
-        "A text that a model was tuned on measures its memory. Now you can find them.",
-        cases=cases,
-        right=_found,
-        mistakes=mistakes,
-        read=as_texts,
+        "A text that a model was tuned on measures its memory. Now you can find them.", cases=cases, right=_found, mistakes=mistakes, read=as_texts
     )
 
 
@@ -226,28 +194,15 @@ def _mask_prompt() -> Exercise:
     )
     lengths = [(3, 2), (5, 4), (1, 3), (6, 2), (4, 4)]
     cases = [Case((rng.choices(range(9), k=p), rng.choices(range(9), k=c)), why.format(p, c)) for p, c in lengths]
-    shifted = (
-        "Your labels are shifted by one place. The model shifts by itself: a token's label stands at its own place."
-    )
+    shifted = "Your labels are shifted by one place. The model shifts by itself: a token's label stands at its own place."
     mistakes = [
-        Wrong(
-            lambda p, c: _masked(p, c, 0),
-            "You mask with 0. That is the number of a token, so the model would be tuned to write it.",
-        ),
-        Wrong(
-            lambda p, c: _masked(p, c, -1), "You mask with -1. PyTorch's loss leaves out only one number, another one."
-        ),
+        Wrong(lambda p, c: _masked(p, c, 0), "You mask with 0. That is the number of a token, so the model would be tuned to write it."),
+        Wrong(lambda p, c: _masked(p, c, -1), "You mask with -1. PyTorch's loss leaves out only one number, another one."),
         Wrong(lambda p, c: p + c, "Nothing is masked: the model would be tuned to write the prompt, too."),
-        Wrong(
-            lambda p, c: p + [IGNORED] * len(c),
-            "You mask the completion. That is what the model shall learn; what it reads shall not count.",
-        ),
+        Wrong(lambda p, c: p + [IGNORED] * len(c), "You mask the completion. That is what the model shall learn; what it reads shall not count."),
         Wrong(lambda p, c: [IGNORED] * len(p + c), "You mask every token, so that there is nothing to learn from."),
         Wrong(lambda p, c: c, "Only the completion's labels are there. The prompt's tokens need a label each, too."),
-        Wrong(
-            lambda p, c: _masked(p, []),
-            "Only the prompt's labels are there. The completion's tokens need a label, too.",
-        ),
+        Wrong(lambda p, c: _masked(p, []), "Only the prompt's labels are there. The completion's tokens need a label, too."),
         Wrong(lambda p, c: _masked(c, c), "You mask as many tokens as the completion has. How many are to be masked?"),
         Wrong(
             lambda p, c: [IGNORED if token in p else token for token in p + c],
@@ -265,9 +220,7 @@ def _mask_prompt() -> Exercise:
             )
         ],
     ]
-    return Exercise(
-        "The prompt is read, the completion is learned.", cases=cases, right=_masked, mistakes=mistakes, read=as_labels
-    )
+    return Exercise("The prompt is read, the completion is learned.", cases=cases, right=_masked, mistakes=mistakes, read=as_labels)
 
 
 # 3.4 and 3.5: the loss, while it is tuned
@@ -292,10 +245,7 @@ def _completion_loss() -> Exercise:
         Case(drawn(0, 3), "Here no token is masked."),
         *[Case(drawn(rng.randrange(1, 9), rng.randrange(2, 9)), "Which tokens count, and how many?") for _ in range(5)],
     ]
-    cases += [
-        Case((torch.tensor(case.given[0]), case.given[1]), "The log-probabilities may also come as a tensor.")
-        for case in cases
-    ]
+    cases += [Case((torch.tensor(case.given[0]), case.given[1]), "The log-probabilities may also come as a tensor.") for case in cases]
     mistakes = [
         Wrong(
             lambda p, n: _loss(p, n) * sum(label != IGNORED for label in n),
@@ -309,40 +259,22 @@ def _completion_loss() -> Exercise:
             lambda p, n: _loss(p, n) * sum(label != IGNORED for label in n) / len(n),
             "You add up the right tokens but divide by the number of all. A longer prompt would lower the loss.",
         ),
-        Wrong(
-            lambda p, n: -_loss(p, n),
-            "The sign is wrong. Logarithms of probabilities are negative, and a loss falls towards 0 as they rise.",
-        ),
+        Wrong(lambda p, n: -_loss(p, n), "The sign is wrong. Logarithms of probabilities are negative, and a loss falls towards 0 as they rise."),
         Wrong(
             lambda p, n: _loss(p, n, counts=lambda label: label > 0),
             "You leave out a token whose label is 0. That is a token like any other; only masked ones are left out.",
         ),
+        Wrong(lambda p, n: math.exp(_loss(p, n)), "You return the perplexity, which is the exponential of the loss. Stay with the logarithms."),
         Wrong(
-            lambda p, n: math.exp(_loss(p, n)),
-            "You return the perplexity, which is the exponential of the loss. Stay with the logarithms.",
+            lambda p, n: _loss(p, [IGNORED, *n[:-1]]), "You shift by one place. Each log-probability already belongs to the label at the same place."
         ),
-        Wrong(
-            lambda p, n: _loss(p, [IGNORED, *n[:-1]]),
-            "You shift by one place. Each log-probability already belongs to the label at the same place.",
-        ),
-        Wrong(
-            lambda p, n: _loss(p, n[1:] + n[-1:]),
-            "You shift by one place. Each log-probability already belongs to the label at the same place.",
-        ),
+        Wrong(lambda p, n: _loss(p, n[1:] + n[-1:]), "You shift by one place. Each log-probability already belongs to the label at the same place."),
     ]
     asked = "Return one number, the mean over the tokens that count."
-    return Exercise(
-        "This is the number that tuning lowers.",
-        cases=cases,
-        right=_loss,
-        mistakes=mistakes,
-        read=lambda value: as_number(value, asked),
-    )
+    return Exercise("This is the number that tuning lowers.", cases=cases, right=_loss, mistakes=mistakes, read=lambda value: as_number(value, asked))
 
 
-def _stopped(
-    losses: list[float], patience: int, *, in_a_row: bool = True, to_the_last: bool = False, ties: bool = False
-) -> tuple[int, int]:
+def _stopped(losses: list[float], patience: int, *, in_a_row: bool = True, to_the_last: bool = False, ties: bool = False) -> tuple[int, int]:
     best = waited = 0
     for index in range(1, len(losses)):
         lowest = losses[index - 1] if to_the_last else losses[best]
@@ -360,10 +292,7 @@ def _stopped(
 def _best_checkpoint() -> Exercise:
     rng = random.Random(0)
     cases = [
-        Case(
-            ([2.0, 1.5, 1.2, 1.3, 1.25, 1.4, 1.1], 3),
-            "Behind each new lowest loss, count how many evaluations in a row bring no other.",
-        ),
+        Case(([2.0, 1.5, 1.2, 1.3, 1.25, 1.4, 1.1], 3), "Behind each new lowest loss, count how many evaluations in a row bring no other."),
         Case(([2.0, 1.8, 1.6, 1.5], 2), "The loss falls until the end, so that training is not stopped early."),
         Case(([2.0, 2.1, 1.9, 2.2, 1.8, 1.9, 1.7], 2), "A new lowest loss begins the count anew."),
         Case(([1.5, 1.2, 1.2, 1.2, 1.1], 2), "A loss equal to the lowest one is no new lowest loss."),
@@ -382,47 +311,28 @@ def _best_checkpoint() -> Exercise:
     cases = [_taken("losses of {} and a patience of {}", case) for case in cases]
     mistakes = [
         Wrong(
-            lambda losses, p: (_stopped(losses, p)[1],) * 2,
+            lambda v, p: (_stopped(v, p)[1],) * 2,
             "You keep the last checkpoint. Training goes on for a while after the best one: which one is worth keeping?",
         ),
+        Wrong(lambda v, p: _stopped(v, p)[::-1], "The two numbers are exchanged: first the checkpoint that is kept, then where training stops."),
         Wrong(
-            lambda losses, p: _stopped(losses, p)[::-1],
-            "The two numbers are exchanged: first the checkpoint that is kept, then where training stops.",
-        ),
-        Wrong(
-            lambda losses, p: (losses.index(min(losses)), _stopped(losses, p)[1]),
+            lambda v, p: (v.index(min(v)), _stopped(v, p)[1]),
             "You look at all losses. After training has stopped there are no more evaluations to choose from.",
         ),
+        Wrong(lambda v, p: (v.index(min(v)), len(v) - 1), "You never stop early. Count the evaluations in a row that bring no new lowest loss."),
+        Wrong(lambda v, p: (_stopped(v, p)[0], len(v) - 1), "The checkpoint is right, but you say that training always stops at the end."),
         Wrong(
-            lambda losses, p: (losses.index(min(losses)), len(losses) - 1),
-            "You never stop early. Count the evaluations in a row that bring no new lowest loss.",
+            lambda v, p: _stopped(v, p, in_a_row=False),
+            "You count all evaluations without a new lowest loss. Only those in a row count: begin anew after each lowest loss.",
         ),
         Wrong(
-            lambda losses, p: (_stopped(losses, p)[0], len(losses) - 1),
-            "The checkpoint is right, but you say that training always stops at the end.",
-        ),
-        Wrong(
-            lambda losses, p: _stopped(losses, p, in_a_row=False),
-            "You count all evaluations without a new lowest loss. Only those in a row count: begin anew after each "
-            "lowest loss.",
-        ),
-        Wrong(
-            lambda losses, p: _stopped(losses, p, to_the_last=True),
+            lambda v, p: _stopped(v, p, to_the_last=True),
             "You compare each loss with the one before it. A loss that falls a little may still be far above the lowest.",
         ),
-        Wrong(
-            lambda losses, p: _stopped(losses, p, ties=True),
-            "You take a loss equal to the lowest one as a new lowest. Of equal ones the first is kept.",
-        ),
-        Wrong(lambda losses, p: _stopped(losses, p + 1), "You wait for one evaluation too long."),
-        Wrong(
-            lambda losses, p: tuple(n + 1 for n in _stopped(losses, p)),
-            "You count the evaluations from 1. An index in Python begins with 0.",
-        ),
-        Wrong(
-            lambda losses, p: (min(losses[: _stopped(losses, p)[1] + 1]), _stopped(losses, p)[1]),
-            "The first number is a loss. Return the place where it stands.",
-        ),
+        Wrong(lambda v, p: _stopped(v, p, ties=True), "You take a loss equal to the lowest one as a new lowest. Of equal ones the first is kept."),
+        Wrong(lambda v, p: _stopped(v, p + 1), "You wait for one evaluation too long."),
+        Wrong(lambda v, p: tuple(n + 1 for n in _stopped(v, p)), "You count the evaluations from 1. An index in Python begins with 0."),
+        Wrong(lambda v, p: (min(v[: _stopped(v, p)[1] + 1]), _stopped(v, p)[1]), "The first number is a loss. Return the place where it stands."),
     ]
     asked = "Return two whole numbers: which checkpoint is kept, and where training stops."
     return Exercise(
@@ -468,8 +378,7 @@ def _require_gain(answer: Callable, ours: list[float], theirs: list[float]) -> N
     )
     require(
         high - low > 1e-9,
-        "The interval has no width: each resample had the same mean. Draw texts with replacement, so that some come "
-        "twice and others not at all.",
+        "The interval has no width: each resample had the same mean. Draw texts with replacement, so that some come twice and others not at all.",
     )
     _require_width(high - low, right_high - right_low, ours, theirs)
     error = differences.std() / math.sqrt(len(ours))
@@ -477,9 +386,7 @@ def _require_gain(answer: Callable, ours: list[float], theirs: list[float]) -> N
         abs((low + high) - (right_low + right_high)) / 2 < PLACE_NOISE * error,
         "The interval is as wide as it should be, but not at the right place. It is about the differences' mean.",
     )
-    require(
-        np.array_equal(again, results[0]), "The same seed gives two different intervals: make the generator from it."
-    )
+    require(np.array_equal(again, results[0]), "The same seed gives two different intervals: make the generator from it.")
     require(
         len({tuple(result) for result in results}) > 1,
         "Every seed gives the same interval. Draw the resamples with a generator that is made from the seed.",
@@ -527,10 +434,7 @@ def _text_to_label() -> Exercise:
         Case(("positive. It was fun", labels), "A full stop behind the word changes nothing."),
         Case(("**Positive**!", labels), "Punctuation may stand on both sides of the word."),
         Case(("negative\nReview: a joy", labels), "A tuned model may write on. A line break ends a word, too."),
-        Case(
-            ("sports, I think", topics),
-            "Here the labels begin with capital letters. Return a label as `labels` spells it.",
-        ),
+        Case(("sports, I think", topics), "Here the labels begin with capital letters. Return a label as `labels` spells it."),
         Case(("not positive", labels), f"The first word is 'not', and that is no label. {none}"),
         Case(("The review is negative.", labels), f"Only the first word counts, and 'The' is no label. {none}"),
         Case(("positively wonderful", labels), f"'positively' is another word than 'positive'. {none}"),
@@ -540,10 +444,7 @@ def _text_to_label() -> Exercise:
         Case((" \n", labels), f"The model may write nothing but whitespace. {none}"),
         Case(("...", labels), f"The model may write nothing but punctuation. {none}"),
         *[
-            Case(
-                (f"{rng.choice((str.upper, str.title, str))(rng.choice(topics))}{mark} {rng.choice(topics)}", topics),
-                "Only the first word counts.",
-            )
+            Case((f"{rng.choice((str.upper, str.title, str))(rng.choice(topics))}{mark} {rng.choice(topics)}", topics), "Only the first word counts.")
             for mark in ("", ".", "!?", ":", '"')
         ],
     ]
@@ -557,9 +458,7 @@ def _text_to_label() -> Exercise:
             lambda text, names: next((n for n in names if n.lower() in text.lower()), ""),
             "You look for a label anywhere in the completion. 'not positive' holds a label, too: take the first word.",
         ),
-        Wrong(
-            begins, "You ask how the completion begins. 'positively' begins with a label, too: compare the whole word."
-        ),
+        Wrong(begins, "You ask how the completion begins. 'positively' begins with a label, too: compare the whole word."),
         Wrong(
             lambda text, names: _label(text, names, place=-1),
             "You take the last word. The model was tuned to write the label first; what follows is chatter.",
@@ -573,18 +472,9 @@ def _text_to_label() -> Exercise:
             lambda text, names: _label(text, names) or names[0],
             'You return a label when there is none. A wrong format would be scored as an answer: return "".',
         ),
-        Wrong(
-            lambda text, names: _label(text, names).lower(),
-            "You return the label in lower case. Return it as `labels` spells it.",
-        ),
+        Wrong(lambda text, names: _label(text, names).lower(), "You return the label in lower case. Return it as `labels` spells it."),
     ]
-    return Exercise(
-        'A text becomes a label, and what is no label is "".',
-        cases=cases,
-        right=_label,
-        mistakes=mistakes,
-        read=as_text,
-    )
+    return Exercise('A text becomes a label, and what is no label is "".', cases=cases, right=_label, mistakes=mistakes, read=as_text)
 
 
 # 3.8 to 3.10: LoRA, and whether tuning pays
@@ -599,10 +489,7 @@ def _lora_parameters() -> Exercise:
         Case(([(64, 64), (96, 64)], 2), "Here two matrices are adapted, each with its own A and B."),
         *[
             Case(
-                (
-                    [(rng.choice(sizes), rng.choice(sizes)) for _ in range(rng.randrange(2, 9))],
-                    rng.choice((1, 2, 3, 16)),
-                ),
+                ([(rng.choice(sizes), rng.choice(sizes)) for _ in range(rng.randrange(2, 9))], rng.choice((1, 2, 3, 16))),
                 "Here several matrices are adapted. Each has its own A and B; the rank is the same for all.",
             )
             for _ in range(5)
@@ -615,13 +502,8 @@ def _lora_parameters() -> Exercise:
     one = "You count only one of the two matrices that LoRA adds."
     square = "You count A and B as if they had the same size. That is true only where W is square."
     mistakes = [
-        Wrong(
-            every(lambda o, i, r: o * i), "You count the numbers of W. LoRA leaves them as they are and trains others."
-        ),
-        Wrong(
-            every(lambda o, i, r: o * i + r * (o + i)),
-            "You count W, too. It is used, but it is frozen: it is not trained.",
-        ),
+        Wrong(every(lambda o, i, r: o * i), "You count the numbers of W. LoRA leaves them as they are and trains others."),
+        Wrong(every(lambda o, i, r: o * i + r * (o + i)), "You count W, too. It is used, but it is frozen: it is not trained."),
         Wrong(every(lambda o, i, r: r * i), one),
         Wrong(every(lambda o, i, r: r * o), one),
         Wrong(every(lambda o, i, r: 2 * r * i), square),
@@ -629,10 +511,7 @@ def _lora_parameters() -> Exercise:
         Wrong(every(lambda o, i, r: o + i), "The rank is missing. Twice the rank must train twice as many numbers."),
         Wrong(every(lambda o, i, r: r * o * i), "You multiply all three numbers. Count A by itself, then B by itself."),
         Wrong(every(lambda o, i, r: r * o * r * i), "You multiply the sizes of A and B. Both are kept, side by side."),
-        Wrong(
-            lambda shapes, rank: rank * sum(shapes[0]),
-            "You count only the first matrix. Each adapted matrix has an A and a B of its own.",
-        ),
+        Wrong(lambda shapes, rank: rank * sum(shapes[0]), "You count only the first matrix. Each adapted matrix has an A and a B of its own."),
     ]
     asked = "Return one number, for all matrices together."
     right = every(lambda o, i, r: r * (o + i))
@@ -677,31 +556,25 @@ def _lora_output() -> Exercise:
     )
     size = "alpha is divided by a number that is not the rank. Which dimension of A and which of B is the rank?"
     mistakes = [
-        Wrong(
-            _lora(lambda b, c, alpha, rank, s: b + s * c), "alpha / rank is missing: it says how strong the change is."
-        ),
-        Wrong(_lora(lambda b, c, alpha, rank, s: b + s * alpha * c), "You multiply by alpha, but the rank is missing."),
-        Wrong(_lora(lambda b, c, alpha, rank, s: b + s / rank * c), "You divide by the rank, but alpha is missing."),
-        Wrong(_lora(lambda b, c, alpha, rank, s: b + s * rank / alpha * c), "alpha / rank stands upside down."),
-        Wrong(
-            _lora(lambda b, c, alpha, rank, s: b + alpha / rank * c),
-            "You ignore `scale`. With it an adapter can be turned down, and 0 switches it off.",
-        ),
+        Wrong(_lora(lambda b, c, a, r, s: b + s * c), "alpha / rank is missing: it says how strong the change is."),
+        Wrong(_lora(lambda b, c, a, r, s: b + s * a * c), "You multiply by alpha, but the rank is missing."),
+        Wrong(_lora(lambda b, c, a, r, s: b + s / r * c), "You divide by the rank, but alpha is missing."),
+        Wrong(_lora(lambda b, c, a, r, s: b + s * r / a * c), "alpha / rank stands upside down."),
+        Wrong(_lora(lambda b, c, a, r, s: b + a / r * c), "You ignore `scale`. With it an adapter can be turned down, and 0 switches it off."),
         *[
             Wrong(_lora(wrong), "You also scale what W gives. Only the adapter's change is scaled; W's part stays.")
             for wrong in (
-                lambda b, c, alpha, rank, s: s * (b + alpha / rank * c),
-                lambda b, c, alpha, rank, s: s * alpha / rank * (b + c),
-                lambda b, c, alpha, rank, s: alpha / rank * (b + s * c),
-                lambda b, c, alpha, rank, s: s * b + alpha / rank * c,
+                lambda b, c, a, r, s: s * (b + a / r * c),
+                lambda b, c, a, r, s: s * a / r * (b + c),
+                lambda b, c, a, r, s: a / r * (b + s * c),
+                lambda b, c, a, r, s: s * b + a / r * c,
             )
         ],
-        Wrong(_lora(lambda b, c, alpha, rank, s: s * alpha / rank * c), "What W gives is missing. LoRA adds to it."),
-        Wrong(_lora(lambda b, c, alpha, rank, s: b), "The adapter's change is missing: that is what W gives alone."),
-        Wrong(_lora(lambda b, c, alpha, rank, s: b - s * alpha / rank * c), "You subtract the change. LoRA adds it."),
+        Wrong(_lora(lambda b, c, a, r, s: s * a / r * c), "What W gives is missing. LoRA adds to it."),
+        Wrong(_lora(lambda b, c, a, r, s: b), "The adapter's change is missing: that is what W gives alone."),
+        Wrong(_lora(lambda b, c, a, r, s: b - s * a / r * c), "You subtract the change. LoRA adds it."),
         Wrong(
-            lambda x, w, *rest: right(x, w.T, *rest),
-            "W is not transposed. It has shape (out, in), and x brings its `in` numbers in its last place.",
+            lambda x, w, *rest: right(x, w.T, *rest), "W is not transposed. It has shape (out, in), and x brings its `in` numbers in its last place."
         ),
         *[
             Wrong(_lora(usual, wrong), order)
@@ -722,23 +595,14 @@ def _lora_output() -> Exercise:
     other = [
         Case(drawn(3, sizes=(5, 4, 2), settings=(8, 0.5)), shapes),
         Case(drawn(sizes=(5, 4, 2), settings=(8,)), "x may also have one dimension, (in,): only the last one counts."),
-        Case(
-            drawn(2, 3, sizes=(5, 4, 2), settings=(8,)),
-            "x may have more dimensions, (..., in): only the last one counts.",
-        ),
+        Case(drawn(2, 3, sizes=(5, 4, 2), settings=(8,)), "x may have more dimensions, (..., in): only the last one counts."),
     ]
     return Exercise(
-        "W stays as it is, and a scale of 0 gives the base model back.",
-        cases=[*square, *other],
-        right=right,
-        mistakes=mistakes,
-        read=as_tensor,
+        "W stays as it is, and a scale of 0 gives the base model back.", cases=[*square, *other], right=right, mistakes=mistakes, read=as_tensor
     )
 
 
-def _even(
-    tuning: float, prompt: float, tuned: float, *, rounded: Callable = math.ceil, saved: Callable = operator.sub
-) -> float:
+def _even(tuning: float, prompt: float, tuned: float, *, rounded: Callable = math.ceil, saved: Callable = operator.sub) -> float:
     return rounded(tuning / saved(prompt, tuned)) if prompt > tuned else math.inf
 
 
@@ -750,10 +614,7 @@ def _break_even() -> Exercise:
         Case((7.0, 3.0, 1.0), "Queries are whole: try the numbers near yours and add up both costs."),
         Case((1000.0, 1.0, 0.0625), "Queries are whole: try the numbers near yours and add up both costs."),
         Case((900.0, 2.5, 0.25), "Here both have cost exactly the same at one number, and 'no more' includes that."),
-        *[
-            Case((float(rng.randrange(10, 5000)), tuned + rng.randrange(1, 20) / 8, tuned), "Add up both costs.")
-            for tuned in (0.25, 0.5, 1.125, 2.0)
-        ],
+        *[Case((float(rng.randrange(10, 5000)), tuned + rng.randrange(1, 20) / 8, tuned), "Add up both costs.") for tuned in (0.25, 0.5, 1.125, 2.0)],
         Case((600.0, 1.0, 1.0), never),
         Case((600.0, 0.5, 1.5), never),
     ]
@@ -764,32 +625,19 @@ def _break_even() -> Exercise:
     mistakes = [
         Wrong(lambda a, b, c: _even(a, b, c, rounded=math.floor), early),
         Wrong(lambda a, b, c: _even(a, b, c, rounded=round), early),
-        Wrong(
-            lambda a, b, c: _even(a, b, c, rounded=float),
-            "You return parts of a query. The smallest whole number is wanted.",
-        ),
+        Wrong(lambda a, b, c: _even(a, b, c, rounded=float), "You return parts of a query. The smallest whole number is wanted."),
         Wrong(
             lambda a, b, c: _even(a, b, c, rounded=lambda n: math.floor(n) + 1),
             "Where both have cost exactly the same, you ask for one query more. 'No more' includes the same.",
         ),
         Wrong(lambda a, b, c: math.ceil(a / b), unsaved),
         Wrong(lambda a, b, c: _even(a, b, c, saved=lambda prompt, tuned: prompt), unsaved),
-        Wrong(
-            lambda a, b, c: _even(a, b, c, saved=operator.add),
-            "You add the two times of a query. How much does one query save?",
-        ),
-        Wrong(
-            lambda a, b, c: _even(a, c, b),
-            "The two times of a query are exchanged: tuning pays where the long prompt takes more.",
-        ),
+        Wrong(lambda a, b, c: _even(a, b, c, saved=operator.add), "You add the two times of a query. How much does one query save?"),
+        Wrong(lambda a, b, c: _even(a, c, b), "The two times of a query are exchanged: tuning pays where the long prompt takes more."),
     ]
     asked = "Return one number, or math.inf."
     return Exercise(
-        "Tuning costs once, a long prompt at every query.",
-        cases=cases,
-        right=_even,
-        mistakes=mistakes,
-        read=lambda value: as_number(value, asked),
+        "Tuning costs once, a long prompt at every query.", cases=cases, right=_even, mistakes=mistakes, read=lambda value: as_number(value, asked)
     )
 
 
