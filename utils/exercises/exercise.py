@@ -116,7 +116,7 @@ class Exercise:
                 require(not explained, mistake.message)
             result, case = wrong[0]
             sign = self._sign(result, case)
-            raise Mistake(f"{_capital(case.where)} {sign}" if sign else f"{_not_right(case.where)} {case.why}")
+            raise Mistake(_capital(f"{case.where} {sign}".strip()) if sign else f"{_not_right(case.where)} {case.why}")
         require(not trouble, trouble.strip())
 
     def _judge_edge(self, answer: Callable, case: Case) -> None:
