@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from utils.exercises.checks import Mistake, NotAttempted, call, require
+from utils.exercises.mistakes import Mistake, NotAttempted, call, require
 
 
 @dataclass(frozen=True)

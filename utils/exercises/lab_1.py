@@ -12,8 +12,8 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from utils.datasets.records import TextToText
 from utils.datasets.reviews import Review
-from utils.exercises.checks import require
 from utils.exercises.exercise import Case, Exercise, Rule, Sign, Wrong, call_with_copies
+from utils.exercises.mistakes import require
 from utils.exercises.prompt_rules import WELL_MADE
 
 DIALOGUES = (

@@ -14,9 +14,9 @@ import torch
 
 from utils.datasets.records import TextToText
 from utils.evaluation.intervals import bootstrap
-from utils.exercises.checks import require
 from utils.exercises.exercise import Case, Exercise, Rule, Wrong, call_with_copies
 from utils.exercises.lab_1 import DIALOGUES
+from utils.exercises.mistakes import require
 from utils.exercises.prompt_rules import WELL_MADE
 from utils.exercises.reading import as_labels, as_number, as_numbers, as_tensor, as_text, as_texts
 from utils.training.records import IGNORED

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from utils.exercises.checks import Mistake, require
+from utils.exercises.mistakes import Mistake, require
 
 
 def as_text(value: Any) -> str:
