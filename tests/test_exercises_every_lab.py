@@ -47,6 +47,17 @@ def test_the_master_s_answer_is_right(exercise):
     assert right and verdict.startswith("correct. ")
 
 
+@pytest.mark.parametrize("folder", [MASTERS, LABS])
+@pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
+def test_the_committed_verdicts_are_those_that_the_checks_give(lab, folder):
+    """Of right answers in the master, of blank ones in the learners' lab."""
+    checks = import_module(f"utils.exercises.lab_{lab}").CHECKS
+    for cell in masters.code_cells(folder / masters.master(lab).name):
+        if checked := masters.CHECK.fullmatch(cell.source):
+            verdict = f"correct. {checks[checked[1]].praise}" if folder == MASTERS else NOT_ATTEMPTED
+            assert cell.outputs[0].text == f"Exercise {checked[1]}: {verdict}\n"
+
+
 @pytest.mark.parametrize("exercise", SOLUTIONS)
 @pytest.mark.parametrize("blank", [..., None, lambda *_, **__: None, lambda *_, **__: ...])
 def test_an_unanswered_exercise_is_not_attempted_yet(exercise, blank):
