@@ -1,17 +1,30 @@
-# make lab    set up what is missing and open the course in JupyterLab
-# make test   set up what is missing and run every test
+# make lab       set up what is missing and open the course in JupyterLab
+# make test      set up what is missing and run every test
+# make cloud     add what reads s3:// and gs:// addresses
 # make monitor   open MLflow's page on the tuning runs and the registered models
 
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DEV := $(VENV)/.ready-dev
+CLOUD := $(VENV)/.ready-cloud
+PYTHON ?=
+ASSETS = $(BIN)/python -m utils.storage
 RESULTS := build/results
 TUNING := build/tuning
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 TEST_DEVICE ?= cpu
 
-.PHONY: lab monitor setup assets test labs execute bench sweeps reproduce lint format clean-results
+# Bytecode is compiled when a module is first imported: most never are.
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --constraint constraints.txt
+ALL := --group dev --extra cloud
+# What an environment has, it keeps, in the versions of the lock.
+SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --no-install-package torch \
+	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud)
+EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
+
+.PHONY: lab monitor setup dev cloud assets test labs execute bench sweeps reproduce lint format clean-results lock \
+	newest newest-tested test-pythons python-tested
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
@@ -22,34 +35,51 @@ monitor: setup
 
 setup: $(READY)
 
-$(READY): environment.yml pyproject.toml utils/requirements.py
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "The course is made for Python 3.11: name it with make PYTHON=/path/to/python3.11, or use conda (see README)"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian and Ubuntu run 'sudo apt-get install python3-venv', then make again"; exit 1; }
-	$(PYTHON) -m utils.requirements $(VENV)/requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement $(VENV)/requirements.txt
-	@for extension in @jupyter/nbgrader @jupyterlab/apputils-extension:announcements; do \
-		$(BIN)/jupyter labextension disable --level=sys_prefix $$extension 2>/dev/null; done
+dev: $(DEV)
+
+cloud: $(CLOUD)
+
+$(VENV)/pyvenv.cfg:
+	@python=$$(sh .ci/find_python.sh $(PYTHON)) || exit 1; "$$python" -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module is missing: on Debian and Ubuntu run 'sudo apt-get install" \
+			"$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')', then make again"; exit 1; }
+
+# pip takes torch, because uv does not see a build of it that pip is told of; the other packages come beside it. Only
+# when these are there does pip look for what this build of torch needs besides.
+$(READY): $(VENV)/pyvenv.cfg uv.lock pyproject.toml
+	$(PIP_INSTALL) --no-deps uv
+	$(PIP_INSTALL) --no-deps torch & torch=$$!; $(SYNC); synced=$$?; wait $$torch && exit $$synced
+	$(PIP_INSTALL) torch
+	@mkdir -p $(VENV)/etc/jupyter/labconfig
+	@echo '{"disabledExtensions": {"@jupyter/nbgrader": true, "@jupyterlab/apputils-extension:announcements": true}}' \
+		> $(VENV)/etc/jupyter/labconfig/page_config.json
 	@touch $(READY)
 
+$(DEV): $(READY)
+	$(SYNC) $(ALL)
+	@touch $(DEV)
+
+$(CLOUD): $(READY)
+	$(SYNC) --extra cloud
+	@touch $(CLOUD)
+
 assets: setup
-	$(BIN)/python -m utils.storage
+	$(ASSETS)
 
 # Results are computed anew in every run, then shared by a lab and its master. Two workers of one thread each take less
 # time than one of two: many tests wait for a process or a page.
-test: assets
+test: lint assets
 	rm -rf $(RESULTS) $(TUNING)
 	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) OMP_NUM_THREADS=1 COURSE_RESULTS=$(abspath $(RESULTS)) \
 		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadscope
 
-labs: assets
+labs: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring labs
 
-execute: assets
+execute: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
 
-bench: assets
+bench: dev assets
 	COURSE_DEVICE=cpu $(BIN)/python -m tests.bench
 
 # The long trainings whose results lesson 08 and Lab 3 read: about two hours for what is missing.
@@ -57,20 +87,63 @@ sweeps: assets
 	COURSE_MODEL= $(BIN)/python -m utils.experiments.sweeps
 
 # The committed outputs on one thread, and with the oldest kernels that torch has.
-reproduce: assets
+reproduce: dev assets
 	rm -rf $(RESULTS)-one-thread $(RESULTS)-sse4
 	COURSE_MODEL= OMP_NUM_THREADS=1 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-one-thread) \
 		$(BIN)/python -m pytest notebooks labs
 	COURSE_MODEL= ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-sse4) \
 		$(BIN)/python -m pytest notebooks labs
 
-lint: setup
+lint: dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/ty check --python $(VENV)
 
-format: setup
+format: dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean-results:
 	rm -rf build/results*
+
+# After a change of pyproject.toml; LOCK=--upgrade takes newer versions of what it does not name. The index is named, so
+# that no mirror's addresses come into the lock.
+lock: setup
+	$(BIN)/uv lock --quiet --python $(BIN)/python --default-index https://pypi.org/simple $(LOCK)
+	{ echo "# Made by make lock: what a learner runs, with hashes, without torch."; \
+		$(EXPORT) --no-emit-package torch; } > requirements.txt
+	{ echo "# Made by make lock: the version of every package, for conda and for pip's --constraint."; \
+		$(EXPORT) --no-hashes --all-extras --all-groups; } > constraints.txt
+
+# For maintainers, once a week: which contract tests and notebooks do the newest direct dependencies break?
+# torch stays as it is locked.
+newest:
+	rm -rf .venv-newest
+	$(MAKE) newest-tested VENV=.venv-newest
+
+newest-tested: $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --no-deps uv torch
+	grep '^torch==' constraints.txt > $(VENV)/torch.txt
+	sed -n 's/^    "\(.*\)==.*",/\1/p' pyproject.toml > $(VENV)/direct.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(VENV)/torch.txt --requirement $(VENV)/direct.txt
+	$(BIN)/python -m pip install --quiet --requirement $(VENV)/torch.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(ASSETS)
+	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-newest) COURSE_TUNING=$(abspath $(TUNING)) \
+		$(BIN)/python -m pytest tests/test_internals.py notebooks labs
+
+# The quick tests, and three lessons strictly, on each other supported Python that runs, or on those named.
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+test-pythons:
+	@failed=; for name in $(PYTHONS); do \
+		python=$$(sh .ci/find_python.sh $$name 2>/dev/null) || { echo "$$name: does not run here"; continue; }; \
+		minor=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		case $$($(BIN)/python --version 2>/dev/null) in "Python $$minor."*) echo "$$name: $(VENV) has it"; continue;; esac; \
+		$(MAKE) python-tested VENV=.venv-$$minor PYTHON="$$python" || failed="$$failed $$name"; \
+	done; [ -z "$$failed" ] || { echo "failed on:$$failed"; exit 1; }
+
+python-tested: dev assets
+	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests \
+		-m "not model and not browser and not process" --numprocesses=2 --dist=loadscope
+	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 COURSE_RESULTS=off $(BIN)/python -m pytest \
+		$(wildcard notebooks/00_*.ipynb notebooks/04_*.ipynb notebooks/05_*.ipynb)

@@ -16,7 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.name != "config.yml"]
-DOCKERFILE = ROOT / "docker" / "Dockerfile"
+DOCKERFILE = ROOT / ".devcontainer" / "Dockerfile"
 DEVCONTAINER = ROOT / ".devcontainer" / "devcontainer.json"
 PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / ".github" / "pull_request_template.md"]
 SCRIPTS = [*WORKFLOWS, DOCKERFILE, DEVCONTAINER, ROOT / "postBuild", ROOT / ".pre-commit-config.yaml", ROOT / ".ci/run"]
