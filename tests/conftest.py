@@ -34,7 +34,7 @@ class ByLab(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        lab = re.search(r"lab_\d+", file)
+        lab = re.search(r"lab_\d", file)
         return lab[0] if lab else file
 
 
