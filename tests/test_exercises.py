@@ -4,15 +4,13 @@ import random
 import re
 from collections import Counter
 
-import nbformat
 import pandas as pd
 import pytest
 
-from utils.authoring import MASTERS
+from tests import masters
 from utils.errors import DataError
-from utils.exercises import Question, check, load_quiz
+from utils.exercises import Question, check
 from utils.exercises.checks import NOT_ATTEMPTED, assess
-from utils.exercises.lab_1 import CHECKS
 from utils.prompts.templates import DIALOGUES, build_prompt
 
 TABLE = pd.DataFrame(
@@ -21,51 +19,8 @@ TABLE = pd.DataFrame(
 GIVEN = {"1.5": {"table": TABLE}}
 
 
-@pytest.fixture(scope="module")
-def answers() -> dict:
-    """The answers in the master, run as they stand there."""
-    names = {
-        "plain_table": TABLE,
-        "random": random,
-        "Counter": Counter,
-        "build_prompt": build_prompt,
-        "DIALOGUES": DIALOGUES,
-    }
-    master = nbformat.read(next(MASTERS.glob("lab_1_*.ipynb")), as_version=4)
-    found = {}
-    for cell in master.cells:
-        if "### BEGIN SOLUTION" in cell.source:
-            exec(cell.source, names)
-        for exercise, answer in re.findall(r'check\("([\d.]+)", (\w+)', cell.source):
-            found[exercise] = names[answer]
-    return found
-
-
-def test_the_lab_checks_every_exercise(answers):
-    assert sorted(answers) == sorted(CHECKS) and len(CHECKS) >= 6
-
-
-@pytest.mark.parametrize("exercise", CHECKS)
-def test_the_master_s_answer_is_right(exercise, answers):
-    verdict, right = assess(exercise, answers[exercise], **GIVEN.get(exercise, {}))
-    assert right and verdict.startswith("correct. ")
-
-
-@pytest.mark.parametrize("exercise", CHECKS)
-@pytest.mark.parametrize("blank", [..., None, lambda *_, **__: None, lambda *_, **__: ...])
-def test_an_unanswered_exercise_is_not_attempted_yet(exercise, blank):
-    if exercise == "1.5" and callable(blank):
-        return
-    assert assess(exercise, blank, **GIVEN.get(exercise, {})) == (NOT_ATTEMPTED, False)
-
-
-@pytest.mark.parametrize("exercise", [exercise for exercise in CHECKS if exercise != "1.5"])
-def test_a_function_that_breaks_or_a_call_instead_of_a_function_is_told(exercise):
-    def broken(*_, **__):
-        raise ZeroDivisionError("division by zero")
-
-    assert "stopped with ZeroDivisionError" in assess(exercise, broken)[0]
-    assert "the function itself" in assess(exercise, 3)[0]
+MASTER = masters.names(1, plain_table=TABLE)
+SOLUTIONS = masters.answers(1, MASTER)
 
 
 def draw_with(choose):
@@ -264,28 +219,17 @@ def test_check_prints_the_verdict(capsys):
     assert capsys.readouterr().out == f"Exercise 1.1: {NOT_ATTEMPTED}\n"
 
 
-def test_under_nbgrader_a_missing_or_wrong_answer_costs_its_points(monkeypatch, answers):
+def test_under_nbgrader_a_missing_or_wrong_answer_costs_its_points(monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     with pytest.raises(AssertionError, match="not attempted"):
         check("1.1", ...)
-    check("1.1", answers["1.1"])
+    check("1.1", SOLUTIONS["1.1"])
 
 
 def test_an_exercise_that_does_not_exist():
     for name in ("9.1", "1.99"):
         with pytest.raises(DataError, match=f"no exercise '{name}'"):
             check(name, 1)
-
-
-def test_the_quiz_has_five_questions_that_explain_every_choice():
-    quiz = load_quiz(1)
-    assert len(quiz.questions) == 5
-    assert len({question.right for question in quiz.questions}) > 1, "the right choice must not always be the same one"
-    for question in quiz.questions:
-        for choice in range(len(question.choices)):
-            assert question.answer(choice).startswith("Correct. " if choice == question.right else "Not quite. ")
-    assert quiz.score({n: question.right for n, question in enumerate(quiz.questions)}) == 5
-    assert quiz.score({0: (quiz.questions[0].right + 1) % 3}) == 0
 
 
 def test_a_question_without_explanations_cannot_be_made():

@@ -12,95 +12,32 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
+from tests import masters
 from utils.exercises import load_quiz
-from utils.exercises.checks import NOT_ATTEMPTED, assess
+from utils.exercises.checks import assess
 from utils.exercises.lab_3 import CHECKS
 
 INF = math.inf
 
 
-# The solutions of the master lab
-
-
-def to_record(dialogue, summary):
-    prompt = f"Summarize the dialogue in one sentence.\n\nDialogue:\n{dialogue}\nSummary:"
-    return {"input_text": prompt, "output_text": summary}
+MASTER = masters.names(3)
+SOLUTIONS = masters.answers(3, MASTER)
+(
+    to_record,
+    leaks,
+    mask_prompt,
+    completion_loss,
+    best_checkpoint,
+    paired_gain,
+    text_to_label,
+    lora_parameters,
+    lora_output,
+    break_even,
+) = SOLUTIONS.values()
 
 
 def plain(record):
     return " ".join(record["input_text"].lower().split())
-
-
-def leaks(train, validation):
-    known, first = set(map(plain, train)), {}
-    for record in validation:
-        first.setdefault(plain(record), record["input_text"])
-    return [text for key, text in first.items() if key in known]
-
-
-def mask_prompt(prompt_ids, completion_ids):
-    return [-100] * len(prompt_ids) + list(completion_ids)
-
-
-def completion_loss(log_probabilities, labels):
-    pairs = zip(log_probabilities, labels, strict=True)
-    counted = [float(p) for p, label in pairs if label != -100]
-    return -sum(counted) / len(counted)
-
-
-def lora_parameters(shapes, rank):
-    return sum(rank * (out_features + in_features) for out_features, in_features in shapes)
-
-
-def lora_output(x, W, A, B, alpha, scale=1.0):
-    rank = A.shape[0]
-    change = x @ A.T @ B.T
-    return x @ W.T + scale * alpha / rank * change
-
-
-def best_checkpoint(validation_losses, patience):
-    best = 0
-    for index, loss in enumerate(validation_losses):
-        if loss < validation_losses[best]:
-            best = index
-        if index - best == patience:
-            break
-    return best, index
-
-
-def text_to_label(completion, labels):
-    words = completion.split()
-    first = words[0].strip(string.punctuation).lower() if words else ""
-    return next((label for label in labels if label.lower() == first), "")
-
-
-def paired_gain(ours, theirs, seed):
-    differences = np.array(ours) - np.array(theirs)
-    rng = np.random.default_rng(seed)
-    drawn = rng.choice(differences, size=(1000, len(differences)))
-    low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
-    return differences.mean(), low, high
-
-
-def break_even(tuning_seconds, prompt_seconds, tuned_seconds):
-    saved = prompt_seconds - tuned_seconds
-    if saved <= 0:
-        return math.inf
-    return math.ceil(tuning_seconds / saved)
-
-
-SOLUTIONS = {
-    "3.1": to_record,
-    "3.2": leaks,
-    "3.3": mask_prompt,
-    "3.4": completion_loss,
-    "3.5": lora_parameters,
-    "3.6": lora_output,
-    "3.7": best_checkpoint,
-    "3.8": text_to_label,
-    "3.9": paired_gain,
-    "3.10": break_even,
-}
 
 
 # Other right answers
@@ -210,14 +147,14 @@ RIGHT = [
     ("3.3", lambda p, c: np.array([-100 for _ in p] + c)),
     ("3.4", loss_with_torch),
     ("3.4", loss_with_numpy),
-    ("3.5", count_in_real_matrices),
-    ("3.6", lora_merged),
-    ("3.6", lora_in_double),
-    ("3.7", stop_by_lowest_so_far),
-    ("3.7", stop_with_a_counter),
-    ("3.8", label_by_regex),
-    ("3.8", label_in_a_loop),
-    ("3.9", gain_in_a_loop),
+    ("3.8", count_in_real_matrices),
+    ("3.9", lora_merged),
+    ("3.9", lora_in_double),
+    ("3.5", stop_by_lowest_so_far),
+    ("3.5", stop_with_a_counter),
+    ("3.7", label_by_regex),
+    ("3.7", label_in_a_loop),
+    ("3.6", gain_in_a_loop),
     ("3.10", even_by_floor),
     ("3.10", even_by_counting),
 ]
@@ -231,23 +168,7 @@ def numbered(cases):
 def test_a_right_answer_passes_however_it_is_written(exercise, answer):
     verdict, right = assess(exercise, answer)
     assert right, verdict
-    assert verdict == f"correct. {CHECKS[exercise][0]}"
-
-
-def test_the_lab_checks_ten_exercises():
-    assert list(CHECKS) == list(SOLUTIONS) == [f"3.{n}" for n in range(1, 11)]
-
-
-@pytest.mark.parametrize("exercise", CHECKS)
-@pytest.mark.parametrize("blank", [..., None, lambda *_, **__: None, lambda *_, **__: ...])
-def test_a_placeholder_is_not_attempted_yet(exercise, blank):
-    assert assess(exercise, blank) == (NOT_ATTEMPTED, False)
-
-
-@pytest.mark.parametrize("exercise", CHECKS)
-def test_a_function_that_breaks_or_a_call_instead_of_a_function_is_told(exercise):
-    assert "stopped with ZeroDivisionError" in assess(exercise, lambda *_: 1 / 0)[0]
-    assert "the function itself" in assess(exercise, 3)[0]
+    assert verdict == f"correct. {CHECKS[exercise].praise}"
 
 
 ODD_RESULTS = [
@@ -459,8 +380,8 @@ WRONG = [
     ("3.1", prompt_with("Summarize this dialogue.\n\nD\n\nSummary: S!"), "copy it, and in use there is none to copy"),
     ("3.1", prompt_with("D\n\nSummary:"), "no instruction before the dialogue"),
     ("3.1", prompt_with("Summarize this dialogue.\n\nD"), "The cue is missing"),
-    ("3.1", prompt_with("Summarize this dialogue.\n\nD\nSummary: "), "space or an empty line stands behind the colon"),
-    ("3.1", prompt_with("Summarize this dialogue.\n\nD\nSummary:\n"), "space or an empty line stands behind the colon"),
+    ("3.1", prompt_with("Summarize this dialogue.\n\nD\nSummary: "), "ends with a space or an empty line"),
+    ("3.1", prompt_with("Summarize this dialogue.\n\nD\nSummary:\n"), "ends with a space or an empty line"),
     ("3.1", prompt_with("Summarize this dialogue.\n\nD\nSummary"), "does not end with a colon"),
     ("3.1", prompt_with("Summarize this dialogue.\n\nD Summary:"), "a line of its own"),
     ("3.1", prompt_with("Summarize this dialogue.\n\nD\n:"), "A colon alone is no cue"),
@@ -528,95 +449,95 @@ WRONG = [
     ("3.4", lambda p, n: [-value for value in chosen(p, n)], "Return one number"),
     ("3.4", lambda p, n: -sum(map(float, p)) / len(p) if n[0] == -100 else -sum(chosen(p, n)), "the last two count"),
     ("3.4", loss_for_lists_only, "stopped with AttributeError.* may also come as a tensor"),
-    ("3.5", each(lambda o, i, r: o * i), "You count the numbers of W"),
-    ("3.5", each(lambda o, i, r: o * i + r * (o + i)), "it is frozen"),
-    ("3.5", each(lambda o, i, r: r * i), "only one of the two matrices"),
-    ("3.5", each(lambda o, i, r: r * o), "only one of the two matrices"),
-    ("3.5", each(lambda o, i, r: 2 * r * i), "only where W is square"),
-    ("3.5", each(lambda o, i, r: 2 * r * o), "only where W is square"),
-    ("3.5", each(lambda o, i, r: o + i), "The rank is missing"),
-    ("3.5", each(lambda o, i, r: r * o * i), "multiply all three"),
-    ("3.5", each(lambda o, i, r: r * o * r * i), "multiply the sizes of A and B"),
-    ("3.5", lambda shapes, rank: lora_parameters(shapes[:1], rank), "only the first matrix"),
-    ("3.5", lambda shapes, rank: [lora_parameters([shape], rank) for shape in shapes], "for all matrices together"),
-    ("3.5", lambda shapes, rank: lora_parameters(shapes, rank) + 1, "One case is not right. Here one square"),
-    ("3.6", lora_with(lambda b, c, a, r, s: b + s * c), "alpha / rank is missing"),
-    ("3.6", lora_with(lambda b, c, a, r, s: b + s * a * c), "the rank is missing"),
-    ("3.6", lora_with(lambda b, c, a, r, s: b + s / r * c), "alpha is missing"),
-    ("3.6", lora_with(lambda b, c, a, r, s: b + s * r / a * c), "upside down"),
-    ("3.6", lora_with(lambda b, c, a, r, s: b + a / r * c), "You ignore `scale`"),
-    ("3.6", lora_with(lambda b, c, a, r, s: s * (b + a / r * c)), "You also scale what W gives"),
-    ("3.6", lora_with(lambda b, c, a, r, s: s * a / r * (b + c)), "You also scale what W gives"),
-    ("3.6", lora_with(lambda b, c, a, r, s: s * b + a / r * c), "You also scale what W gives"),
-    ("3.6", lora_with(lambda b, c, a, r, s: s * a / r * c), "What W gives is missing"),
-    ("3.6", lora_with(lambda b, c, a, r, s: b), "The adapter's change is missing"),
-    ("3.6", lora_with(lambda b, c, a, r, s: b - s * a / r * c), "You subtract the change"),
-    ("3.6", lora_with(base=lambda x, W: x @ W), "W is not transposed"),
-    ("3.6", lora_with(change=lambda x, A, B: x @ B.T @ A.T), "not used in the right order"),
-    ("3.6", lora_with(change=lambda x, A, B: x @ A @ B), "not used in the right order"),
-    ("3.6", lora_with(change=lambda x, A, B: x @ (B @ A)), "not used in the right order"),
-    ("3.6", lora_with(change=lambda x, A, B: x @ (A @ B).T), "not used in the right order"),
-    ("3.6", lora_with(rank=lambda A, B: A.shape[1]), "a number that is not the rank"),
-    ("3.6", lora_with(rank=lambda A, B: len(B)), "a number that is not the rank"),
-    ("3.6", lambda x, W, A, B, alpha, scale: lora_output(x, W, A, B, alpha, scale), "TypeError.* without a scale"),
-    ("3.6", lambda *given: lora_output(*given).tolist(), "Return a torch tensor"),
-    ("3.6", lambda *given: lora_output(*given).sum(), "Compare the formula"),
-    ("3.6", lora_of_rows, "x may also have one dimension"),
+    ("3.8", each(lambda o, i, r: o * i), "You count the numbers of W"),
+    ("3.8", each(lambda o, i, r: o * i + r * (o + i)), "it is frozen"),
+    ("3.8", each(lambda o, i, r: r * i), "only one of the two matrices"),
+    ("3.8", each(lambda o, i, r: r * o), "only one of the two matrices"),
+    ("3.8", each(lambda o, i, r: 2 * r * i), "only where W is square"),
+    ("3.8", each(lambda o, i, r: 2 * r * o), "only where W is square"),
+    ("3.8", each(lambda o, i, r: o + i), "The rank is missing"),
+    ("3.8", each(lambda o, i, r: r * o * i), "multiply all three"),
+    ("3.8", each(lambda o, i, r: r * o * r * i), "multiply the sizes of A and B"),
+    ("3.8", lambda shapes, rank: lora_parameters(shapes[:1], rank), "only the first matrix"),
+    ("3.8", lambda shapes, rank: [lora_parameters([shape], rank) for shape in shapes], "for all matrices together"),
+    ("3.8", lambda shapes, rank: lora_parameters(shapes, rank) + 1, "One case is not right. Here one square"),
+    ("3.9", lora_with(lambda b, c, a, r, s: b + s * c), "alpha / rank is missing"),
+    ("3.9", lora_with(lambda b, c, a, r, s: b + s * a * c), "the rank is missing"),
+    ("3.9", lora_with(lambda b, c, a, r, s: b + s / r * c), "alpha is missing"),
+    ("3.9", lora_with(lambda b, c, a, r, s: b + s * r / a * c), "upside down"),
+    ("3.9", lora_with(lambda b, c, a, r, s: b + a / r * c), "You ignore `scale`"),
+    ("3.9", lora_with(lambda b, c, a, r, s: s * (b + a / r * c)), "You also scale what W gives"),
+    ("3.9", lora_with(lambda b, c, a, r, s: s * a / r * (b + c)), "You also scale what W gives"),
+    ("3.9", lora_with(lambda b, c, a, r, s: s * b + a / r * c), "You also scale what W gives"),
+    ("3.9", lora_with(lambda b, c, a, r, s: s * a / r * c), "What W gives is missing"),
+    ("3.9", lora_with(lambda b, c, a, r, s: b), "The adapter's change is missing"),
+    ("3.9", lora_with(lambda b, c, a, r, s: b - s * a / r * c), "You subtract the change"),
+    ("3.9", lora_with(base=lambda x, W: x @ W), "W is not transposed"),
+    ("3.9", lora_with(change=lambda x, A, B: x @ B.T @ A.T), "not used in the right order"),
+    ("3.9", lora_with(change=lambda x, A, B: x @ A @ B), "not used in the right order"),
+    ("3.9", lora_with(change=lambda x, A, B: x @ (B @ A)), "not used in the right order"),
+    ("3.9", lora_with(change=lambda x, A, B: x @ (A @ B).T), "not used in the right order"),
+    ("3.9", lora_with(rank=lambda A, B: A.shape[1]), "a number that is not the rank"),
+    ("3.9", lora_with(rank=lambda A, B: len(B)), "a number that is not the rank"),
+    ("3.9", lambda x, W, A, B, alpha, scale: lora_output(x, W, A, B, alpha, scale), "TypeError.* without a scale"),
+    ("3.9", lambda *given: lora_output(*given).tolist(), "Return a torch tensor"),
+    ("3.9", lambda *given: lora_output(*given).sum(), "Compare the formula"),
+    ("3.9", lora_of_rows, "x may also have one dimension"),
     (
-        "3.6",
+        "3.9",
         lambda x, W, A, B, *rest: (x @ W.T).where(x != x, lora_output(x, W, A, B, *rest)),
         "RuntimeError.* rank is 2",
     ),
-    ("3.6", lora_in_place, "changes what it was given"),
-    ("3.7", lambda v, p: (best_checkpoint(v, p)[1],) * 2, "You keep the last checkpoint"),
-    ("3.7", lambda v, p: best_checkpoint(v, p)[::-1], "The two numbers are exchanged"),
-    ("3.7", lambda v, p: (lowest(v), best_checkpoint(v, p)[1]), "You look at all losses"),
-    ("3.7", lambda v, p: (lowest(v), len(v) - 1), "You never stop early"),
-    ("3.7", lambda v, p: (best_checkpoint(v, p)[0], len(v) - 1), "always stops at the end"),
-    ("3.7", stop_counting_all, "begin anew after each lowest loss"),
-    ("3.7", stop_comparing_neighbors, "compare each loss with the one before"),
-    ("3.7", stop_with_ties, "Of equal ones the first is kept"),
-    ("3.7", lambda v, p: best_checkpoint(v, p + 1), "one evaluation too long"),
-    ("3.7", lambda v, p: [n + 1 for n in best_checkpoint(v, p)], "An index in Python begins with 0"),
-    ("3.7", lambda v, p: (v[best_checkpoint(v, p)[0]], best_checkpoint(v, p)[1]), "The first number is a loss"),
-    ("3.7", lambda v, p: best_checkpoint(v, max(1, p - 1)), "Take losses of .* and a patience of"),
-    ("3.7", lambda v, p: best_checkpoint(v, p)[0], "Return two whole numbers"),
-    ("3.7", lambda v, p: best_checkpoint(v + v[:0], p) if len(v) > p else None, "nothing in one case. Take losses"),
-    ("3.7", lambda v, p: best_checkpoint(v.sort() or v, p), "changes what it was given"),
-    ("3.8", label_none, "Your function returns nothing in one case.*the empty string"),
-    ("3.8", label_without_a_guard, "stopped with IndexError.* without a word"),
-    ("3.8", label_case_matters, "Upper and lower case still make a difference"),
-    ("3.8", label_punctuation_matters, "Punctuation still sticks"),
-    ("3.8", label_split_at_spaces, "A line break ends a word"),
-    ("3.8", label_anywhere, "You look for a label anywhere"),
-    ("3.8", label_at_the_start, "compare the whole word"),
-    ("3.8", lambda text, names: text_to_label((text.split() or [""])[-1], names), "You take the last word"),
-    ("3.8", lambda text, names: text_to_label(text, names) or names[0], "You return a label when there is none"),
-    ("3.8", lambda text, names: text_to_label(text, names).lower(), "You return the label in lower case"),
-    ("3.8", lambda text, names: text_to_label(text, names) or "none", "'not', and that is no label"),
-    ("3.8", lambda text, names: text_to_label(text, names) or -1, "Return a text"),
-    ("3.8", lambda text, names: names.index(text_to_label(text, names)), "Return a text"),
-    ("3.9", lambda o, t, s: paired_gain(t, o, s), "The sign is wrong"),
-    ("3.9", gain_unpaired, "resampled independently"),
-    ("3.9", gain_with(1000), "too narrow"),
-    ("3.9", gain_with(ends=(5, 95)), "too narrow"),
-    ("3.9", gain_with(ends=(0.5, 99.5)), "too wide"),
-    ("3.9", gain_with(20), "too wide"),
-    ("3.9", gain_of_single_texts, "too wide. .* not about single texts"),
-    ("3.9", gain_with(replace=False), "the same mean. Draw texts with replacement"),
-    ("3.9", gain_with(ends=(97.5, 2.5)), "the two are exchanged"),
-    ("3.9", gain_with(generator=lambda seed: np.random.default_rng(0)), "Every seed gives the same interval"),
-    ("3.9", gain_by_formula, "Every seed gives the same interval"),
-    ("3.9", gain_with(generator=lambda seed: np.random.default_rng()), "The same seed gives two different"),
-    ("3.9", gain_with(generator=lambda seed: FREE), "The same seed gives two different"),
-    ("3.9", gain_with_the_global_seed, "numpy's global random numbers"),
-    ("3.9", gain_with(generator=lambda seed: np.random), "numpy's global random numbers"),
-    ("3.9", gain_of_the_resamples, "has nothing to do with chance"),
-    ("3.9", shifted_gain, "not at the right place"),
-    ("3.9", lambda o, t, s: paired_gain(o, t, s)[0], "Return three numbers"),
-    ("3.9", lambda o, t, s: paired_gain(o, t, s)[1:], "Return three numbers"),
-    ("3.9", lambda o, t, s: paired_gain(sorted(o), sorted(t), s), "too narrow"),
-    ("3.9", lambda o, t, s: o - t, "stopped with TypeError"),
+    ("3.9", lora_in_place, "changes what it was given"),
+    ("3.5", lambda v, p: (best_checkpoint(v, p)[1],) * 2, "You keep the last checkpoint"),
+    ("3.5", lambda v, p: best_checkpoint(v, p)[::-1], "The two numbers are exchanged"),
+    ("3.5", lambda v, p: (lowest(v), best_checkpoint(v, p)[1]), "You look at all losses"),
+    ("3.5", lambda v, p: (lowest(v), len(v) - 1), "You never stop early"),
+    ("3.5", lambda v, p: (best_checkpoint(v, p)[0], len(v) - 1), "always stops at the end"),
+    ("3.5", stop_counting_all, "begin anew after each lowest loss"),
+    ("3.5", stop_comparing_neighbors, "compare each loss with the one before"),
+    ("3.5", stop_with_ties, "Of equal ones the first is kept"),
+    ("3.5", lambda v, p: best_checkpoint(v, p + 1), "one evaluation too long"),
+    ("3.5", lambda v, p: [n + 1 for n in best_checkpoint(v, p)], "An index in Python begins with 0"),
+    ("3.5", lambda v, p: (v[best_checkpoint(v, p)[0]], best_checkpoint(v, p)[1]), "The first number is a loss"),
+    ("3.5", lambda v, p: best_checkpoint(v, max(1, p - 1)), "Take losses of .* and a patience of"),
+    ("3.5", lambda v, p: best_checkpoint(v, p)[0], "Return two whole numbers"),
+    ("3.5", lambda v, p: best_checkpoint(v + v[:0], p) if len(v) > p else None, "nothing in one case. Take losses"),
+    ("3.5", lambda v, p: best_checkpoint(v.sort() or v, p), "changes what it was given"),
+    ("3.7", label_none, "Your function returns nothing in one case.*the empty string"),
+    ("3.7", label_without_a_guard, "stopped with IndexError.* without a word"),
+    ("3.7", label_case_matters, "Upper and lower case still make a difference"),
+    ("3.7", label_punctuation_matters, "Punctuation still sticks"),
+    ("3.7", label_split_at_spaces, "A line break ends a word"),
+    ("3.7", label_anywhere, "You look for a label anywhere"),
+    ("3.7", label_at_the_start, "compare the whole word"),
+    ("3.7", lambda text, names: text_to_label((text.split() or [""])[-1], names), "You take the last word"),
+    ("3.7", lambda text, names: text_to_label(text, names) or names[0], "You return a label when there is none"),
+    ("3.7", lambda text, names: text_to_label(text, names).lower(), "You return the label in lower case"),
+    ("3.7", lambda text, names: text_to_label(text, names) or "none", "'not', and that is no label"),
+    ("3.7", lambda text, names: text_to_label(text, names) or -1, "Return a text"),
+    ("3.7", lambda text, names: names.index(text_to_label(text, names)), "Return a text"),
+    ("3.6", lambda o, t, s: paired_gain(t, o, s), "The sign is wrong"),
+    ("3.6", gain_unpaired, "resampled independently"),
+    ("3.6", gain_with(1000), "too narrow"),
+    ("3.6", gain_with(ends=(5, 95)), "too narrow"),
+    ("3.6", gain_with(ends=(0.5, 99.5)), "too wide"),
+    ("3.6", gain_with(20), "too wide"),
+    ("3.6", gain_of_single_texts, "too wide. .* not about single texts"),
+    ("3.6", gain_with(replace=False), "the same mean. Draw texts with replacement"),
+    ("3.6", gain_with(ends=(97.5, 2.5)), "the two are exchanged"),
+    ("3.6", gain_with(generator=lambda seed: np.random.default_rng(0)), "Every seed gives the same interval"),
+    ("3.6", gain_by_formula, "Every seed gives the same interval"),
+    ("3.6", gain_with(generator=lambda seed: np.random.default_rng()), "The same seed gives two different"),
+    ("3.6", gain_with(generator=lambda seed: FREE), "The same seed gives two different"),
+    ("3.6", gain_with_the_global_seed, "numpy's global random numbers"),
+    ("3.6", gain_with(generator=lambda seed: np.random), "numpy's global random numbers"),
+    ("3.6", gain_of_the_resamples, "has nothing to do with chance"),
+    ("3.6", shifted_gain, "not at the right place"),
+    ("3.6", lambda o, t, s: paired_gain(o, t, s)[0], "Return three numbers"),
+    ("3.6", lambda o, t, s: paired_gain(o, t, s)[1:], "Return three numbers"),
+    ("3.6", lambda o, t, s: paired_gain(sorted(o), sorted(t), s), "too narrow"),
+    ("3.6", lambda o, t, s: o - t, "stopped with TypeError"),
     ("3.10", even_with(math.floor), "Which way must a part of a query be rounded"),
     ("3.10", even_with(round), "Which way must a part of a query be rounded"),
     ("3.10", even_with(float), "parts of a query"),
@@ -640,7 +561,7 @@ def test_a_typical_mistake_is_named(exercise, answer, message):
     assert re.search(message, verdict), verdict
 
 
-@pytest.mark.parametrize("exercise", ["3.4", "3.5", "3.7", "3.10"])
+@pytest.mark.parametrize("exercise", ["3.4", "3.5", "3.8", "3.10"])
 def test_no_message_gives_the_result_away(exercise):
     for _, answer, _ in (case for case in WRONG if case[0] == exercise):
         asked = []
@@ -652,23 +573,11 @@ def test_no_message_gives_the_result_away(exercise):
 
 @pytest.mark.parametrize("offset", [17, 1234, 10**9])
 def test_a_right_interval_passes_whatever_its_random_numbers(offset):
-    verdict, right = assess("3.9", lambda ours, theirs, seed: paired_gain(ours, theirs, seed + offset))
+    verdict, right = assess("3.6", lambda ours, theirs, seed: paired_gain(ours, theirs, seed + offset))
     assert right, verdict
 
 
 # The quiz
-
-
-def test_the_quiz_has_six_questions_that_explain_every_choice():
-    quiz = load_quiz(3)
-    assert len(quiz.questions) == 6
-    for question in quiz.questions:
-        assert len(set(question.choices)) == len(question.choices) == len(set(question.why)) == 3
-        for choice in range(3):
-            assert question.answer(choice).startswith("Correct. " if choice == question.right else "Not quite. ")
-    right = [question.right for question in quiz.questions]
-    assert quiz.score(dict(enumerate(right))) == 6
-    assert max(right.count(choice) for choice in range(3)) <= 3, "a place must not give the answer away"
 
 
 def test_the_longest_choice_is_not_always_the_right_one():

@@ -11,7 +11,7 @@ import pytest
 from nbval.plugin import find_comment_markers
 
 from tests import prose_numbers
-from utils.authoring import KERNEL, LABS, MASTERS, STUB, clean, learner_lab
+from utils.authoring import KERNEL, LABS, MASTERS, STUB, clean, keep_outputs, learner_lab
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -197,6 +197,20 @@ def test_a_learner_s_lab_is_the_one_made_from_its_master(path):
     ], "the lab was edited by hand, or its master changed: run make labs"
 
 
+@each(MASTER_LABS)
+def test_a_lab_made_anew_keeps_the_outputs_of_unchanged_cells_only(path):
+    made, committed = clean(learner_lab(read(path))), read(LABS / path.name)
+    assert keep_outputs(made, committed) == committed
+    changed = next(n for n, cell in enumerate(made.cells) if cell.source.startswith("check("))
+    made.cells[changed].source += "  # changed"
+    kept = keep_outputs(made, committed)
+    assert kept.cells[changed].outputs == [] != committed.cells[changed].outputs
+    assert [cell.get("outputs") for cell in kept.cells[:changed]] == [
+        cell.get("outputs") for cell in committed.cells[:changed]
+    ]
+    assert [cell.execution_count for cell in code(kept)] == [cell.execution_count for cell in code(committed)]
+
+
 @each(LEARNER_LABS)
 def test_a_learner_s_lab_holds_no_solution_outside_the_folded_cells(path):
     notebook = read(path)
@@ -217,7 +231,8 @@ def test_in_a_master_every_check_passes_and_every_exercise_is_headed(path):
     exercises = [text for text in prose(notebook) if text.startswith("### Exercise")]
     assert len(exercises) == len(checks)
     for text in exercises:
-        assert re.search(r"\*\*Difficulty: (easy|medium|hard)\. \d+ minutes\.\*\*", text)
+        level = r"\*\*Difficulty: (easy|medium|hard)\. Importance: (high|medium|low)\. \d+ minutes\.\*\*"
+        assert re.search(level, text)
         assert "<details><summary>Hint</summary>" in text
 
 

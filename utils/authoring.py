@@ -1,10 +1,12 @@
 """Make the notebooks as they are committed: learners' labs from the masters, executed, clean.
 
-python -m utils.authoring labs                  # learners' labs out of labs/solutions
+python -m utils.authoring labs                  # learners' labs out of labs/solutions, executed
+python -m utils.authoring text                  # the same without running: outputs stay where cells are unchanged
 python -m utils.authoring execute NOTEBOOK ...  # run and write the outputs
 """
 
 import copy
+import re
 import sys
 from pathlib import Path
 
@@ -42,12 +44,23 @@ def learner_lab(master: NotebookNode) -> NotebookNode:
 def _with_folded_solution(cell: NotebookNode) -> list[NotebookNode]:
     if cell.cell_type != "code" or BEGIN not in cell.source:
         return [cell]
-    lines = [line for line in cell.source.split("\n") if line.strip() not in (BEGIN, END)]
-    code = "\n".join(line for line in lines if not line.endswith(" = ..."))
+    stub, solution = re.split(rf" *{BEGIN}\n", cell.source, maxsplit=1)
+    kept = [line for line in stub.split("\n") if not line.endswith(" = ...") and not line.strip().startswith("#")]
+    code = "\n".join(kept) + re.sub(rf"\n? *{END}", "", solution)
     folded = nbformat.v4.new_markdown_cell(
         f"<details><summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>", id=f"{cell.id}-solution"[:64]
     )
     return [cell, folded]
+
+
+def keep_outputs(made: NotebookNode, committed: NotebookNode) -> NotebookNode:
+    """Return a notebook with the committed outputs of each cell whose id and source are unchanged."""
+    before = {(cell.id, cell.source): cell for cell in committed.cells}
+    kept = copy.deepcopy(made)
+    for number, cell in enumerate([cell for cell in kept.cells if cell.cell_type == "code"], start=1):
+        same = before.get((cell.id, cell.source))
+        cell.update(outputs=same.outputs if same else [], execution_count=number)
+    return kept
 
 
 def execute(path: Path) -> None:
@@ -81,21 +94,23 @@ def write(notebook: NotebookNode, path: Path) -> None:
     write_text(path, nbformat.writes(notebook) + "\n")
 
 
-def make_labs() -> list[Path]:
-    """Write the learner's lab of every master, executed, and return the paths."""
+def make_labs(*, run: bool = True) -> list[Path]:
+    """Write every master's lab for learners, executed or with the outputs of unchanged cells; return the paths."""
     paths = []
     for master in sorted(MASTERS.glob("lab_*.ipynb")):
         path = LABS / master.name
-        write(clean(learner_lab(nbformat.read(master, as_version=4))), path)
-        execute(path)
+        made = clean(learner_lab(nbformat.read(master, as_version=4)))
+        write(made if run else keep_outputs(made, nbformat.read(path, as_version=4)), path)
+        if run:
+            execute(path)
         paths.append(path)
     return paths
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["labs"]:
-            for made in make_labs():
+        case ["labs" | "text" as what]:
+            for made in make_labs(run=what == "labs"):
                 print(f"made {made.relative_to(ROOT)}")
         case ["execute", *names] if names:
             for name in names:

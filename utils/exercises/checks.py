@@ -1,24 +1,14 @@
 """Check a learner's answer and say what is wrong with it and why, never what the answer is."""
 
 import os
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from utils.errors import DataError
+from utils.exercises.exercise import Exercise
+from utils.exercises.mistakes import Mistake, NotAttempted
 
-NOT_ATTEMPTED = (
-    "not attempted yet. Write your answer in the exercise's cell (a function ends with return), "
-    "run that cell, then run this one again."
-)
-
-
-class NotAttempted(Exception):
-    """The answer is still the placeholder."""
-
-
-class Mistake(Exception):
-    """What is wrong with an answer, and why, in words for the learner."""
+NOT_ATTEMPTED = "not attempted yet. Write your answer in the exercise's cell (a function ends with return), run that cell, then run this one again."
 
 
 def check(exercise: str, answer: Any, **given: Any) -> None:
@@ -36,40 +26,21 @@ def check(exercise: str, answer: Any, **given: Any) -> None:
 
 def assess(exercise: str, answer: Any, **given: Any) -> tuple[str, bool]:
     """Return the sentence that `check` prints and whether the answer is right."""
-    praise, examine = _find(exercise)
+    found = _find(exercise)
     try:
         if answer is ... or answer is None:
             raise NotAttempted
-        examine(answer, **given)
+        found.judge(answer, **given)
     except NotAttempted:
         return NOT_ATTEMPTED, False
     except Mistake as mistake:
         return f"not yet. {mistake}", False
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError):
         return "not yet. Your answer is another kind of value than the exercise asks for. Read its text again.", False
-    return f"correct. {praise}", True
+    return f"correct. {found.praise}", True
 
 
-def call(function: Callable, *arguments: Any, **named: Any) -> Any:
-    """Call a learner's function. Raises NotAttempted if it returns nothing, Mistake if it breaks."""
-    if not callable(function):
-        raise Mistake("Hand over the function itself, without brackets behind its name.")
-    try:
-        result = function(*arguments, **named)
-    except Exception as error:  # whatever a learner's code raises is told, not thrown
-        raise Mistake(f"Your function stopped with {type(error).__name__}: {error}.") from None
-    if result is None or result is ...:
-        raise NotAttempted
-    return result
-
-
-def require(condition: object, message: str) -> None:
-    """Raise Mistake with a message unless the condition holds."""
-    if not condition:
-        raise Mistake(message)
-
-
-def _find(exercise: str) -> tuple[str, Callable]:
+def _find(exercise: str) -> Exercise:
     lab = exercise.split(".")[0]
     try:
         return import_module(f"utils.exercises.lab_{lab}").CHECKS[exercise]
