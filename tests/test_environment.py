@@ -76,7 +76,9 @@ def test_each_package_is_installed_under_the_folder_of_its_name():
     assert settings["packages"]["find"]["include"] == ["utils", "utils.*"]
     for folder in {file.parent for file in (ROOT / "utils").rglob("*.py")}:
         assert (folder / "__init__.py").exists(), f"{folder} is not a package"
-    shipped = [file for file in (ROOT / "utils").rglob("*.*") if not re.search(r"/[._]+\w+/", file.as_posix())]
+    shipped = [
+        path for path in (ROOT / "utils").rglob("*.*") if path.is_file() and not re.search(r"/[._]+\w+/", str(path))
+    ]
     kinds = {f"*{file.suffix}" for file in shipped} - {"*.py", "*.toml"}
     assert kinds == set(settings["package-data"]["*"])
 
