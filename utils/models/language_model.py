@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
+from utils.internals import adapters_in_use, times_changed, tokenizer_state
 from utils.models import packing
 from utils.storage.checkpoints import default_checkpoint
 
@@ -75,20 +76,17 @@ class LanguageModel:
         Weights, tokenizer, generation defaults, device, number format and active adapters.
         """
         model = self.model
-        adapters = [
-            (getattr(module, "active_adapters", None), getattr(module, "scaling", None)) for module in model.modules()
-        ]
-        settings = (model.generation_config.to_dict(), str(self.device), str(model.dtype), adapters)
+        settings = (model.generation_config.to_dict(), str(self.device), str(model.dtype), adapters_in_use(model))
         return hashlib.sha256(f"{self.weights_hash} {settings}".encode()).hexdigest()[:16]
 
     @property
     def weights_hash(self) -> str:
         """The SHA-256 of the tokenizer and of every weight."""
         weights = self.model.state_dict()
-        state = tuple((name, weight.data_ptr(), weight._version) for name, weight in weights.items())
+        state = tuple((name, weight.data_ptr(), times_changed(weight)) for name, weight in weights.items())
         known = _FINGERPRINTS.setdefault(self.model, {})
         if state not in known:
-            digest = hashlib.sha256(self.tokenizer.backend_tokenizer.to_str().encode())
+            digest = hashlib.sha256(tokenizer_state(self.tokenizer).encode())
             for name, weight in weights.items():
                 digest.update(f"{name} {tuple(weight.shape)}".encode())
                 digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
@@ -265,7 +263,7 @@ def _why_not_found(name: str, source: str | Path, error: Exception) -> str:
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def _no_progress_bar() -> Generator[None]:
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
