@@ -168,7 +168,7 @@ def _step(
         rank=int((before > before[token]).sum()) + 1,
         entropy=float(entropy(before)),
         alternatives=tuple(
-            Alternative(other, model.tokenizer.decode([other]), float(after[other]), float(before[other]))
+            Alternative(other, model.decode([other]), float(after[other]), float(before[other]))
             for other in others[:ALTERNATIVES]
         ),
         stop_reason=reason,
@@ -177,7 +177,7 @@ def _step(
 
 def _text_so_far(model: LanguageModel, ids: list[int], config: DecodingConfig) -> tuple[str, str | None]:
     """Return the completion up to here and why it ends here, if it does."""
-    text = model.tokenizer.decode(ids, skip_special_tokens=True)
+    text = model.decode(ids, skip_special_tokens=True)
     found = [text.index(stop) for stop in config.stop if stop and stop in text]
     if found:
         return text[: min(found)], STOP_SEQUENCE

@@ -100,6 +100,10 @@ class LanguageModel:
         begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
         return self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"]
 
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
+        """Return the text that token ids stand for."""
+        return self.tokenizer.batch_decode([list(ids)], skip_special_tokens=skip_special_tokens)[0]
+
     def count_tokens(self, prompt: str) -> int:
         """Return how many tokens of the context window a prompt takes."""
         return len(self.encode(prompt))
@@ -168,11 +172,12 @@ class LanguageModel:
         rows = [self.encode(prompt) for prompt in prompts]
         shared = packing.shared_prefix(rows) if len(rows) > 1 else 0
         if shared >= SHARED_PREFIX_TOKENS and packing.can_pack(self.model):
-            inputs = packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
+            inputs: Any = packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
         else:
             side = "right" if self.is_encoder_decoder else "left"
             inputs = self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(self.device)
-        output = self.model.generate(**inputs, pad_token_id=self.tokenizer.pad_token_id, **config)
+        generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
+        output = generate(**inputs, pad_token_id=self.tokenizer.pad_token_id, **config)
         new = output if self.is_encoder_decoder else output[:, inputs["input_ids"].shape[1] :]
         return self.tokenizer.batch_decode(new, skip_special_tokens=True)
 
@@ -193,7 +198,7 @@ def load_model(name: str | None = None, *, device: str | None = None) -> Languag
         try:
             config = AutoConfig.from_pretrained(source)
             kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            tokenizer = AutoTokenizer.from_pretrained(source)
+            tokenizer: Any = AutoTokenizer.from_pretrained(source)
             model = kind.from_pretrained(source, dtype=torch.float32)
         except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
             raise ModelNotFound(_why_not_found(name, source, error)) from None

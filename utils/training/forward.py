@@ -106,7 +106,7 @@ def _sees_packed_rows(model: PreTrainedModel) -> bool:
     return not (adapter and adapter.is_prompt_learning) and can_pack(base_model(model))
 
 
-def _halves(model: PreTrainedModel, first: int) -> tuple[PreTrainedModel, PreTrainedModel]:
+def _halves(model: PreTrainedModel, first: int) -> tuple[nn.Module, PreTrainedModel]:
     """Return the blocks below `first`, ending in hidden states, and the rest, ending in logits, on the same weights."""
     whole = base_model(model)
     trunk, top = share(whole).base_model, _same_parameters(whole)
