@@ -173,14 +173,14 @@ def test_a_job_that_was_not_started_cannot_be_watched(shown):
 def test_a_cell_that_runs_does_not_keep_the_button_from_being_heard(job, monkeypatch):
     """The note in which ipykernel keeps who wrote last is taken back (see the browser test)."""
     comms = []
-    real = job_monitor._hear_while_a_cell_runs
+    real = job_monitor.hear_while_a_cell_runs
 
-    def noted(widget):
-        widget.comm._reply_subshell_id = None
-        real(widget)
-        comms.append(widget.comm)
+    def noted(comm):
+        comm._reply_subshell_id = None
+        real(comm)
+        comms.append(comm)
 
-    monkeypatch.setattr(job_monitor, "_hear_while_a_cell_runs", noted)
+    monkeypatch.setattr(job_monitor, "hear_while_a_cell_runs", noted)
     made = Monitor(job)
     assert comms == [made.cancel_button.comm] and not hasattr(comms[0], "_reply_subshell_id")
 

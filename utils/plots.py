@@ -4,9 +4,10 @@ import base64
 import html
 import io
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -74,7 +75,8 @@ def intervals(table: pd.DataFrame, *, xlabel: str, xlim: tuple[float, float]) ->
         axes.set_yticks(y, table.index)
         axes.set_ylim(len(table) - 0.5, -0.5)
         axes.set(xlabel=xlabel, xlim=xlim)
-    said = "; ".join(f"{row.Index}: {row.mean:.2f} ({row.low:.2f} to {row.high:.2f})" for row in table.itertuples())
+    rows = zip(table.index, table["mean"], table["low"], table["high"], strict=True)
+    said = "; ".join(f"{name}: {mean:.2f} ({low:.2f} to {high:.2f})" for name, mean, low, high in rows)
     return _plot(figure, f"Points with 95 % intervals of {xlabel}. {said}.")
 
 
@@ -260,9 +262,10 @@ def _pattern(block: np.ndarray) -> str:
 
 
 @contextmanager
-def _style(**changes: object) -> Iterator[None]:
+def _style(**changes: Any) -> Generator[None]:
     """Draw in the course's style, one figure at a time: a widget may draw while a cell does."""
-    with _ONE_AT_A_TIME, matplotlib.rc_context(STYLE | changes):
+    settings: dict[Any, Any] = {**STYLE, **changes}
+    with _ONE_AT_A_TIME, matplotlib.rc_context(settings):
         yield
 
 

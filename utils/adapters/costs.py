@@ -7,6 +7,7 @@ from torch import nn
 from transformers import PreTrainedConfig
 
 from utils.errors import UnsupportedSetting
+from utils.internals import adam_moments
 
 FLOAT32 = 4
 """Bytes of one number."""
@@ -121,9 +122,9 @@ def training_memory(parameters: int, *, added: int | None = None) -> TrainingMem
 def measured_memory(model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingMemory:
     """Return the bytes of the weights, gradients and moments that are there after a step."""
     weights = list(model.parameters())
-    moments = [kept[name] for kept in optimizer.state.values() for name in ("exp_avg", "exp_avg_sq")]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
-    return TrainingMemory(*(sum(tensor.nbytes for tensor in part) for part in (weights, gradients, moments)))
+    parts = (weights, gradients, adam_moments(optimizer))
+    return TrainingMemory(*(sum(tensor.nbytes for tensor in part) for part in parts))
 
 
 def step_flops(parameters: int, tokens: int, *, frozen: bool = False) -> int:

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pandas as pd
 from peft.helpers import rescale_adapter_scale
-from peft.tuners.lora import LoraLayer
 
 from utils.datasets.records import TextToText, completion_text
 from utils.errors import UnknownLabel, UnsupportedSetting
+from utils.internals import is_variant, lora_layers
 from utils.models.forcing import continuation_ids
 from utils.models.language_model import LanguageModel
 
@@ -26,12 +26,12 @@ def at_scale(model: LanguageModel, scale: float) -> Iterator[None]:
     """
     if not LOWEST <= scale <= HIGHEST:
         raise UnsupportedSetting(f"An adapter cannot be scaled by {scale}: take a number from 0 to 2.")
-    layers = [module for module in model.model.modules() if isinstance(module, LoraLayer)]
+    layers = lora_layers(model.model)
     if not layers:
         raise UnsupportedSetting(
             f"{model.name} has no LoRA adapter to scale: take a model tuned with 'lora', before it is merged."
         )
-    if any(layer.lora_variant for layer in layers):
+    if any(map(is_variant, layers)):
         raise UnsupportedSetting(
             "A DoRA adapter also changes the length of each row, which a scale leaves as it is: "
             "take a model tuned with 'lora'."

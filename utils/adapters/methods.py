@@ -6,9 +6,7 @@ Parameter-Efficient Fine-Tuning", arXiv 2303.15647. What peft has is peft's.
 
 import copy
 import json
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +20,7 @@ from transformers import PreTrainedModel
 
 from utils.adapters.bottleneck import add_bottlenecks
 from utils.errors import AdapterMismatch, UnsupportedSetting
+from utils.internals import adapted_weight, lora_layers, without_known_warnings
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import blocks, own, share
 
@@ -150,7 +149,7 @@ def add_adapter(base: LanguageModel, method: Method, *, seed: int = 0) -> Langua
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
-            with _without_known_warnings():
+            with without_known_warnings():
                 model = method.add(method, share(base.model))
         except ValueError as error:  # peft does not know the model's modules by name
             raise UnsupportedSetting(f"{base.name} cannot be tuned with {method.name!r}: {error}") from None
@@ -186,7 +185,7 @@ def load_adapter(base: LanguageModel, folder: Path) -> LanguageModel:
         )
     try:
         if (folder / PEFT_CONFIG).exists():
-            with _without_known_warnings():
+            with without_known_warnings():
                 model = peft.PeftModel.from_pretrained(share(base.model), folder)
         else:
             model = add_adapter(base, find_method(manifest["method"], manifest["size"])).model
@@ -225,18 +224,8 @@ def count_changed(model: nn.Module) -> int:
     A LoRA's change is one of whole matrices, into which it can be merged, so these are
     counted, as the survey does; of every other method what it trains.
     """
-    matrices = [module for module in model.modules() if isinstance(module, peft.tuners.lora.LoraLayer)]
-    if matrices:
-        return sum(module.get_base_layer().weight.numel() for module in matrices)
-    return count_trainable(model)
-
-
-@contextmanager
-def _without_known_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 asks transformers 5.23 by an old name
-        warnings.filterwarnings("ignore", "fan_in_fan_out")  # peft sets it right by itself
-        yield
+    adapted = lora_layers(model)
+    return sum(adapted_weight(layer).numel() for layer in adapted) if adapted else count_trainable(model)
 
 
 def _take(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:

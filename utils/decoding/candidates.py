@@ -90,7 +90,7 @@ def read_prompt(model: LanguageModel, prompt: str) -> ReadPrompt:
     """Run the model on a prompt. Raises EmptyPrompt, ContextWindowExceeded."""
     logits = model.next_token_logits(prompt).cpu()
     ids = [model.decoder_start] if model.is_encoder_decoder else model.encode(prompt)
-    return ReadPrompt(prompt, torch.tensor(ids), logits, lambda token: model.tokenizer.decode([token]))
+    return ReadPrompt(prompt, torch.tensor(ids), logits, lambda token: model.decode([token]))
 
 
 def given(prompt: str, probabilities: Mapping[str, float]) -> ReadPrompt:

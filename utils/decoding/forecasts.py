@@ -63,8 +63,8 @@ class Forecasts:
 
     def seen(self, item: Forecast, value: float) -> NextToken:
         """Return the distribution with a forecast's setting at a value and all others off."""
-        typed = int(value) if item.setting == "top_k" else value
-        return next_token(self.read, DecodingConfig(**{item.setting: typed}), shown=10)
+        setting: dict[str, Any] = {item.setting: int(value) if item.setting == "top_k" else value}
+        return next_token(self.read, DecodingConfig(**setting), shown=10)
 
     @property
     def score(self) -> str:

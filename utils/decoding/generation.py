@@ -1,6 +1,5 @@
 """Generate text: the loop over the KV cache, token by token, or many seeds side by side."""
 
-import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from utils.decoding.config import DecodingConfig
 from utils.decoding.reshaping import entropy, reshape
 from utils.decoding.sampling import noise_generator, sample
+from utils.internals import repeat_cache, takes_logits_to_keep
 from utils.models.language_model import LanguageModel
 from utils.models.threads import one_thread
 
@@ -124,11 +124,10 @@ class _CachedReader:
             logits = self._run("decoder_input_ids", self._tensor([[self.model.decoder_start, *begun]]))
             read.last_hidden_state = read.last_hidden_state.expand(self.rows, -1, -1)
         else:
-            lean = "logits_to_keep" in inspect.signature(self.model.model.forward).parameters
-            self.extra = {"logits_to_keep": keep} if lean else {}
+            self.extra = {"logits_to_keep": keep} if takes_logits_to_keep(self.model.model) else {}
             logits = self._run("input_ids", self._tensor([[*self.prompt_ids, *begun]]))
             self.extra = {}
-        self.cache.batch_repeat_interleave(self.rows)
+        repeat_cache(self.cache, self.rows)
         return logits[:, -keep:].expand(self.rows, -1, -1)
 
     def read(self, tokens: Sequence[int]) -> torch.Tensor:
@@ -169,7 +168,7 @@ def _step(
         rank=int((before > before[token]).sum()) + 1,
         entropy=float(entropy(before)),
         alternatives=tuple(
-            Alternative(other, model.tokenizer.decode([other]), float(after[other]), float(before[other]))
+            Alternative(other, model.decode([other]), float(after[other]), float(before[other]))
             for other in others[:ALTERNATIVES]
         ),
         stop_reason=reason,
@@ -178,7 +177,7 @@ def _step(
 
 def _text_so_far(model: LanguageModel, ids: list[int], config: DecodingConfig) -> tuple[str, str | None]:
     """Return the completion up to here and why it ends here, if it does."""
-    text = model.tokenizer.decode(ids, skip_special_tokens=True)
+    text = model.decode(ids, skip_special_tokens=True)
     found = [text.index(stop) for stop in config.stop if stop and stop in text]
     if found:
         return text[: min(found)], STOP_SEQUENCE

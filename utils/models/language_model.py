@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
+from utils.internals import adapters_in_use, times_changed, tokenizer_state
 from utils.models import packing
 from utils.storage.checkpoints import default_checkpoint
 
@@ -75,20 +76,17 @@ class LanguageModel:
         Weights, tokenizer, generation defaults, device, number format and active adapters.
         """
         model = self.model
-        adapters = [
-            (getattr(module, "active_adapters", None), getattr(module, "scaling", None)) for module in model.modules()
-        ]
-        settings = (model.generation_config.to_dict(), str(self.device), str(model.dtype), adapters)
+        settings = (model.generation_config.to_dict(), str(self.device), str(model.dtype), adapters_in_use(model))
         return hashlib.sha256(f"{self.weights_hash} {settings}".encode()).hexdigest()[:16]
 
     @property
     def weights_hash(self) -> str:
         """The SHA-256 of the tokenizer and of every weight."""
         weights = self.model.state_dict()
-        state = tuple((name, weight.data_ptr(), weight._version) for name, weight in weights.items())
+        state = tuple((name, weight.data_ptr(), times_changed(weight)) for name, weight in weights.items())
         known = _FINGERPRINTS.setdefault(self.model, {})
         if state not in known:
-            digest = hashlib.sha256(self.tokenizer.backend_tokenizer.to_str().encode())
+            digest = hashlib.sha256(tokenizer_state(self.tokenizer).encode())
             for name, weight in weights.items():
                 digest.update(f"{name} {tuple(weight.shape)}".encode())
                 digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
@@ -101,6 +99,10 @@ class LanguageModel:
             raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
         begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
         return self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"]
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
+        """Return the text that token ids stand for."""
+        return self.tokenizer.batch_decode([list(ids)], skip_special_tokens=skip_special_tokens)[0]
 
     def count_tokens(self, prompt: str) -> int:
         """Return how many tokens of the context window a prompt takes."""
@@ -170,11 +172,12 @@ class LanguageModel:
         rows = [self.encode(prompt) for prompt in prompts]
         shared = packing.shared_prefix(rows) if len(rows) > 1 else 0
         if shared >= SHARED_PREFIX_TOKENS and packing.can_pack(self.model):
-            inputs = packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
+            inputs: Any = packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
         else:
             side = "right" if self.is_encoder_decoder else "left"
             inputs = self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(self.device)
-        output = self.model.generate(**inputs, pad_token_id=self.tokenizer.pad_token_id, **config)
+        generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
+        output = generate(**inputs, pad_token_id=self.tokenizer.pad_token_id, **config)
         new = output if self.is_encoder_decoder else output[:, inputs["input_ids"].shape[1] :]
         return self.tokenizer.batch_decode(new, skip_special_tokens=True)
 
@@ -195,7 +198,7 @@ def load_model(name: str | None = None, *, device: str | None = None) -> Languag
         try:
             config = AutoConfig.from_pretrained(source)
             kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            tokenizer = AutoTokenizer.from_pretrained(source)
+            tokenizer: Any = AutoTokenizer.from_pretrained(source)
             model = kind.from_pretrained(source, dtype=torch.float32)
         except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
             raise ModelNotFound(_why_not_found(name, source, error)) from None
@@ -265,7 +268,7 @@ def _why_not_found(name: str, source: str | Path, error: Exception) -> str:
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def _no_progress_bar() -> Generator[None]:
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:

@@ -13,6 +13,8 @@ from itertools import takewhile
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from utils.internals import attention, cache_layers, crop_cache
+
 KINDS = ("llama", "gpt2", "opt", "phi", "qwen2", "qwen3", "gpt_neox", "stablelm", "granite", "smollm3")
 PACK_TOKENS = 384
 
@@ -27,7 +29,7 @@ def can_pack(model: PreTrainedModel) -> bool:
     return (
         config.model_type in KINDS
         and not getattr(config, "sliding_window", None)
-        and config._attn_implementation in ("sdpa", "eager")
+        and attention(config) in ("sdpa", "eager")
         and type(model).__module__.startswith("transformers.")
     )
 
@@ -72,7 +74,7 @@ def last_logits(model: PreTrainedModel, rows: list[list[int]], keep: list[list[i
         wanted = [start + k - shared for start, i in zip(starts, pack, strict=True) for k in keep[i]]
         logits = _run_pack(model, [rows[i][shared:] for i in pack], cache, shared, keep=wanted)
         yield from logits.float().split([len(keep[i]) for i in pack])
-        cache.crop(shared - cache.get_seq_length())
+        crop_cache(cache, shared)
 
 
 @torch.inference_mode()
@@ -89,19 +91,19 @@ def prefilled_batch(model: PreTrainedModel, rows: list[list[int]], shared: int, 
     prefix = _prefill(model, rows[0][:shared])
     batch = [
         [layer.new_zeros(len(rows), layer.shape[1], length - 1, layer.shape[3]) for layer in (keys, values)]
-        for keys, values in _layers(prefix)
+        for keys, values in cache_layers(prefix)
     ]
     for pack in _packs([row[shared:-1] for row in rows]):
         if any(len(rows[i]) > shared + 1 for i in pack):
             _run_pack(model, [rows[i][shared:-1] for i in pack], prefix, shared, keep=[0])
         starts = _starts([len(rows[i]) - 1 - shared for i in pack])
-        for into, layer in zip(batch, _layers(prefix), strict=True):
+        for into, layer in zip(batch, cache_layers(prefix), strict=True):
             for copy, packed in zip(into, layer, strict=True):
                 copy[pack, :, :shared] = packed[:, :, :shared]
                 for i, start in zip(pack, starts, strict=True):
                     own = packed[0, :, shared + start : shared + start + len(rows[i]) - 1 - shared]
                     copy[i, :, length - 1 - own.shape[1] :] = own
-        prefix.crop(shared - prefix.get_seq_length())
+        crop_cache(prefix, shared)
     cache = DynamicCache(config=model.config)
     for index, (keys, values) in enumerate(batch):
         cache.update(keys, values, index)
@@ -151,7 +153,3 @@ def _packs(suffixes: list[list[int]]) -> list[list[int]]:
 
 def _starts(lengths: list[int]) -> list[int]:
     return [sum(lengths[:i]) for i in range(len(lengths))]
-
-
-def _layers(cache: DynamicCache) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    return [(layer.keys, layer.values) for layer in cache.layers]

@@ -83,12 +83,11 @@ class ChatTemplate:
                 {"role": "user", "content": plain.render("" if messages else instruction, case.input_text, ())},
                 {"role": "assistant", "content": case.output_text},
             ]
-        return self.tokenizer.apply_chat_template(
-            messages[:-1],
-            tokenize=False,
-            add_generation_prompt=True,
-            chat_template=self.tokenizer.chat_template or NO_CHAT_TEMPLATE,
+        template = None if self.tokenizer.chat_template else NO_CHAT_TEMPLATE
+        prompt = self.tokenizer.apply_chat_template(
+            messages[:-1], tokenize=False, add_generation_prompt=True, chat_template=template
         )
+        return str(prompt)
 
     def completion(self, output_text: str) -> str:
         """Return the output as it is: an answer begins on a new line."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from utils.internals import drop_quantization
 from utils.storage.downloads import SMOLLM2, fetch
 from utils.storage.files import build_once
 from utils.storage.places import cache_dir
@@ -54,8 +55,7 @@ def load_gguf(path: Path):
 def without_quantization(model):
     """Return the same weights in a model that `save_pretrained` does not take for quantized."""
     config = model.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
+    drop_quantization(config)
     plain = type(model)(config)
     plain.load_state_dict(model.state_dict())
     plain.generation_config = model.generation_config

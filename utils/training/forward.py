@@ -1,14 +1,16 @@
 """From a batch to the logits that the loss needs, and no others."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from utils.adapters.methods import Method
 from utils.errors import UnsupportedSetting
+from utils.internals import base_model, before_logits, drop_last_norm, keep_blocks, peft_config
 from utils.models.language_model import LanguageModel
 from utils.models.packing import can_pack, shared_prefix
 from utils.models.sharing import blocks, share
@@ -98,45 +100,37 @@ def _apart(hidden: torch.Tensor, batch: Batch, records: Sequence[Encoded]) -> li
     return [torch.cat([shared, own]) for own in rest]
 
 
-def _sees_packed_rows(model: nn.Module) -> bool:
+def _sees_packed_rows(model: PreTrainedModel) -> bool:
     """Whether nothing stands before a model's own tokens and its kind is one that can be packed."""
-    soft_prompt = getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
-    return not soft_prompt and can_pack(getattr(model, "get_base_model", lambda: model)())
+    adapter = peft_config(model)
+    return not (adapter and adapter.is_prompt_learning) and can_pack(base_model(model))
 
 
-def _halves(model: nn.Module, first: int) -> tuple[nn.Module, nn.Module]:
+def _halves(model: PreTrainedModel, first: int) -> tuple[nn.Module, PreTrainedModel]:
     """Return the blocks below `first`, ending in hidden states, and the rest, ending in logits, on the same weights."""
-    whole = getattr(model, "get_base_model", lambda: model)()
-    trunk = share(whole).base_model
-    trunk.layers, trunk.norm = trunk.layers[:first], nn.Identity()
-    top = _same_parameters(whole)
-    top.base_model.layers = top.base_model.layers[first:]
-    for part in (trunk, top.base_model):
-        part.config.num_hidden_layers = len(part.layers)
+    whole = base_model(model)
+    trunk, top = share(whole).base_model, _same_parameters(whole)
+    keep_blocks(trunk, slice(first))
+    drop_last_norm(trunk)
+    keep_blocks(top.base_model, slice(first, None))
     return trunk, top
 
 
-def _same_parameters(model: nn.Module) -> nn.Module:
+def _same_parameters(model: PreTrainedModel) -> PreTrainedModel:
     """Return a copy with modules of its own and the very same parameters, gradients included."""
     return copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
 
 
 def _without_cache(model: LanguageModel) -> dict[str, bool]:
-    prefix = getattr(model.model, "active_peft_config", None)
-    return {} if prefix is not None and prefix.peft_type == "PREFIX_TUNING" else {"use_cache": False}
+    adapter = peft_config(model.model)
+    return {} if adapter and adapter.peft_type == "PREFIX_TUNING" else {"use_cache": False}
 
 
-@contextmanager
-def _logits_only_at(model: nn.Module, batch: Batch) -> Iterator[None]:
+def _logits_only_at(model: PreTrainedModel, batch: Batch) -> AbstractContextManager[None]:
     """Let a model compute logits only where a target is predicted; soft prompts stand before the batch's own tokens."""
     tokens = batch.inputs.get("decoder_input_ids", batch.inputs["input_ids"])
 
-    def select(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        before = inputs[0].shape[1] - tokens.shape[1]
-        return (inputs[0][batch.rows, batch.positions + before],)
+    def select(hidden: torch.Tensor) -> torch.Tensor:
+        return hidden[batch.rows, batch.positions + hidden.shape[1] - tokens.shape[1]]
 
-    handle = model.get_output_embeddings().register_forward_pre_hook(select)
-    try:
-        yield
-    finally:
-        handle.remove()
+    return before_logits(model, select)

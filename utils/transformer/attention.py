@@ -35,7 +35,7 @@ def visibility(
     changes = (hidden[1:] - hidden[0]).abs().amax(-1).T
     seen = changes > CHANGE * hidden[0].abs().amax(-1)[:, None]
     parts = ["encoder"] * len(first) + ["decoder"] * len(second) if both else ["model"] * len(ids)
-    words = [tokenizer.decode([token]).strip() for token in ids.tolist()]
+    words = [word.strip() for word in tokenizer.batch_decode(ids[:, None])]
     axis = pd.MultiIndex.from_arrays([parts, words], names=["part", "token"])
     return pd.DataFrame(seen.cpu().numpy(), index=axis, columns=axis)
 

@@ -1,7 +1,7 @@
 """What the KV cache saves and what it takes: tokens read and seconds at every forward pass, and bytes."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import median
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from transformers import DynamicCache, EncoderDecoderCache
 
+from utils.internals import cache_layers, ids_read
 from utils.models.language_model import LanguageModel
 
 
@@ -21,7 +22,7 @@ class Pass(NamedTuple):
 
 
 @contextmanager
-def watch_passes(model: LanguageModel) -> Iterator[list[Pass]]:
+def watch_passes(model: LanguageModel) -> Generator[list[Pass]]:
     """Collect the forward passes made inside the `with` block, in order.
 
     Only work inside the passes is timed, not the choice of tokens. For an encoder-decoder
@@ -36,8 +37,7 @@ def watch_passes(model: LanguageModel) -> Iterator[list[Pass]]:
 
     def after(_: object, args: tuple, given: dict[str, Any], __: object) -> None:
         _wait_for(model.device)
-        ids = given.get("decoder_input_ids", given.get("input_ids", args[0] if args else None))
-        passes.append(Pass(ids.shape[1], time.perf_counter() - started.pop()))
+        passes.append(Pass(ids_read(args, given).shape[1], time.perf_counter() - started.pop()))
 
     hooks = [
         model.model.register_forward_pre_hook(before),
@@ -65,11 +65,7 @@ def timing_table(runs: Mapping[str, Sequence[Pass]]) -> pd.DataFrame:
 
 def cache_bytes(cache: DynamicCache | EncoderDecoderCache) -> int:
     """Return how many bytes the keys and values of all layers take."""
-    parts = (
-        [cache.self_attention_cache, cache.cross_attention_cache] if isinstance(cache, EncoderDecoderCache) else [cache]
-    )
-    tensors = [tensor for part in parts for layer in part.layers for tensor in (layer.keys, layer.values)]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(tensor.nbytes for layer in cache_layers(cache) for tensor in layer)
 
 
 def _wait_for(device: torch.device) -> None:

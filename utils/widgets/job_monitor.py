@@ -6,6 +6,7 @@ import time
 
 import ipywidgets as widgets
 
+from utils.internals import hear_while_a_cell_runs
 from utils.plots import training_curves
 from utils.tuning.job import TuningJob
 from utils.tuning.states import State, Status
@@ -40,7 +41,7 @@ class Monitor:
         self.curves = Picture(paragraph("The curves begin with the first step."), height=338)
         self.drawn_step, self.drawn_at = 0, 0.0
         self.cancel_button.on_click(lambda _button: self.cancel())
-        _hear_while_a_cell_runs(self.cancel_button)
+        hear_while_a_cell_runs(self.cancel_button.comm)
         self.thread = threading.Thread(target=self._watch, name=f"monitor of {job.name}", daemon=True)
 
     @property
@@ -113,12 +114,3 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes_left} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _hear_while_a_cell_runs(widget: widgets.Widget) -> None:
-    """Let the page choose where the kernel hears a widget: beside a cell that runs, not after it.
-
-    ipykernel from 7.4 hears a widget in the shell that wrote to it last, the one that
-    the cell keeps busy. Without its note of that shell, JupyterLab's own subshell hears.
-    """
-    vars(widget.comm).pop("_reply_subshell_id", None)

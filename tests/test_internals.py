@@ -1,0 +1,426 @@
+"""Contracts with the insides of libraries: when an upgrade breaks one, its test names the function to mend.
+
+Each contract is also tried with its inside gone, so that it is known to find that.
+"""
+
+import ast
+import copy
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import peft
+import pytest
+import torch
+from ipykernel.comm.comm import BaseComm
+from ipykernel.kernelbase import Kernel
+from jupyter_core.paths import jupyter_path
+from peft.helpers import rescale_adapter_scale
+from transformers import (
+    DynamicCache,
+    EncoderDecoderCache,
+    LlamaForCausalLM,
+    LlamaModel,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+)
+from transformers.cache_utils import DynamicLayer
+from transformers.quantizers.auto import get_hf_quantizer
+
+from tests.conftest import _tiny
+from utils import internals
+
+UTILS = Path(__file__).parents[1] / "utils"
+PROTOCOLS = {"_repr_html_", "_repr_mimebundle_"}
+"""Names with an underscore that IPython publishes."""
+
+IDS = torch.tensor([[3, 4, 5]])
+Change = Callable[[pytest.MonkeyPatch], None]
+
+
+class Contract(NamedTuple):
+    library: str
+    inside: str
+    holds: Callable[[], None]
+    gone: tuple[Change, ...]
+
+
+CONTRACTS: dict[str, Contract] = {}
+
+
+def contract(library: str, inside: str, *gone: Change):
+    """Register a contract under its function's name, with the changes of the library that must break it."""
+
+    def register(holds: Callable[[], None]) -> None:
+        CONTRACTS[holds.__name__] = Contract(library, inside, holds, gone)
+
+    return register
+
+
+def uphold(name: str) -> None:
+    library, inside, holds, _ = CONTRACTS[name]
+    try:
+        holds()
+    except Exception as error:
+        pytest.fail(f"{library} {version(library)} has no {inside} any more: mend utils.internals.{name} ({error!r})")
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_contract(name):
+    uphold(name)
+
+
+def broken() -> list:
+    return [
+        pytest.param(name, gone, id=f"{name}-{n}") for name in CONTRACTS for n, gone in enumerate(CONTRACTS[name].gone)
+    ]
+
+
+def test_every_inside_has_a_contract_that_can_break():
+    ours = {name for name, item in vars(internals).items() if getattr(item, "__module__", None) == internals.__name__}
+    constants = {name for name in vars(internals) if name.isupper() and name != "TYPE_CHECKING"}
+    assert set(CONTRACTS) == ours | constants
+    assert all(kept.gone for kept in CONTRACTS.values())
+
+
+def test_no_inside_is_used_anywhere_else():
+    found = [
+        f"{path.relative_to(UTILS)}:{node.lineno} {node.attr}"
+        for path in UTILS.rglob("*.py")
+        if path.name != "internals.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8")))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
+        if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")) and node.attr not in PROTOCOLS
+    ]
+    assert found == [], "an attribute that is another's own: reach it by a function of utils.internals"
+
+
+def hidden(owner: type, name: str) -> Change:
+    """Let `utils.internals` find nothing of that name on an object, while the library itself finds it."""
+
+    def change(patch: pytest.MonkeyPatch) -> None:
+        for way in ("__getattribute__", "__getattr__", "__delattr__"):
+            if hasattr(owner, way):
+                patch.setattr(owner, way, without(getattr(owner, way)))
+
+    def without(find):
+        def found(self, asked):
+            if asked == name and sys._getframe(1).f_globals["__name__"] == internals.__name__:
+                raise AttributeError(asked)
+            return find(self, asked)
+
+        return found
+
+    return change
+
+
+def replaced(owner: object, name: str, value: object) -> Change:
+    return lambda patch: patch.setattr(owner, name, value)
+
+
+@cache
+def tiny(kind: str = "llama"):
+    return _tiny(kind).eval()
+
+
+def adapted(config: peft.PeftConfig, kind: str = "llama") -> peft.PeftModel:
+    with internals.without_known_warnings():
+        return peft.get_peft_model(copy.deepcopy(tiny(kind)), config)
+
+
+def filled(kind: str = "llama"):
+    return tiny(kind)(IDS, use_cache=True).past_key_values
+
+
+LORA_LINEAR = peft.tuners.lora.Linear
+SOFT = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 2}
+
+
+@contract("jupyterlab", "attribute that keeps keys (Lumino's)", lambda patch: _unnamed_in_bundles(patch))
+def KEEPS_KEYS():
+    assert internals.KEEPS_KEYS in (UTILS / "widgets" / "keyboard_guard.js").read_text(encoding="utf8")
+    bundles = [path for folder in jupyter_path("lab", "static") for path in sorted(Path(folder).glob("jlab_core.*.js"))]
+    assert any(f'hasAttribute("{internals.KEEPS_KEYS}")' in path.read_text(encoding="utf8") for path in bundles)
+
+
+def _unnamed_in_bundles(patch: pytest.MonkeyPatch) -> None:
+    read = Path.read_text
+    patch.setattr(
+        Path,
+        "read_text",
+        lambda path, **how: read(path, **how).replace(internals.KEEPS_KEYS, "" if "static" in path.parts else "same"),
+    )
+
+
+@contract("transformers", "config._attn_implementation", hidden(PreTrainedConfig, "_attn_implementation"))
+def attention():
+    assert internals.attention(tiny().config) == "sdpa"
+    assert internals.attention(_tiny("gpt2").config) in ("sdpa", "eager")
+
+
+def _hides_its_arguments(patch: pytest.MonkeyPatch) -> None:
+    forward = LlamaForCausalLM.forward
+    patch.setattr(LlamaForCausalLM, "forward", lambda self, *given, **named: forward(self, *given, **named))
+
+
+@contract("transformers", "argument logits_to_keep of forward()", _hides_its_arguments)
+def takes_logits_to_keep():
+    assert internals.takes_logits_to_keep(tiny())
+    assert tiny()(IDS, logits_to_keep=1).logits.shape[1] == 1
+    assert not internals.takes_logits_to_keep(tiny("t5"))
+
+
+def _reads_embeddings(patch: pytest.MonkeyPatch) -> None:
+    prepare = LlamaForCausalLM.prepare_inputs_for_generation
+
+    def prepared(self, *given, **named):
+        inputs = prepare(self, *given, **named)
+        return {**inputs, "input_ids": None, "inputs_embeds": self.get_input_embeddings()(inputs["input_ids"])}
+
+    patch.setattr(LlamaForCausalLM, "prepare_inputs_for_generation", prepared)
+
+
+@contract("transformers", "generate() that calls the model with input_ids by name", _reads_embeddings)
+def ids_read():
+    assert _passes("llama") == [3, 1]
+    assert _passes("bart") == [1, 1]
+
+
+def _passes(kind: str) -> list[int]:
+    read = []
+
+    def note(_model, given, named):
+        read.append(internals.ids_read(given, named).shape[1])
+
+    hook = tiny(kind).register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        tiny(kind).generate(IDS, max_new_tokens=2, min_new_tokens=2, do_sample=False)
+    finally:
+        hook.remove()
+    return read
+
+
+@contract(
+    "transformers",
+    "cache.layers with .keys and .values",
+    hidden(DynamicCache, "layers"),
+    hidden(DynamicLayer, "keys"),
+    hidden(DynamicLayer, "values"),
+    hidden(EncoderDecoderCache, "self_attention_cache"),
+    hidden(EncoderDecoderCache, "cross_attention_cache"),
+)
+def cache_layers():
+    assert [tensor.shape for layer in internals.cache_layers(filled()) for tensor in layer] == [(1, 2, 3, 8)] * 4
+    both = tiny("bart")(IDS, decoder_input_ids=IDS[:, :1], use_cache=True).past_key_values
+    assert [keys.shape[2] for keys, _ in internals.cache_layers(both)] == [1, 1, 3, 3]
+
+
+@contract(
+    "transformers",
+    "cache.crop(-n) that removes n tokens",
+    hidden(DynamicCache, "crop"),
+    hidden(DynamicCache, "get_seq_length"),
+    replaced(DynamicCache, "crop", lambda cache, length: None),
+)
+def crop_cache():
+    for length in (2, 0):
+        cropped = filled()
+        internals.crop_cache(cropped, length)
+        assert cropped.get_seq_length() == length
+
+
+@contract("transformers", "cache.batch_repeat_interleave", hidden(DynamicCache, "batch_repeat_interleave"))
+def repeat_cache():
+    repeated = filled()
+    internals.repeat_cache(repeated, 4)
+    assert {len(keys) for keys, _ in internals.cache_layers(repeated)} == {4}
+
+
+@contract("transformers", "blocks in decoder.layers", hidden(LlamaModel, "layers"))
+def keep_blocks():
+    whole = tiny().base_model
+    low = copy.deepcopy(whole)
+    internals.keep_blocks(low, slice(1))
+    after_first = whole(IDS, output_hidden_states=True).hidden_states[1]
+    assert torch.allclose(low(IDS, use_cache=False).last_hidden_state, whole.norm(after_first))
+
+
+@contract("transformers", "decoder.norm behind the blocks", hidden(LlamaModel, "norm"))
+def drop_last_norm():
+    whole = tiny().base_model
+    bare = copy.deepcopy(whole)
+    internals.drop_last_norm(bare)
+    assert torch.allclose(whole.norm(bare(IDS).last_hidden_state), whole(IDS).last_hidden_state)
+
+
+@contract(
+    "transformers",
+    "output embeddings that are given the hidden states",
+    hidden(LlamaForCausalLM, "get_output_embeddings"),
+    replaced(LlamaForCausalLM, "get_output_embeddings", lambda model: torch.nn.Identity()),
+)
+def before_logits():
+    with internals.before_logits(tiny(), lambda hidden: hidden[:, 1]):
+        one = tiny()(IDS).logits
+    assert torch.allclose(one, tiny()(IDS).logits[:, 1], atol=1e-5)
+
+
+@contract("transformers", "tokenizer.backend_tokenizer", hidden(PreTrainedTokenizerFast, "backend_tokenizer"))
+def tokenizer_state():
+    from tokenizers import Tokenizer, models
+
+    letters = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0, "<unk>": 1}, "<unk>")))
+    assert json.loads(internals.tokenizer_state(letters))["model"]["vocab"] == {"a": 0, "<unk>": 1}
+
+
+@contract("transformers", "config.quantization_config", hidden(PreTrainedConfig, "quantization_config"))
+def drop_quantization():
+    config = copy.deepcopy(tiny().config)
+    get_hf_quantizer(config, None, "cpu", True, {}, gguf_file="weights.gguf")
+    assert "quantization_config" in config.to_dict()
+    internals.drop_quantization(config)
+    assert "quantization_config" not in config.to_dict()
+    internals.drop_quantization(config)
+
+
+@contract("torch", "tensor._version", hidden(torch.Tensor, "_version"))
+def times_changed():
+    weight = torch.nn.Parameter(torch.zeros(2))
+    before = internals.times_changed(weight)
+    weight.detach().add_(1)
+    assert internals.times_changed(weight) > before
+
+
+def _renames_a_moment(name: str) -> Change:
+    def change(patch: pytest.MonkeyPatch) -> None:
+        step = torch.optim.AdamW.step
+
+        def stepped(optimizer):
+            step(optimizer)
+            for kept in optimizer.state.values():
+                kept["renamed"] = kept.pop(name)
+
+        patch.setattr(torch.optim.AdamW, "step", stepped)
+
+    return change
+
+
+@contract("torch", "exp_avg and exp_avg_sq of AdamW", _renames_a_moment("exp_avg"), _renames_a_moment("exp_avg_sq"))
+def adam_moments():
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = torch.ones(2)
+    optimizer = torch.optim.AdamW([weight])
+    optimizer.step()
+    first, second = internals.adam_moments(optimizer)
+    assert torch.allclose(first, torch.full((2,), 0.1)) and torch.allclose(second, torch.full((2,), 0.001))
+
+
+@contract("peft", "model.active_peft_config", hidden(peft.PeftModel, "active_peft_config"))
+def peft_config():
+    assert internals.peft_config(tiny()) is None
+    assert not internals.peft_config(adapted(peft.LoraConfig())).is_prompt_learning
+    prefix = internals.peft_config(adapted(peft.PrefixTuningConfig(**SOFT)))
+    assert prefix.is_prompt_learning and prefix.peft_type == "PREFIX_TUNING"
+
+
+@contract("peft", "model.get_base_model", hidden(peft.PeftModel, "get_base_model"))
+def base_model():
+    assert internals.base_model(tiny()) is tiny()
+    for config in (peft.LoraConfig(), peft.PromptTuningConfig(**SOFT)):
+        assert type(internals.base_model(adapted(config))) is LlamaForCausalLM
+
+
+@contract(
+    "peft",
+    "active_adapters and scaling of a layer",
+    hidden(LORA_LINEAR, "active_adapters"),
+    hidden(LORA_LINEAR, "scaling"),
+)
+def adapters_in_use():
+    model = adapted(peft.LoraConfig(r=8, lora_alpha=16))
+    used = (["default"], {"default": 2.0})
+    assert internals.adapters_in_use(model).count(used) == 4
+    with rescale_adapter_scale(model, 0.5):
+        assert internals.adapters_in_use(model).count((["default"], {"default": 1.0})) == 4
+
+
+@contract("peft", "class peft.tuners.lora.LoraLayer", lambda patch: patch.delattr("peft.tuners.lora.LoraLayer"))
+def lora_layers():
+    assert len(internals.lora_layers(adapted(peft.LoraConfig()))) == 4
+    assert internals.lora_layers(tiny()) == []
+
+
+@contract("peft", "layer.lora_variant", hidden(LORA_LINEAR, "lora_variant"))
+def is_variant():
+    plain, dora = (internals.lora_layers(adapted(peft.LoraConfig(use_dora=dora))) for dora in (False, True))
+    assert not any(map(internals.is_variant, plain)) and all(map(internals.is_variant, dora))
+
+
+@contract("peft", "layer.get_base_layer()", hidden(LORA_LINEAR, "get_base_layer"))
+def adapted_weight():
+    model = adapted(peft.LoraConfig())
+    weights = {id(weight) for weight in model.parameters()}
+    layers = internals.lora_layers(model)
+    assert {tuple(internals.adapted_weight(layer).shape) for layer in layers} == {(32, 32), (16, 32)}
+    assert all(id(internals.adapted_weight(layer)) in weights for layer in layers)
+
+
+def _without_warning(text: str) -> Change:
+    warn = warnings.warn
+    return replaced(warnings, "warn", lambda message, *more, **how: None if text in str(message) else warn(message))
+
+
+@contract(
+    "peft",
+    "warnings that must be kept silent (so the filter can go)",
+    _without_warning("is_gradient_checkpointing"),
+    _without_warning("fan_in_fan_out"),
+)
+def without_known_warnings():
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        peft.get_peft_model(_tiny("gpt2"), peft.LoraConfig())
+        said = " ".join(str(one.message) for one in heard)
+        assert "is_gradient_checkpointing" in said and "fan_in_fan_out" in said
+        heard.clear()
+        adapted(peft.LoraConfig(), "gpt2")
+        assert heard == []
+
+
+def _notes_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    elsewhere = property(lambda comm: comm.renamed, lambda comm, value: setattr(comm, "renamed", value))
+    patch.setattr(BaseComm, "_reply_subshell_id", elsewhere, raising=False)
+
+
+@contract("ipykernel", "comm._reply_subshell_id", _notes_elsewhere)
+def hear_while_a_cell_runs():
+    busy = SimpleNamespace(
+        session=SimpleNamespace(send=lambda *_, **__: None),
+        iopub_socket=None,
+        get_parent=lambda: {"header": {"subshell_id": "busy"}},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kernel, "initialized", lambda: True)
+        patch.setattr(BaseComm, "kernel", busy)
+        comm = BaseComm(target_name="widget")
+        assert comm._reply_subshell_for({}, "the page's") == "busy"
+        internals.hear_while_a_cell_runs(comm)
+        assert comm._reply_subshell_for({}, "the page's") == "the page's"
+        internals.hear_while_a_cell_runs(comm)
+
+
+@pytest.mark.parametrize(("name", "gone"), broken())
+def test_contract_names_what_to_mend_when_its_inside_is_gone(name, gone):
+    library = CONTRACTS[name].library
+    with pytest.MonkeyPatch.context() as patch:
+        gone(patch)
+        with pytest.raises(pytest.fail.Exception) as told:
+            uphold(name)
+    assert str(told.value).startswith(f"{library} {version(library)} has no ")
+    assert f": mend utils.internals.{name} (" in str(told.value)

@@ -1,0 +1,150 @@
+"""What leans on a library's inside: each function says on what, and of which version.
+
+An upgrade may change any of it without a word. `tests/test_internals.py` has a contract test
+for each name here, which then says what is gone and which function to mend. Nothing heavy is
+imported here until it is needed.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+KEEPS_KEYS = "data-lm-suppress-shortcuts"
+"""Lumino 2 (JupyterLab 4.6): the attribute with which an element keeps its keys from JupyterLab's shortcuts."""
+
+
+def attention(config: Any) -> str:
+    """Return how attention is computed, such as "sdpa"; transformers 5.23 keeps it in `config._attn_implementation`."""
+    return config._attn_implementation
+
+
+def takes_logits_to_keep(model: Any) -> bool:
+    """Whether a model computes only some logits when told; transformers 5.23 names the argument `logits_to_keep`."""
+    return "logits_to_keep" in inspect.signature(model.forward).parameters
+
+
+def ids_read(arguments: tuple, named: Mapping[str, Any]) -> "torch.Tensor":
+    """Return what one pass reads; transformers 5.23 calls the model itself, with (`decoder_`)`input_ids` by name."""
+    return named.get("decoder_input_ids", named.get("input_ids", arguments[0] if arguments else None))
+
+
+def cache_layers(cache: Any) -> "list[tuple[torch.Tensor, torch.Tensor]]":
+    """Return each layer's keys and values; transformers 5.23 keeps them in `cache.layers`, `.keys` and `.values`.
+
+    An encoder-decoder model's cache has two parts, `self_attention_cache` and `cross_attention_cache`.
+    """
+    from transformers import EncoderDecoderCache
+
+    both = isinstance(cache, EncoderDecoderCache)
+    parts = [cache.self_attention_cache, cache.cross_attention_cache] if both else [cache]
+    return [(layer.keys, layer.values) for part in parts for layer in part.layers]
+
+
+def crop_cache(cache: Any, length: int) -> None:
+    """Keep the first `length` tokens; transformers 5.23 takes in `cache.crop` how many to remove, as a negative."""
+    cache.crop(length - cache.get_seq_length())
+
+
+def repeat_cache(cache: Any, rows: int) -> None:
+    """Give a cache of one row that many rows; transformers 5.23 calls it `cache.batch_repeat_interleave`."""
+    cache.batch_repeat_interleave(rows)
+
+
+def keep_blocks(decoder: Any, kept: slice) -> None:
+    """Leave a decoder only some of its blocks; transformers 5.23 has them in `layers`."""
+    decoder.layers = decoder.layers[kept]
+
+
+def drop_last_norm(decoder: Any) -> None:
+    """Let a decoder end in what its last block gives; transformers 5.23 calls what follows the blocks `norm`."""
+    from torch import nn
+
+    del decoder.norm
+    decoder.norm = nn.Identity()
+
+
+@contextmanager
+def before_logits(model: Any, select: "Callable[[torch.Tensor], torch.Tensor]") -> "Generator[None]":
+    """Choose which hidden states become logits; transformers 5.23 gives them to the output embeddings by position."""
+    hook = model.get_output_embeddings().register_forward_pre_hook(lambda _module, inputs: (select(inputs[0]),))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def tokenizer_state(tokenizer: Any) -> str:
+    """Return all of a tokenizer as JSON; transformers 5.23 wraps one of `tokenizers` as `backend_tokenizer`."""
+    return tokenizer.backend_tokenizer.to_str()
+
+
+def drop_quantization(config: Any) -> None:
+    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in `config.quantization_config`."""
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+
+
+def times_changed(tensor: "torch.Tensor") -> int:
+    """Return a number that grows when a tensor is changed in place; torch 2.13 counts in `tensor._version`."""
+    return tensor._version
+
+
+def adam_moments(optimizer: "torch.optim.Optimizer") -> "list[torch.Tensor]":
+    """Return both moments of every weight; torch 2.13 keeps them in `state` as `exp_avg` and `exp_avg_sq`."""
+    return [kept[name] for kept in optimizer.state.values() for name in ("exp_avg", "exp_avg_sq")]
+
+
+def peft_config(model: Any) -> Any:
+    """Return an adapter's settings, None without one; peft 0.21 gives them as `active_peft_config`."""
+    return getattr(model, "active_peft_config", None)
+
+
+def base_model(model: Any) -> Any:
+    """Return the model inside a `PeftModel`, or the model itself; peft 0.21 gives it by `get_base_model()`."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def adapters_in_use(model: "nn.Module") -> list[tuple[Any, Any]]:
+    """Return each module's adapters and scales; peft 0.21 keeps them in its `active_adapters` and `scaling`."""
+    return [(getattr(module, "active_adapters", None), getattr(module, "scaling", None)) for module in model.modules()]
+
+
+def lora_layers(model: "nn.Module") -> list[Any]:
+    """Return the layers that a LoRA adapter changes; peft 0.21 has them of the class `peft.tuners.lora.LoraLayer`."""
+    from peft.tuners.lora import LoraLayer
+
+    return [module for module in model.modules() if isinstance(module, LoraLayer)]
+
+
+def is_variant(layer: Any) -> bool:
+    """Whether a LoRA layer is a DoRA or other variant; peft 0.21 lists an adapter's in `layer.lora_variant`."""
+    return bool(layer.lora_variant)
+
+
+def adapted_weight(layer: Any) -> "torch.Tensor":
+    """Return the weight behind a LoRA layer; peft 0.21 gives its layer by `get_base_layer()`."""
+    return layer.get_base_layer().weight
+
+
+@contextmanager
+def without_known_warnings() -> "Generator[None]":
+    """Add an adapter in silence; peft 0.21 asks transformers 5.23 by an old name and mends `fan_in_fan_out` aloud."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        warnings.filterwarnings("ignore", "fan_in_fan_out", UserWarning)
+        yield
+
+
+def hear_while_a_cell_runs(comm: Any) -> None:
+    """Let the page choose where the kernel hears a widget: beside a cell that runs, not after it.
+
+    ipykernel from 7.4 hears a widget in the shell that wrote to it last, noted in `_reply_subshell_id`: the one that
+    the cell keeps busy. Without that note, JupyterLab's own subshell hears.
+    """
+    vars(comm).pop("_reply_subshell_id", None)
