@@ -17,6 +17,7 @@ from utils.internals import attention, cache_layers, crop_cache
 
 KINDS = ("llama", "gpt2", "opt", "phi", "qwen2", "qwen3", "gpt_neox", "stablelm", "granite", "smollm3")
 PACK_TOKENS = 384
+"""The most tokens that are packed into one row; a longer row spends more on attention than packing saves."""
 
 
 def can_pack(model: PreTrainedModel) -> bool:
@@ -49,15 +50,24 @@ def packed_row(rows: Sequence[Sequence[int]], shared: int) -> tuple[list[int], l
     owners = [-1] * shared + [index for index, row in enumerate(rows) for _ in row[shared:]]
     positions = [*range(shared), *(position for row in rows for position in range(shared, len(row)))]
     ids = [*rows[0][:shared], *(token for row in rows for token in row[shared:])]
-    owner, position = torch.tensor(owners), torch.tensor(positions)
-    seen = (owner[None, :] == owner[:, None]) | (owner[None, :] == -1)
-    return ids, positions, seen & (position[:, None] >= position[None, :])
+    return ids, positions, visible(torch.tensor(owners), torch.tensor(positions))
 
 
-def as_mask(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def visible(owner: torch.Tensor, position: torch.Tensor, *, cached: int = 0) -> torch.Tensor:
+    """Return the attention mask of a packed row of n tokens: booleans of shape (n, cached + n).
+
+    owner, position: shape (n,), whose row a token is of, -1 for all rows', and where it stands
+    there. A token sees the cached tokens, and of its own row and of all rows' what is not behind it.
+    """
+    own = (owner[None, :] == owner[:, None]) | (owner[None, :] == -1)
+    seen = own & (position[None, :] <= position[:, None])
+    return torch.cat([seen.new_ones(len(owner), cached), seen], dim=1)
+
+
+def as_mask(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return what may be seen, booleans of shape (n, m), as a mask to add to attention scores: (1, 1, n, m)."""
-    mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
-    return mask.masked_fill(~visible, torch.finfo(dtype).min)[None, None]
+    mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return mask.masked_fill(~seen, torch.finfo(dtype).min)[None, None]
 
 
 @torch.inference_mode()
@@ -127,11 +137,9 @@ def _run_pack(model, suffixes: list[list[int]], cache: DynamicCache, shared: int
     device = model.device
     owner = torch.tensor([n for n, suffix in enumerate(suffixes) for _ in suffix], device=device)
     offset = torch.tensor([k for suffix in suffixes for k in range(len(suffix))], device=device)
-    same = owner[:, None] == owner[None, :]
-    visible = torch.cat([same.new_ones(len(owner), shared), same & (offset[:, None] >= offset[None, :])], dim=1)
     return model(
         torch.tensor([[token for suffix in suffixes for token in suffix]], device=device),
-        attention_mask=as_mask(visible, model.dtype),
+        attention_mask=as_mask(visible(owner, offset, cached=shared), model.dtype),
         position_ids=(offset + shared)[None],
         past_key_values=cache,
         logits_to_keep=torch.tensor(keep, device=device),

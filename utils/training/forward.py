@@ -12,14 +12,13 @@ from utils.adapters.methods import Method
 from utils.errors import UnsupportedSetting
 from utils.internals import base_model, before_logits, drop_last_norm, keep_blocks, peft_config
 from utils.models.language_model import LanguageModel
-from utils.models.packing import can_pack, shared_prefix
+from utils.models.packing import PACK_TOKENS, can_pack, shared_prefix
 from utils.models.sharing import blocks, share
 from utils.training.records import Batch, Encoded, collate, pack
 
 EMBEDDINGS_GO_STRAIGHT_IN = ("llama", "qwen2", "qwen3", "smollm3", "mistral")
 """Kinds whose blocks take what `inputs_embeds` gives, so that a stack of blocks can be run in two halves."""
 
-PACK_TOKENS = 512
 LEAST_SAVED = 0.15
 """A batch is packed when its shared prefix saves this share of its tokens, and the row is not too long:
 attention in one row costs the square of its length."""

@@ -1,6 +1,5 @@
 """The adapter dial: turn a LoRA adapter from nothing over its tuned strength to twice that, and see the labels move."""
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,8 +11,8 @@ from utils.errors import UnsupportedSetting
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import share
 from utils.plots import token_bars
+from utils.widgets.bars import MUTED, Axis, label, percent, svg
 from utils.widgets.picture import Picture
-from utils.widgets.sampler_picture import BLUE, MUTED, TEXT, percent
 from utils.widgets.slider import Slider, steps
 from utils.widgets.view import FULL_LABEL, paragraph, show, told_in
 
@@ -105,28 +104,18 @@ def _height(rows: int) -> int:
 def label_bars(found: Mapping[str, float], base: Mapping[str, float], scale: float) -> str:
     """Return bars from 0 to 100 % at a scale, each in the outline of the base model's."""
     height = _height(len(found))
-    parts = [f'<text x="{BAR_X}" y="16" fill="{MUTED}">outline: base model; bar: scale {scale:g}</text>']
-    for mark in (0, 25, 50, 75, 100):
-        x = BAR_X + BAR_WIDTH * mark / 100
-        parts.append(f'<line x1="{x}" x2="{x}" y1="24" y2="{height - 20}" stroke="{MUTED}" stroke-opacity="0.3"/>')
-        parts.append(f'<text x="{x}" y="{height - 4}" text-anchor="middle" fill="{MUTED}">{mark} %</text>')
-    for n, (label, value) in enumerate(found.items()):
-        parts.append(_row(label, value, base[label], y=26 + ROW * n))
-    said = "; ".join(f"{label} {percent(value)}, base {percent(base[label])}" for label, value in found.items())
-    return (
-        f'<svg role="img" aria-label="{html.escape(f"Label probabilities at scale {scale:g}. {said}.")}" '
-        f'fill="{TEXT}" viewBox="0 0 {WIDTH} {height}" width="100%" preserveAspectRatio="xMinYMin meet" '
-        f'style="max-width: {WIDTH}px; height: {height}px; '
-        f'font: 13px var(--jp-ui-font-family, sans-serif)">{"".join(parts)}</svg>'
-    )
+    axis = Axis(BAR_X, BAR_WIDTH, top=24, bottom=height - 20)
+    parts = [label(BAR_X, 16, f"outline: base model; bar: scale {scale:g}", fill=MUTED), axis.drawn]
+    parts += [_row(axis, name, value, base[name], y=26 + ROW * n) for n, (name, value) in enumerate(found.items())]
+    said = "; ".join(f"{name} {percent(value)}, base {percent(base[name])}" for name, value in found.items())
+    said = f"Label probabilities at scale {scale:g}. {said}."
+    return svg(parts, said=said, width=WIDTH, height=height, font_size=13)
 
 
-def _row(label: str, value: float, base: float, *, y: float) -> str:
+def _row(axis: Axis, name: str, value: float, base: float, *, y: float) -> str:
     middle = y + ROW / 2 + 4
     return (
-        f'<text x="{BAR_X - 10}" y="{middle}" text-anchor="end">{html.escape(label.strip()[:14])}</text>'
-        f'<rect x="{BAR_X}" y="{y + 6}" width="{BAR_WIDTH * value:.1f}" height="{ROW - 12}" fill="{BLUE}"/>'
-        f'<rect x="{BAR_X}" y="{y + 3}" width="{BAR_WIDTH * base:.1f}" height="{ROW - 6}" fill="none" '
-        f'stroke="{TEXT}" stroke-width="1.2"/>'
-        f'<text x="{BAR_X + BAR_WIDTH + 12}" y="{middle}">{percent(value)}</text>'
+        label(BAR_X - 10, middle, name.strip()[:14], anchor="end")
+        + axis.bar(value, base, y=y + 3, height=ROW - 6, inset=3)
+        + label(BAR_X + BAR_WIDTH + 12, middle, percent(value))
     )

@@ -1,17 +1,12 @@
 """Draw the next-token distribution as SVG: quick enough to follow a slider, readable in any theme."""
 
-import html
-
 from utils.decoding.candidates import REST, Candidate, NextToken
-from utils.plots import COLOURS
+from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, label, percent, svg
 
 ROW, TOP = 21, 46
 BAR_X, BAR_WIDTH = 170, 380
 NUMBER_X, AFTER_X, FATE_X = 632, 708, 722
 WIDTH = 900
-TEXT = "var(--jp-ui-font-color1, #222)"
-MUTED = "var(--jp-ui-font-color2, #555)"
-BLUE, ORANGE = COLOURS[:2]
 
 
 def picture_height(rows: int) -> int:
@@ -26,15 +21,11 @@ def sampler_picture(found: NextToken) -> str:
     that top-p looks at; the dashed line is top-p.
     """
     rows = found.candidates
-    height = picture_height(len(rows))
-    parts = [_HATCH, _axis(len(rows)), _heads()]
-    parts += [_row(candidate, TOP + n * ROW) for n, candidate in enumerate(rows)]
-    parts.append(_cumulative(found, len(rows)))
-    said = html.escape(f"{found.summary} {describe(found)}")
-    return (
-        f'<svg role="img" aria-label="{said}" fill="{TEXT}" viewBox="0 0 {WIDTH} {height}" width="100%" '
-        f'style="max-width: {WIDTH}px; height: {height}px; font: 12.5px var(--jp-ui-font-family, sans-serif)" '
-        f'preserveAspectRatio="xMinYMin meet">{"".join(parts)}</svg>'
+    axis = Axis(BAR_X, BAR_WIDTH, top=TOP - 4, bottom=TOP + len(rows) * ROW)
+    parts = [axis.drawn, _heads(), *(_row(axis, candidate, TOP + n * ROW) for n, candidate in enumerate(rows))]
+    said = f"{found.summary} {describe(found)}"
+    return svg(
+        [*parts, _cumulative(axis, found)], said=said, width=WIDTH, height=picture_height(len(rows)), font_size=12.5
     )
 
 
@@ -46,38 +37,6 @@ def describe(found: NextToken) -> str:
     )
 
 
-def percent(probability: float) -> str:
-    """Return a probability as a percentage that never reads 0 where something is left."""
-    return "< 0.1 %" if 0 < probability < 0.0005 else f"{100 * probability:.1f} %"
-
-
-_HATCH = (
-    '<defs><pattern id="course-cut" width="6" height="6" patternUnits="userSpaceOnUse" '
-    f'patternTransform="rotate(45)"><line y2="6" stroke="{MUTED}" stroke-width="2"/></pattern></defs>'
-    f"<style>.course-muted {{ fill: {MUTED}; }}</style>"
-)
-
-
-def _ink(fill: str) -> str:
-    return {TEXT: "", MUTED: ' class="course-muted"'}.get(fill, f' fill="{fill}"')
-
-
-def _text(x: float, y: float, text: str, *, anchor: str = "start", fill: str = TEXT, weight: str = "normal") -> str:
-    ends = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    bold = "" if weight == "normal" else f' font-weight="{weight}"'
-    return f'<text x="{x}" y="{y}"{ends}{bold}{_ink(fill)}>{html.escape(text)}</text>'
-
-
-def _axis(rows: int) -> str:
-    bottom = TOP + rows * ROW
-    marks = []
-    for share in (0, 25, 50, 75, 100):
-        x = BAR_X + BAR_WIDTH * share / 100
-        marks.append(f'<line x1="{x}" x2="{x}" y1="{TOP - 4}" y2="{bottom}" stroke="{MUTED}" stroke-opacity="0.3"/>')
-        marks.append(_text(x, bottom + 16, f"{share} %", anchor="middle", fill=MUTED))
-    return "".join(marks)
-
-
 def _heads() -> str:
     heads = (
         (BAR_X - 10, "token", "end"),
@@ -86,41 +45,38 @@ def _heads() -> str:
         (AFTER_X, "after", "end"),
         (FATE_X, "kept or cut by", "start"),
     )
-    return "".join(_text(x, 16, text, anchor=anchor, fill=MUTED) for x, text, anchor in heads)
+    return "".join(label(x, 16, text, anchor=anchor, fill=MUTED) for x, text, anchor in heads)
 
 
-def _row(candidate: Candidate, y: float) -> str:
+def _row(axis: Axis, candidate: Candidate, y: float) -> str:
     kept = candidate.cut_by is None
     weight = "bold" if candidate.drawn else "normal"
     ink = TEXT if kept else MUTED
-    before, after = (max(0.0, BAR_WIDTH * share) for share in (candidate.before, candidate.after))
     middle = y + ROW - 6
     name = candidate.text if candidate.text == REST else repr(candidate.text)
-    marker = _text(BAR_X - 168, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE)
-    inside = "none" if kept else "url(#course-cut)"
-    return (
-        marker
-        + _text(BAR_X - 10, middle, name[:24], anchor="end", fill=ink, weight=weight)
-        + f'<rect x="{BAR_X}" y="{y + 5}" width="{after:.1f}" height="{ROW - 9}" fill="{BLUE}"/>'
-        + f'<rect x="{BAR_X}" y="{y + 2.5}" width="{before:.1f}" height="{ROW - 4}" fill="{inside}" '
-        f'stroke="{ink}" stroke-width="1.2"/>'
-        + _text(NUMBER_X, middle, percent(candidate.before), anchor="end", fill=ink)
-        + _text(AFTER_X, middle, percent(candidate.after), anchor="end", fill=ink, weight=weight)
-        + _text(FATE_X, middle, candidate.fate, fill=ink, weight=weight)
+    return "".join(
+        (
+            label(BAR_X - 168, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE),
+            label(BAR_X - 10, middle, name[:24], anchor="end", fill=ink, weight=weight),
+            axis.bar(candidate.after, candidate.before, y=y + 2.5, height=ROW - 4, inset=2.5, cut=not kept),
+            label(NUMBER_X, middle, percent(candidate.before), anchor="end", fill=ink),
+            label(AFTER_X, middle, percent(candidate.after), anchor="end", fill=ink, weight=weight),
+            label(FATE_X, middle, candidate.fate, fill=ink, weight=weight),
+        )
     )
 
 
-def _cumulative(found: NextToken, rows: int) -> str:
+def _cumulative(axis: Axis, found: NextToken) -> str:
     points = " ".join(
-        f"{BAR_X + BAR_WIDTH * candidate.cumulative:.1f},{TOP + n * ROW + ROW / 2:.1f}"
+        f"{axis.at(candidate.cumulative):.1f},{TOP + n * ROW + ROW / 2:.1f}"
         for n, candidate in enumerate(found.candidates)
         if candidate.text != REST
     )
     line = f'<polyline points="{points}" fill="none" stroke="{ORANGE}" stroke-width="1.6"/>'
     p = found.config.top_p
-    x, on = BAR_X + BAR_WIDTH * p, p < 1
+    x, on = axis.at(p), p < 1
     limit = (
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{TOP + rows * ROW}" stroke="{ORANGE}" '
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{axis.top}" y2="{axis.bottom}" stroke="{ORANGE}" '
         f'stroke-width="{1.5 * on}" stroke-dasharray="5 4"/>'
     )
-    return line + limit + _text(x, TOP - 8, f"top-p {p:g}" if on else "", anchor="middle", fill=ORANGE)
+    return line + limit + label(x, TOP - 8, f"top-p {p:g}" if on else "", anchor="middle", fill=ORANGE)
