@@ -152,6 +152,7 @@ class Tracker:
         self.problem: str | None = None
         self._name, self._parameters = name, parameters
         self._begun, self._mark, self._asked = _now(), uuid.uuid4().hex, False
+        self._client: MlflowClient | None = None
         self._sent, self._not_before = 0, 0.0
         self._attempt = threading.Lock()
         self._start(self._begin).join(START_SECONDS)
@@ -189,7 +190,8 @@ class Tracker:
     def _try(self, send: "Callable[[MlflowClient], object]") -> None:
         with self._attempt:
             try:
-                send(connect())
+                self._client = self._client or connect()
+                send(self._client)
                 self.problem = None
             except Exception as error:
                 self._not_before = time.monotonic() + RETRY_SECONDS

@@ -4,14 +4,11 @@ The registry is MLflow's, in the store that `utils.registry.tracking` names. It 
 megabytes each; the base model that they belong to is loaded once.
 """
 
-import hashlib
 import json
-import os
 import re
 import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +41,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._ -]{0,98}[A-Za-z0-9])?")
+PLACE = re.compile(r"adapter-[0-9a-f]{32}")
 ALIAS = re.compile(r"(?!latest$|v\d+$)[a-z][a-z0-9_-]{0,99}", re.IGNORECASE)
 PARAMETERS, METRICS = "course.parameters", "course.metrics"
 FILE_SIZE, VALIDATION_LOSS = "file_bytes", "best_validation_loss"
@@ -55,7 +53,7 @@ LOCK_SECONDS = 60
 class Version:
     """One version of a model.
 
-    aliases: "default" first; folder: the registry's copy of the adapter (with a server,
+    aliases: "default" first; folder: the registry's copy of the adapter (of one on a server,
     where `load` puts it); created: in UTC. metrics has "file_bytes" in any case.
     """
 
@@ -86,7 +84,8 @@ def register(
 
     The newest version becomes the default unless make_default is False; the first always
     does. run_id: the MLflow run that trained it. parameters: JSON values; the adapter's own
-    method, size and base are added. Raises RegistryError, DiskFull, CacheUnusable.
+    method, size and base are added. The copy is an artifact of that run, or of one made for
+    it. Raises RegistryError, DiskFull, CacheUnusable.
     """
     _check_name(name)
     manifest = _check_adapter(folder)
@@ -95,12 +94,15 @@ def register(
     measured = {FILE_SIZE: size, **metrics}
     tags = {PARAMETERS: json.dumps(described, default=str), METRICS: json.dumps(measured, default=float)}
     with _changing() as client:
-        source, run_id = _keep(client, name, folder, run_id)
+        run_id, place = _run(client, name, run_id), f"adapter-{uuid.uuid4().hex}"
+        source = f"runs:/{run_id}/{place}"
         try:
-            _register_name(client, name)
+            client.log_artifacts(run_id, str(folder), place)
+            with _allowing("RESOURCE_ALREADY_EXISTS"):
+                client.create_registered_model(name)
             number = int(client.create_model_version(name, source, run_id, tags=tags).version)
         except BaseException:
-            _discard(name, source)
+            _discard(source)
             raise
         if make_default or DEFAULT not in client.get_registered_model(name).aliases:
             client.set_registered_model_alias(name, DEFAULT, str(number))
@@ -165,14 +167,13 @@ def delete(name: str, number: int | None = None) -> None:
     """Delete a version, or the whole model when number is None, with the registry's copies.
 
     The newest version left becomes the default when the default goes; the model goes with
-    its last version. On a server the adapter stays with the run that it came from. Raises
-    RegistryError.
+    its last version. The run stays, on a server with the adapter. Raises RegistryError.
     """
     with _changing() as client:
         found = _known_versions(client, name)
         going = found if number is None else [_version(client, name, number)]
         left = [version for version in found if version not in going]
-        sources = [client.get_model_version(name, str(version.number)).source for version in going]
+        sources = [_source(client, version) for version in going]
         if not left:
             client.delete_registered_model(name)
         for version in going if left else []:
@@ -180,7 +181,7 @@ def delete(name: str, number: int | None = None) -> None:
                 client.set_registered_model_alias(name, DEFAULT, str(left[-1].number))
             client.delete_model_version(name, str(version.number))
     for source in sources:
-        _discard(name, source)
+        _discard(source)
 
 
 def load(reference: str, *, base: LanguageModel | None = None) -> LanguageModel:
@@ -192,8 +193,7 @@ def load(reference: str, *, base: LanguageModel | None = None) -> LanguageModel:
     """
     with _asking() as client:
         version = _find(client, reference)
-        if artifact_root() is None:
-            _download(client, version)
+        _download(client, version)
     manifest = _check_adapter(version.folder)
     return load_adapter(base or load_model(manifest["base"]), version.folder)
 
@@ -244,7 +244,7 @@ def _from_entry(entry: Any, given: Mapping[str, Any]) -> Version:
         name=entry.name,
         number=int(entry.version),
         aliases=tuple(sorted(aliases, key=_default_first)),
-        folder=_folder(entry.name, entry.source),
+        folder=_folder(entry.source),
         metrics=json.loads(entry.tags.get(METRICS, "{}")),
         parameters=json.loads(entry.tags.get(PARAMETERS, "{}")),
         created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
@@ -281,78 +281,44 @@ def _names(client: "MlflowClient") -> list[str]:
             return sorted(names)
 
 
-def _register_name(client: "MlflowClient", name: str) -> None:
-    from mlflow.exceptions import MlflowException
+def _run(client: "MlflowClient", name: str, run_id: str | None) -> str:
+    """Return the run that takes an adapter: the one that trained it where the store has it, else a new one."""
+    if run_id is not None:
+        with _allowing("RESOURCE_DOES_NOT_EXIST"):
+            return client.get_run(run_id).info.run_id
+    own = client.create_run(experiment_id(client, name), run_name=name).info.run_id
+    client.set_terminated(own)
+    return own
 
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
+
+def _source(client: "MlflowClient", version: Version) -> str:
+    return str(client.get_model_version(version.name, str(version.number)).source)
 
 
-def _keep(client: "MlflowClient", name: str, folder: Path, run_id: str | None) -> tuple[str, str | None]:
-    """Copy an adapter to where the registry keeps it, and return its source there and its run."""
+def _folder(source: str) -> Path:
+    """Return where an adapter is: beside the store, which may have moved, or where `_download` puts it."""
+    run_id, _, place = source.removeprefix("runs:/").partition("/")
     root = artifact_root()
-    if root is None:
-        return _upload(client, name, folder, run_id)
-    kept = root / name / uuid.uuid4().hex
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".new-") as temporary:
-        new = shutil.copytree(folder, Path(temporary) / kept.name)
-        os.replace(new, kept)
-    return str(kept), run_id
-
-
-def _upload(client: "MlflowClient", name: str, folder: Path, run_id: str | None) -> tuple[str, str]:
-    if run_id is None or not _has_run(client, run_id):
-        run_id = client.create_run(experiment_id(client, name), run_name=name).info.run_id
-        client.set_terminated(run_id)
-    place = f"adapter-{uuid.uuid4().hex}"
-    client.log_artifacts(run_id, str(folder), place)
-    return f"runs:/{run_id}/{place}", run_id
-
-
-def _has_run(client: "MlflowClient", run_id: str) -> bool:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_run(run_id) is not None
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return False
-
-
-def _folder(name: str, source: str) -> Path:
-    """Return where an adapter is, or with a server will be, on this machine; the cache may have moved."""
-    root = artifact_root()
-    if root is None:
-        place = hashlib.sha256(f"{tracking_uri()} {source}".encode()).hexdigest()[:16]
-        return store_dir() / "downloads" / place
-    kept = root / name / Path(source).name
-    return kept if kept.exists() else Path(source)
+    kept = root / "runs" / run_id / "artifacts" / place if root else None
+    return kept if kept and kept.exists() else store_dir() / "downloads" / place
 
 
 def _download(client: "MlflowClient", version: Version) -> None:
+    """Fetch an adapter that is not on this machine."""
     from mlflow.artifacts import download_artifacts
 
-    source = client.get_model_version(version.name, str(version.number)).source
-
     def fetch(new: Path) -> None:
-        got = download_artifacts(artifact_uri=source, dst_path=str(new.parent / "got"), tracking_uri=tracking_uri())
-        os.replace(got, new)
+        source = _source(client, version)
+        download_artifacts(artifact_uri=source, dst_path=str(new.parent), tracking_uri=tracking_uri())
 
     build_once(version.folder, fetch, size=2 * int(version.metrics.get(FILE_SIZE, 0)))
 
 
-def _discard(name: str, source: str) -> None:
-    """Remove the registry's own copy; nothing outside its folder is touched."""
-    root, folder = artifact_root(), _folder(name, source)
-    if root is None or root in folder.parents:
+def _discard(source: str) -> None:
+    """Remove the registry's own copy on this machine, and nothing that others keep in a run."""
+    folder = _folder(source)
+    if PLACE.fullmatch(folder.name):
         shutil.rmtree(folder, ignore_errors=True)
-    if root is not None and (root / name).is_dir() and not any((root / name).iterdir()):
-        (root / name).rmdir()
 
 
 def _check_name(name: str) -> None:
@@ -384,7 +350,19 @@ def _check_adapter(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _asking() -> Iterator["MlflowClient"]:
+def _allowing(code: str) -> Generator[None]:
+    """Pass over MLflow's error of a code."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != code:
+            raise
+
+
+@contextmanager
+def _asking() -> Generator["MlflowClient"]:
     """Give a client, and turn what MLflow raises into a sentence."""
     try:
         with disk_errors_explained(artifact_root() or store_dir()):
@@ -401,7 +379,7 @@ def _unreachable(error: Exception) -> NoReturn:
 
 
 @contextmanager
-def _changing() -> Iterator["MlflowClient"]:
+def _changing() -> Generator["MlflowClient"]:
     """Give a client to one process after the other; with a server, the server sees to that."""
     root = artifact_root()
     with _asking() as client:
