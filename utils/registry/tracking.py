@@ -52,7 +52,7 @@ LONGEST_NAME = 250
 
 NO_CONNECTION, NO_ANSWER = "no connection", "no answer in time"
 RUN_TAG = "course.run"
-CREATION_SECONDS = 120
+LOCK_SECONDS = 120
 START_SECONDS = 10
 RETRY_SECONDS = 5
 FINISH_SECONDS_SERVER = 10
@@ -92,9 +92,8 @@ def connect() -> "MlflowClient":
     _quiet()
     from mlflow import MlflowClient
 
-    uri = tracking_uri()
-    with _one_at_a_time(uri):
-        return MlflowClient(uri, registry_uri=uri)
+    with one_at_a_time():
+        return MlflowClient(tracking_uri(), registry_uri=tracking_uri())
 
 
 def store_errors() -> tuple[type[Exception], ...]:
@@ -249,14 +248,12 @@ def serve() -> None:
 
 
 def _free_port() -> int:
-    for port in (PORT, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise OSError("this machine has no free port")
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _sqlite_file(uri: str) -> Path | None:
@@ -268,14 +265,14 @@ def _sqlite_file(uri: str) -> Path | None:
 
 
 @contextmanager
-def _one_at_a_time(uri: str) -> Generator[None]:
-    """Let one process after the other make the tables of a file."""
-    file = _sqlite_file(uri)
+def one_at_a_time() -> Generator[None]:
+    """Let one process after the other make or change a file's tables; with a server, the server sees to that."""
+    file = _sqlite_file(tracking_uri())
     if file is None:
         yield
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(file.name + ".lock"), timeout=CREATION_SECONDS):
+    with FileLock(file.with_name(file.name + ".lock"), timeout=LOCK_SECONDS):
         yield
 
 

@@ -9,14 +9,14 @@ import re
 import shutil
 import uuid
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 
 from utils.adapters.methods import MANIFEST, load_adapter
@@ -29,6 +29,7 @@ from utils.registry.tracking import (
     artifact_root,
     connect,
     experiment_id,
+    one_at_a_time,
     reason,
     store_errors,
     tracking_uri,
@@ -38,6 +39,7 @@ from utils.storage.places import store_dir
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 DEFAULT = "default"
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._ -]{0,98}[A-Za-z0-9])?")
@@ -46,7 +48,7 @@ ALIAS = re.compile(r"(?!latest$|v\d+$)[a-z][a-z0-9_-]{0,99}", re.IGNORECASE)
 PARAMETERS, METRICS = "course.parameters", "course.metrics"
 FILE_SIZE, VALIDATION_LOSS = "file_bytes", "best_validation_loss"
 PEFT_WEIGHTS, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
-LOCK_SECONDS = 60
+SUMMARY = ["method", "size", "validation loss", "file size MB", "created"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ def register(
     method, size and base are added. The copy is an artifact of that run, or of one made for
     it. Raises RegistryError, DiskFull, CacheUnusable.
     """
-    _check_name(name)
+    if not NAME.fullmatch(name):
+        raise RegistryError(
+            f"{name!r} cannot be a model's name: take at most 100 letters, digits, spaces, '.', '_' and '-', "
+            "beginning and ending with a letter or a digit."
+        )
     manifest = _check_adapter(folder)
     described = {**{key: manifest.get(key) for key in ("method", "size", "base")}, **parameters}
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -106,25 +112,23 @@ def register(
             raise
         if make_default or DEFAULT not in client.get_registered_model(name).aliases:
             client.set_registered_model_alias(name, DEFAULT, str(number))
-        return _version(client, name, number)
+        return _find(client, f"{name}/{number}")
 
 
 def models() -> pd.DataFrame:
     """Return a table of the models: a row for each name, with its default version."""
-    columns = ["model", "versions", "default", "method", "size", "validation loss", "file size MB", "created"]
     with _asking() as client:
-        found = [_versions(client, name) for name in _names(client)]
-    rows = [[some[0].name, len(some), _default(some).number, *_summary(_default(some))] for some in found if some]
-    return pd.DataFrame(rows, columns=columns)
+        found = [some for name in _names(client) if (some := _versions(client, name))]
+    defaults = [next(version for version in some if DEFAULT in version.aliases) for some in found]
+    rows = [[one.name, len(some), one.number, *_summary(one)] for one, some in zip(defaults, found, strict=True)]
+    return pd.DataFrame(rows, columns=["model", "versions", "default", *SUMMARY])
 
 
 def versions(name: str) -> pd.DataFrame:
     """Return a table of a model's versions, the oldest first. Raises RegistryError."""
-    columns = ["number", "aliases", "method", "size", "validation loss", "file size MB", "created"]
     with _asking() as client:
-        found = _known_versions(client, name)
-    rows = [[version.number, ", ".join(version.aliases), *_summary(version)] for version in found]
-    return pd.DataFrame(rows, columns=columns)
+        rows = [[one.number, ", ".join(one.aliases), *_summary(one)] for one in _known_versions(client, name)]
+    return pd.DataFrame(rows, columns=["number", "aliases", *SUMMARY])
 
 
 def find(reference: str) -> Version:
@@ -136,19 +140,18 @@ def find(reference: str) -> Version:
 def compare(references: Sequence[str]) -> pd.DataFrame:
     """Return a table of the parameters and metrics (rows) in which versions (columns) differ. Raises RegistryError."""
     with _asking() as client:
-        found = {version.reference: version for version in (_find(client, reference) for reference in references)}
-    values = {reference: version.parameters | version.metrics for reference, version in found.items()}
-    names = [*dict.fromkeys(name for version in found.values() for name in version.parameters)]
-    names += dict.fromkeys(name for version in found.values() for name in version.metrics if name not in names)
-    rows = {name: [values[reference].get(name) for reference in found] for name in names}
+        found = [_find(client, reference) for reference in references]
+    names = dict.fromkeys(chain(*(version.parameters for version in found), *(version.metrics for version in found)))
+    values = [version.parameters | version.metrics for version in found]
+    rows = {name: [each.get(name) for each in values] for name in names}
     differing = {name: row for name, row in rows.items() if any(value != row[0] for value in row)}
-    return pd.DataFrame.from_dict(differing, orient="index", columns=list(found), dtype=object)
+    columns = [version.reference for version in found]
+    return pd.DataFrame.from_dict(differing, orient="index", columns=columns, dtype=object)
 
 
 def set_default(name: str, number: int) -> None:
     """Make a version the one that the plain name stands for. Raises RegistryError."""
-    with _changing() as client:
-        client.set_registered_model_alias(name, DEFAULT, str(_version(client, name, number).number))
+    _give(name, number, DEFAULT)
 
 
 def set_alias(name: str, number: int, alias: str) -> None:
@@ -159,8 +162,7 @@ def set_alias(name: str, number: int, alias: str) -> None:
         raise RegistryError(
             f"{alias!r} cannot be an alias: take a word of letters, digits, _ and -, other than 'latest' and 'v1'."
         )
-    with _changing() as client:
-        client.set_registered_model_alias(name, alias, str(_version(client, name, number).number))
+    _give(name, number, alias)
 
 
 def delete(name: str, number: int | None = None) -> None:
@@ -171,9 +173,9 @@ def delete(name: str, number: int | None = None) -> None:
     """
     with _changing() as client:
         found = _known_versions(client, name)
-        going = found if number is None else [_version(client, name, number)]
+        going = found if number is None else [_find(client, f"{name}/{number}")]
         left = [version for version in found if version not in going]
-        sources = [_source(client, version) for version in going]
+        sources = [str(client.get_model_version(name, str(version.number)).source) for version in going]
         if not left:
             client.delete_registered_model(name)
         for version in going if left else []:
@@ -198,26 +200,24 @@ def load(reference: str, *, base: LanguageModel | None = None) -> LanguageModel:
     return load_adapter(base or load_model(manifest["base"]), version.folder)
 
 
+def _give(name: str, number: int, alias: str) -> None:
+    with _changing() as client:
+        client.set_registered_model_alias(name, alias, str(_find(client, f"{name}/{number}").number))
+
+
 def _find(client: "MlflowClient", reference: str) -> Version:
-    name, sign, rest = next((reference.partition(sign) for sign in "@/" if sign in reference), (reference, "", ""))
+    name, sign, which = next((reference.partition(sign) for sign in "@/" if sign in reference), (reference, "", ""))
+    found = _known_versions(client, name)
     if sign == "/":
-        return _version(client, name, rest)
-    found = _known_versions(client, name)
-    alias = rest if sign else DEFAULT
-    for version in found:
-        if alias in version.aliases:
-            return version
-    known = ", ".join(alias for version in found for alias in version.aliases)
-    raise RegistryError(f"The model {name!r} has no version with the alias {alias!r}: its aliases are {known}.")
-
-
-def _version(client: "MlflowClient", name: str, number: int | str) -> Version:
-    found = _known_versions(client, name)
-    for version in found:
-        if str(version.number) == str(number):
-            return version
-    known = ", ".join(str(version.number) for version in found)
-    raise RegistryError(f"The model {name!r} has no version {number}: it has {known}.")
+        known = {str(version.number): version for version in found}
+        missing, have = f"version {which}", "it has"
+    else:
+        which = which if sign else DEFAULT
+        known = {alias: version for version in found for alias in version.aliases}
+        missing, have = f"version with the alias {which!r}", "its aliases are"
+    if which not in known:
+        raise RegistryError(f"The model {name!r} has no {missing}: {have} {', '.join(known)}.")
+    return known[which]
 
 
 def _known_versions(client: "MlflowClient", name: str) -> list[Version]:
@@ -232,53 +232,37 @@ def _known_versions(client: "MlflowClient", name: str) -> list[Version]:
 def _versions(client: "MlflowClient", name: str) -> list[Version]:
     """Return a model's versions, the oldest first; the newest counts as the default where MLflow names none."""
     entries = sorted(client.search_model_versions(f"name='{name}'"), key=lambda entry: int(entry.version))
-    given = client.get_registered_model(name).aliases
-    if entries and DEFAULT not in given:
-        given = {**given, DEFAULT: entries[-1].version}
+    newest = {DEFAULT: entries[-1].version} if entries else {}
+    given = {**newest, **client.get_registered_model(name).aliases}
     return [_from_entry(entry, given) for entry in entries]
 
 
-def _from_entry(entry: Any, given: Mapping[str, Any]) -> Version:
+def _from_entry(entry: "ModelVersion", given: Mapping[str, Any]) -> Version:
     aliases = [alias for alias, number in given.items() if str(number) == str(entry.version)]
     return Version(
         name=entry.name,
         number=int(entry.version),
-        aliases=tuple(sorted(aliases, key=_default_first)),
-        folder=_folder(entry.source),
+        aliases=tuple(sorted(aliases, key=lambda alias: (alias != DEFAULT, alias))),
+        folder=_folder(str(entry.source)),
         metrics=json.loads(entry.tags.get(METRICS, "{}")),
         parameters=json.loads(entry.tags.get(PARAMETERS, "{}")),
         created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
     )
 
 
-def _default_first(alias: str) -> tuple[bool, str]:
-    return alias != DEFAULT, alias
-
-
-def _default(found: Sequence[Version]) -> Version:
-    return next(version for version in found if DEFAULT in version.aliases)
-
-
 def _summary(version: Version) -> list[Any]:
     parameters, metrics = version.parameters, version.metrics
     size = metrics[FILE_SIZE] / 1e6 if FILE_SIZE in metrics else None
-    return [
-        parameters.get("method"),
-        parameters.get("size"),
-        metrics.get(VALIDATION_LOSS),
-        size,
-        version.created,
-    ]
+    return [parameters.get("method"), parameters.get("size"), metrics.get(VALIDATION_LOSS), size, version.created]
 
 
 def _names(client: "MlflowClient") -> list[str]:
-    names, token = [], None
-    while True:
-        page = client.search_registered_models(page_token=token)
+    names, token = [], ""
+    while token is not None:
+        page = client.search_registered_models(page_token=token or None)
         names += [model.name for model in page if NAME.fullmatch(model.name)]
-        token = page.token
-        if not token:
-            return sorted(names)
+        token = page.token or None
+    return sorted(names)
 
 
 def _run(client: "MlflowClient", name: str, run_id: str | None) -> str:
@@ -289,10 +273,6 @@ def _run(client: "MlflowClient", name: str, run_id: str | None) -> str:
     own = client.create_run(experiment_id(client, name), run_name=name).info.run_id
     client.set_terminated(own)
     return own
-
-
-def _source(client: "MlflowClient", version: Version) -> str:
-    return str(client.get_model_version(version.name, str(version.number)).source)
 
 
 def _folder(source: str) -> Path:
@@ -308,7 +288,7 @@ def _download(client: "MlflowClient", version: Version) -> None:
     from mlflow.artifacts import download_artifacts
 
     def fetch(new: Path) -> None:
-        source = _source(client, version)
+        source = client.get_model_version(version.name, str(version.number)).source
         download_artifacts(artifact_uri=source, dst_path=str(new.parent), tracking_uri=tracking_uri())
 
     build_once(version.folder, fetch, size=2 * int(version.metrics.get(FILE_SIZE, 0)))
@@ -319,14 +299,6 @@ def _discard(source: str) -> None:
     folder = _folder(source)
     if PLACE.fullmatch(folder.name):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise RegistryError(
-            f"{name!r} cannot be a model's name: take at most 100 letters, digits, spaces, '.', '_' and '-', "
-            "beginning and ending with a letter or a digit."
-        )
 
 
 def _check_adapter(folder: Path) -> dict[str, Any]:
@@ -368,22 +340,14 @@ def _asking() -> Generator["MlflowClient"]:
         with disk_errors_explained(artifact_root() or store_dir()):
             yield connect()
     except store_errors() as error:
-        _unreachable(error)
-
-
-def _unreachable(error: Exception) -> NoReturn:
-    why = reason(error)
-    gone = artifact_root() is None and why in (NO_CONNECTION, NO_ANSWER)
-    remedy = "start the server, or unset MLFLOW_TRACKING_URI" if gone else "mend that and run this again"
-    raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from None
+        why = reason(error)
+        gone = artifact_root() is None and why in (NO_CONNECTION, NO_ANSWER)
+        remedy = "start the server, or unset MLFLOW_TRACKING_URI" if gone else "mend that and run this again"
+        raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from None
 
 
 @contextmanager
 def _changing() -> Generator["MlflowClient"]:
     """Give a client to one process after the other; with a server, the server sees to that."""
-    root = artifact_root()
-    with _asking() as client:
-        if root is not None:
-            root.mkdir(parents=True, exist_ok=True)
-        with nullcontext() if root is None else FileLock(root / ".lock", timeout=LOCK_SECONDS):
-            yield client
+    with _asking() as client, one_at_a_time():
+        yield client

@@ -1,7 +1,7 @@
 """What a tuning job will cost on this machine: two steps are run and scaled to the whole job."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -69,12 +69,14 @@ def estimate(
     memory += sum(saved) * max(largest) * len(largest) / sum(map(len, sample))
     if method.top_blocks:  # the trunk is passed once, in the first step, and what it made is kept
         seconds += max(0.0, first - second) * (to_train + to_validate)
-        memory += sum(map(len, chain(records, held_out))) * model.model.get_input_embeddings().weight[0].nbytes
+        memory += (
+            sum(map(len, chain(records, held_out))) * next(model.model.get_input_embeddings().parameters())[0].nbytes
+        )
     return Estimate(seconds, int(memory))
 
 
 @contextmanager
-def _saved_bytes(model: nn.Module) -> Iterator[list[int]]:
+def _saved_bytes(model: nn.Module) -> Generator[list[int]]:
     """Give a list that fills with the bytes of each tensor a forward pass keeps for the backward pass."""
     known = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
     sizes: list[int] = []
