@@ -17,6 +17,7 @@ import torch
 from utils.datasets.records import TextToText
 from utils.errors import DataError, TuningError, UnsupportedSetting
 from utils.models.language_model import load_model
+from utils.registry.tracking import connect
 from utils.training.loop import Training
 from utils.tuning import Status, TuningJob, worker
 from utils.tuning.__main__ import main
@@ -189,6 +190,10 @@ def test_a_killed_job_says_so_and_goes_on_to_the_same_end(model, data, in_a_fork
         job.wait()
     assert job.folder.checkpoint.exists()
     assert TuningJob("killed", data, model=model, epochs=60, batch_size=2).start().wait().status is Status.SUCCEEDED
+    assert job.state.run_id and job.state.notes == ()
+    tracked = connect().get_metric_history(job.state.run_id, "loss")
+    assert [point.step for point in tracked] == list(job.metrics["step"]), "the new run has what the old one measured"
+    assert [point.value for point in tracked] == job.metrics["loss"].to_list()
     columns = ["loss", "accuracy", "learning_rate"]
     assert job.metrics[columns].to_numpy() == pytest.approx(untouched.metrics[columns].to_numpy(), abs=1e-5)
 

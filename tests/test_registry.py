@@ -1,5 +1,6 @@
 """The model registry: versions, aliases, adapters on one base, and what goes wrong."""
 
+import errno
 import random
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from tests.test_tracking import free_port, start_server, stop
 from utils import registry
 from utils.adapters.methods import add_adapter, find_method, merge, save_adapter, trained
-from utils.errors import AdapterMismatch, RegistryError
+from utils.errors import AdapterMismatch, DiskFull, RegistryError
 from utils.models.language_model import LanguageModel
 from utils.registry.tracking import Tracker, connect
 
@@ -89,6 +90,52 @@ def test_a_version_keeps_its_own_copy_and_all_that_was_measured(adapter, store):
     assert version.metrics["file_bytes"] == sum(file.stat().st_size for file in version.folder.iterdir())
     assert version.parameters == {"method": "lora", "size": 8, "base": "tiny", "learning_rate": 1e-3, "epochs": 2}
     assert registry.find("copy/1") == version
+
+
+def test_the_copy_is_an_artifact_of_the_run_that_trained_it_or_of_one_made_for_it(adapter):
+    run_id = Tracker("artifact", {}).run_id
+    for given in (run_id, None, "0" * 32):
+        version = add("artifact", adapter, run_id=given)
+        entry = connect().get_model_version("artifact", str(version.number))
+        assert entry.source == f"runs:/{entry.run_id}/{version.folder.name}"
+        assert [file.path for file in connect().list_artifacts(entry.run_id)] == [version.folder.name]
+        assert (entry.run_id == run_id) == (given == run_id)
+
+
+def test_a_cache_that_was_moved_still_has_its_adapters(adapter, cache, tmp_path, monkeypatch):
+    connect()
+    shutil.copytree(cache, tmp_path / "old")
+    monkeypatch.setenv("COURSE_TUNING", str(tmp_path / "old"))
+    add("moved", adapter)
+    (tmp_path / "old").rename(tmp_path / "new")
+    monkeypatch.setenv("COURSE_TUNING", str(tmp_path / "new"))
+    folder = registry.find("moved").folder
+    assert tmp_path / "new" in folder.parents and (folder / "adapter.safetensors").exists()
+    assert add("moved", adapter).number == 2
+    registry.delete("moved")
+    assert not folder.exists()
+
+
+def test_what_others_keep_in_a_run_is_not_deleted_with_a_version(adapter):
+    run = connect().get_run(Tracker("others", {}).run_id)
+    connect().log_artifacts(run.info.run_id, str(adapter), "model")
+    connect().create_registered_model("others")
+    connect().create_model_version("others", f"runs:/{run.info.run_id}/model", run.info.run_id)
+    registry.delete("others")
+    assert [file.path for file in connect().list_artifacts(run.info.run_id)] == ["model"]
+
+
+def test_what_cannot_be_registered_leaves_no_copy(adapter, store, monkeypatch):
+    from mlflow import MlflowClient
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = copies(store)
+    monkeypatch.setattr(MlflowClient, "create_model_version", full)
+    with pytest.raises(DiskFull):
+        add("unregistered", adapter)
+    assert copies(store) == before
 
 
 def test_tables_have_a_row_a_name_and_a_row_a_version(adapter):

@@ -79,6 +79,23 @@ def test_a_run_has_its_parameters_curves_and_summary(store):
     assert history(tracker.run_id, "seconds") == [(1500, 12.5)]
 
 
+def test_each_step_is_sent_once_however_often_it_is_given(store, monkeypatch):
+    from mlflow import MlflowClient
+
+    sent, log = [], MlflowClient.log_batch
+
+    def note(client, run_id, metrics=(), **options):
+        sent.extend(metric.step for metric in metrics if metric.key == "loss")
+        log(client, run_id, metrics=metrics, **options)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", note)
+    tracker = Tracker("once", {})
+    for end in range(1, 10):
+        tracker.send(measured(range(1, end)))
+    tracker.finish("FINISHED", measured(range(1, 11)), {})
+    assert sent == list(range(1, 11))
+
+
 def test_artifacts_lie_beside_the_store_and_nothing_in_the_working_folder(store, cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tracker = Tracker("places", {})

@@ -69,9 +69,8 @@ def estimate(
     memory += sum(saved) * max(largest) * len(largest) / sum(map(len, sample))
     if method.top_blocks:  # the trunk is passed once, in the first step, and what it made is kept
         seconds += max(0.0, first - second) * (to_train + to_validate)
-        memory += (
-            sum(map(len, chain(records, held_out))) * next(model.model.get_input_embeddings().parameters())[0].nbytes
-        )
+        embedding = next(model.model.get_input_embeddings().parameters())
+        memory += sum(map(len, chain(records, held_out))) * embedding[0].nbytes
     return Estimate(seconds, int(memory))
 
 
