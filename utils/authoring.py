@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
@@ -35,7 +36,7 @@ def learner_lab(master: NotebookNode) -> NotebookNode:
     with_folded = copy.deepcopy(master)
     with_folded.cells = [cell for original in master.cells for cell in _with_folded_solution(original)]
     config = Config(ClearSolutions={"code_stub": {"python": STUB}})
-    cleared, _ = ClearSolutions(config=config).preprocess(with_folded, {})
+    cleared, _ = ClearSolutions(config=config).preprocess(with_folded, ResourcesDict())
     for cell in cleared.cells:
         cell.source = cell.source.replace("](../../", "](../")
     return cleared
