@@ -1,4 +1,4 @@
-"""How far an adapter is turned up: a LoRA's change of the weights, times a scale."""
+"""The scale of a LoRA adapter: its change of the weights, times a number from 0 to 2."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager

@@ -228,12 +228,12 @@ def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def count_trainable(model: nn.Module) -> int:
-    """Return how many numbers training changes."""
+    """Return how many parameters are trainable."""
     return sum(weight.numel() for _, weight in trained(model))
 
 
 def count_changed(model: nn.Module) -> int:
-    """Return how many numbers of the model in use come from training.
+    """Return how many parameters of the model in use come from training.
 
     A LoRA's change is one of whole matrices, into which it can be merged, so these are
     counted, as the survey does; of every other method what it trains.

@@ -12,7 +12,7 @@ from utils.models.sharing import embeddings
 
 
 def embed(model: LanguageModel, text: str) -> torch.Tensor:
-    """Return the vectors that a model looks up for a text's tokens, shape (tokens, hidden size)."""
+    """Return the embeddings of a text's tokens, shape (tokens, hidden size)."""
     return embeddings(model.model)[model.encode(text)].detach()
 
 
@@ -29,7 +29,7 @@ def logits_after(model: LanguageModel, vectors: torch.Tensor) -> torch.Tensor:
 
 @torch.inference_mode()
 def nearest_tokens(model: LanguageModel, vectors: torch.Tensor) -> list[tuple[str, float]]:
-    """Return the token whose embedding points most nearly the way of each vector, and the cosine, -1 to 1."""
+    """Return the token with the highest cosine similarity to each vector, and the similarity, -1 to 1."""
     table = normalize(embeddings(model.model), dim=-1)
     nearest = (normalize(vectors, dim=-1) @ table.T).max(dim=-1)
     return [

@@ -84,7 +84,7 @@ class Training:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the validation loss has not fallen for so long that training ended."""
+        """Whether early stopping ended the training: the validation loss had not fallen for PATIENCE evaluations."""
         return self.worse >= PATIENCE
 
     def run(self) -> Iterator[Measured]:
@@ -166,7 +166,7 @@ class Training:
 
 
 def share_of_rate(step: int, steps: int) -> float:
-    """Return the share of the highest learning rate at a step, counted from 0: up to 1 and down again."""
+    """Return the learning-rate schedule, linear warm-up and decay: the share of the highest rate at a step from 0."""
     warm_up = max(1, round(WARM_UP * steps))
     return min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up), 1.0)
 
