@@ -79,7 +79,7 @@ def collate(model: LanguageModel, records: Sequence[Encoded]) -> Batch:
 
 
 def pack(model: LanguageModel, records: Sequence[Encoded], shared: int) -> Batch:
-    """Return records packed in one row: the shared prefix once, then the rest of each, kept apart by the attention mask.
+    """Return records packed in one row: the shared prefix once, then the rest of each, apart by the attention mask.
 
     shared: how many tokens all records have in common at their beginning. The numbers are
     those of `collate`, for model kinds that `packing.can_pack` knows.
