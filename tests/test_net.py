@@ -10,6 +10,7 @@ import pytest
 from tests.test_notebooks import KERNEL
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.process
 WIDGET = """
 import ipywidgets as widgets
 slider = widgets.IntSlider(description="shots")
