@@ -1,7 +1,7 @@
 """What a tuning job will cost on this machine: two steps are run and scaled to the whole job."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -12,6 +12,7 @@ from torch import nn
 from utils.adapters.methods import Method, add_adapter, trained
 from utils.datasets.records import TextToText
 from utils.models.language_model import LanguageModel
+from utils.models.sharing import embeddings
 from utils.training.forward import forward_for
 from utils.training.loop import EVALUATIONS_PER_EPOCH, Training, TrainingConfig, evaluate
 from utils.training.records import Encoded, encode
@@ -69,12 +70,12 @@ def estimate(
     memory += sum(saved) * max(largest) * len(largest) / sum(map(len, sample))
     if method.top_blocks:  # the trunk is passed once, in the first step, and what it made is kept
         seconds += max(0.0, first - second) * (to_train + to_validate)
-        memory += sum(map(len, chain(records, held_out))) * model.model.get_input_embeddings().weight[0].nbytes
+        memory += sum(map(len, chain(records, held_out))) * embeddings(model.model)[0].nbytes
     return Estimate(seconds, int(memory))
 
 
 @contextmanager
-def _saved_bytes(model: nn.Module) -> Iterator[list[int]]:
+def _saved_bytes(model: nn.Module) -> Generator[list[int]]:
     """Give a list that fills with the bytes of each tensor a forward pass keeps for the backward pass."""
     known = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
     sizes: list[int] = []

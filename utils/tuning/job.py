@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock
@@ -68,7 +69,7 @@ class TuningJob:
             if not value > 0:
                 raise UnsupportedSetting(f"The {what} of a tuning job cannot be {value}: take a number above 0.")
         self.name, self.train_data, self.validation_data = name, train_data, validation_data
-        self.asked = {
+        self.asked: dict[str, Any] = {
             "method": method,
             "adapter_size": chosen.size,
             "epochs": epochs,
@@ -134,7 +135,7 @@ class TuningJob:
     @property
     def state(self) -> State:
         """Status, step, seconds and, where it failed, the cause. Raises TuningError before the start."""
-        return self._started().state
+        return self.started().state
 
     @property
     def status(self) -> Status:
@@ -151,12 +152,12 @@ class TuningJob:
 
     def cancel(self) -> None:
         """Ask the job to end after the step it is at; what is already being saved is saved."""
-        self._started().ask_to_cancel()
+        self.started().ask_to_cancel()
 
     @property
     def metrics(self) -> pd.DataFrame:
         """One row a step, with the columns of `training.Measured`."""
-        rows = [asdict(one) for one in self._started().measured()]
+        rows = [asdict(one) for one in self.started().measured()]
         return pd.DataFrame(rows, columns=[field.name for field in fields(Measured)]).set_index("step", drop=False)
 
     def result(self, *, base: LanguageModel | None = None) -> LanguageModel:
@@ -166,9 +167,10 @@ class TuningJob:
         """
         if self.wait().status is Status.CANCELLED:
             raise TuningError(f"The tuning job {self.name!r} was cancelled: start it again, it goes on where it was.")
-        return load_adapter(base or load_model(self.asked["model"]), self._started().adapter)
+        return load_adapter(base or load_model(self.asked["model"]), self.started().adapter)
 
-    def _started(self) -> JobFolder:
+    def started(self) -> JobFolder:
+        """Return the job's folder. Raises TuningError before the start."""
         if self.folder is None:
             raise TuningError(f"The job {self.name!r} was not started yet: call start().")
         return self.folder
