@@ -235,7 +235,7 @@ def test_cancel_while_the_adapter_is_saved_leaves_a_whole_adapter(model, data, i
     monkeypatch.setattr(worker, "save_adapter", save_and_cancel)
     job = TuningJob("late", data, model=model, epochs=1).start()
     assert job.status is Status.SUCCEEDED
-    assert not (job.folder.path / "adapter.tmp").exists()
+    assert not list(job.folder.path.glob(".new-*"))
     assert job.result(base=load_model(model, device="cpu"))
 
 

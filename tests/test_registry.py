@@ -262,7 +262,7 @@ def test_a_server_takes_the_adapter_and_gives_it_back(tiny, tmp_path, cache, mon
     server = start_server(tmp_path / "server", port)
     try:
         tracker = Tracker("job", {})
-        tracker.finish("FINISHED", {})
+        tracker.finish("FINISHED", [], {})
         add("remote", folder, run_id=tracker.run_id)
         add("remote", folder, run_id="0" * 32)
         shutil.rmtree(folder)

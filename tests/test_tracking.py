@@ -17,13 +17,13 @@ import pytest
 
 from utils.registry import tracking
 from utils.registry.tracking import Tracker, connect, tracking_uri
+from utils.training.loop import Measured
 
-ROW = {"loss": 2.0, "learning_rate": 1e-3}
 BEGIN = """
 from utils.registry import tracking
 tracking.FINISH_SECONDS_FILE = 200
 tracker = tracking.Tracker("both", {})
-tracker.finish("FINISHED", {})
+tracker.finish("FINISHED", [], {})
 print(tracker.run_id)
 """
 
@@ -47,6 +47,10 @@ def impatient(monkeypatch):
     monkeypatch.setattr(tracking, "FINISH_SECONDS_SERVER", 1)
 
 
+def measured(steps: range, *, validation_loss: float | None = None) -> list[Measured]:
+    return [Measured(step, 2000, 0.0, 2.0, 0.5, validation_loss, validation_loss, 1e-3, step / 10) for step in steps]
+
+
 def history(run_id: str, name: str) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in connect().get_metric_history(run_id, name)]
 
@@ -60,35 +64,35 @@ def until(true, seconds: float = 20) -> None:
 
 def test_a_run_has_its_parameters_curves_and_summary(store):
     tracker = Tracker("sentiment", {"method": "lora", "size": 8, "packages": "x" * 9000, "odd/name?": None})
-    rows = [{"step": step, **ROW, "validation_loss": None} for step in range(1, 1500)]
-    tracker.log(rows)
-    tracker.log([{"step": 1500, "loss": math.nan, "validation_loss": 0.5}])
-    tracker.finish("FINISHED", {"seconds": 12.5, "peak_memory_bytes": 10**9})
+    first, last = measured(range(1, 1500)), measured(range(1500, 1501), validation_loss=0.5)
+    tracker.send(first)
+    tracker.finish("FINISHED", first + last, {"seconds": 12.5, "peak_memory_bytes": 10**9})
     run = connect().get_run(tracker.run_id)
     assert tracker.problem is None
     assert connect().get_experiment(run.info.experiment_id).name == "sentiment"
     assert run.info.status == "FINISHED"
     assert run.data.params == {"method": "lora", "size": "8", "packages": "x" * 6000, "odd_name_": "None"}
     assert (run.data.metrics["seconds"], run.data.metrics["peak_memory_bytes"]) == (12.5, 1e9)
-    assert history(tracker.run_id, "learning_rate") == [(step, 1e-3) for step in range(1, 1500)]
+    assert history(tracker.run_id, "learning_rate") == [(step, 1e-3) for step in range(1, 1501)]
     assert history(tracker.run_id, "validation_loss") == [(1500, 0.5)]
-    assert len(history(tracker.run_id, "loss")) == 1500
+    assert history(tracker.run_id, "loss") == [(step, 2.0) for step in range(1, 1501)]
+    assert history(tracker.run_id, "seconds") == [(1500, 12.5)]
 
 
 def test_artifacts_lie_beside_the_store_and_nothing_in_the_working_folder(store, cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tracker = Tracker("places", {})
-    tracker.finish("KILLED", {})
+    tracker.finish("KILLED", [], {})
     place = connect().get_run(tracker.run_id).info.artifact_uri
     assert place.startswith((cache / "mlflow" / "mlartifacts").as_uri())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_experiment_in_the_trash_is_taken_out_again(store):
-    Tracker("trash", {}).finish("FAILED", {})
+    Tracker("trash", {}).finish("FAILED", [], {})
     connect().delete_experiment(connect().get_experiment_by_name("trash").experiment_id)
     tracker = Tracker("trash", {})
-    tracker.finish("FINISHED", {})
+    tracker.finish("FINISHED", [], {})
     assert tracker.problem is None and tracker.run_id
 
 
@@ -97,13 +101,13 @@ def test_a_locked_database_neither_stalls_training_nor_loses_a_row(store, cache)
     lock = sqlite3.connect(cache / "mlflow" / "mlflow.db", isolation_level=None, check_same_thread=False)
     lock.execute("BEGIN EXCLUSIVE")
     begun = time.monotonic()
-    tracker.log([{"step": 1, **ROW}])
+    tracker.send(measured(range(1, 2)))
     assert time.monotonic() - begun < 0.5
     threading.Timer(2, lock.rollback).start()
-    tracker.finish("FINISHED", {})
+    tracker.finish("FINISHED", measured(range(1, 3)), {})
     assert time.monotonic() - begun > 2
     assert tracker.problem is None
-    assert history(tracker.run_id, "loss") == [(1, 2.0)]
+    assert history(tracker.run_id, "loss") == [(1, 2.0), (2, 2.0)]
 
 
 def test_no_server_from_start_to_end_is_said_and_raises_nothing(monkeypatch, impatient):
@@ -111,11 +115,11 @@ def test_no_server_from_start_to_end_is_said_and_raises_nothing(monkeypatch, imp
     begun = time.monotonic()
     tracker = Tracker("nobody", {"method": "lora"})
     assert "no connection" in tracker.problem and "training goes on" in tracker.problem
-    tracker.log([{"step": 1, **ROW}])
-    tracker.finish("FINISHED", {"seconds": 1.0})
+    tracker.send(measured(range(1, 2)))
+    tracker.finish("FINISHED", measured(range(1, 2)), {"seconds": 1.0})
     assert time.monotonic() - begun < 8
     assert tracker.run_id is None
-    assert "3 values are missing" in tracker.problem and "secret" not in tracker.problem
+    assert "4 values are missing" in tracker.problem and "secret" not in tracker.problem
 
 
 def test_a_server_that_never_answers_stalls_nothing(monkeypatch, impatient):
@@ -124,18 +128,17 @@ def test_a_server_that_never_answers_stalls_nothing(monkeypatch, impatient):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
         begun = time.monotonic()
         tracker = Tracker("silence", {})
-        tracker.log([{"step": 1, **ROW}])
-        tracker.finish("FINISHED", {})
+        tracker.send(measured(range(1, 2)))
+        tracker.finish("FINISHED", measured(range(1, 2)), {})
         assert time.monotonic() - begun < 2.5
-        assert "2 values are missing" in tracker.problem
+        assert "3 values are missing" in tracker.problem
 
 
-def test_rows_that_are_no_numbers_raise_nothing(store):
+def test_what_mlflow_does_not_take_raises_nothing(store):
     tracker = Tracker("odd", {"": object()})
-    tracker.log([{"step": math.nan, "loss": "two"}, {"loss": math.inf}, {}])
-    tracker.finish("FINISHED", {"seconds": None})
-    assert tracker.problem is None
-    assert history(tracker.run_id, "loss")[0][1] > 1e300
+    tracker.finish("FINISHED", measured(range(1, 2)), {"loss": math.inf, "seconds": "two"})
+    assert "did not take all of this run" in tracker.problem
+    assert history(tracker.run_id, "loss") == [(1, 2.0)]
 
 
 def test_a_request_whose_answer_was_lost_begins_no_second_run(store, monkeypatch, impatient):
@@ -153,7 +156,7 @@ def test_a_request_whose_answer_was_lost_begins_no_second_run(store, monkeypatch
     tracker = Tracker("twice", {})
     until(lambda: tracker.problem)
     assert "no answer in time" in tracker.problem
-    tracker.finish("FINISHED", {})
+    tracker.finish("FINISHED", [], {})
     assert tracker.run_id == answers[0].info.run_id
     assert len(answers) == 1
 
@@ -167,14 +170,13 @@ def test_a_server_that_goes_down_and_comes_back_misses_nothing(store, cache, tmp
     server = start_server(tmp_path, port)
     try:
         tracker = Tracker("outage", {"method": "lora"})
-        tracker.log([{"step": 1, **ROW}])
-        until(lambda: not tracker._waiting)
+        tracker.send(measured(range(1, 2)))
+        until(lambda: history(tracker.run_id, "loss"))
         stop(server)
-        tracker.log([{"step": step, **ROW} for step in range(2, 50)])
+        tracker.send(measured(range(1, 50)))
         until(lambda: tracker.problem)
         server = start_server(tmp_path, port)
-        tracker.log([{"step": 50, **ROW}])
-        tracker.finish("FINISHED", {"seconds": 3.0})
+        tracker.finish("FINISHED", measured(range(1, 51)), {"seconds": 3.0})
         assert tracker.problem is None
         assert [step for step, _ in history(tracker.run_id, "loss")] == list(range(1, 51))
         assert connect().get_run(tracker.run_id).info.status == "FINISHED"

@@ -6,7 +6,6 @@ serves MLflow's page on the course's store. MLFLOW_TRACKING_URI names another st
 """
 
 import logging
-import math
 import os
 import re
 import socket
@@ -15,18 +14,21 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from numbers import Real
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
+from utils.errors import short_reason
 from utils.storage.places import store_dir
+from utils.training.loop import Measured
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """How a run ends, in MLflow's words."""
@@ -43,18 +45,16 @@ ENVIRONMENT = {
 }
 """MLflow's settings where the user has made none: short waits, and nothing printed."""
 
-METRICS_AT_ONCE = 1000
-PARAMETERS_AT_ONCE = 100
+STEPS_AT_ONCE = 200
 LONGEST_VALUE = 6000
 LONGEST_NAME = 250
-"""Limits of MLflow's `log_batch`: entries, and characters."""
+"""Limits of MLflow's `log_batch`: 1000 metrics, five of them a step, and characters."""
 
 NO_CONNECTION, NO_ANSWER = "no connection", "no answer in time"
 RUN_TAG = "course.run"
 CREATION_SECONDS = 120
 START_SECONDS = 10
 RETRY_SECONDS = 5
-LAST_RETRY_SECONDS = 0.5
 FINISH_SECONDS_SERVER = 10
 FINISH_SECONDS_FILE = 45
 """A file is locked by another process for 20 s at most before SQLite gives up; a server may never come back."""
@@ -116,7 +116,7 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
     if known is None:
         root = artifact_root()
         try:
-            return client.create_experiment(name, artifact_location=root and (root / "runs").as_uri())
+            return client.create_experiment(name, artifact_location=(root / "runs").as_uri() if root else None)
         except MlflowException:  # another process was quicker
             known = client.get_experiment_by_name(name)
             if known is None:
@@ -128,124 +128,106 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
 
 def reason(error: Exception) -> str:
     """Return MLflow's error in a few words."""
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    text = short_reason(error)
     if "timed out" in text:
         return NO_ANSWER
     if "Max retries exceeded" in text and "error responses" not in text:
         return NO_CONNECTION
     if "database is locked" in text:
         return "the database is locked by another process"
-    return text[:200]
+    return text
 
 
 class Tracker:
     """One run in MLflow, in an experiment called after the job: its parameters, curves and summary.
 
-    Nothing here raises, and nothing waits long: a thread of its own does the sending. What
-    could not be sent is kept and sent as soon as MLflow answers again; nothing is sent twice.
-    run_id: None until MLflow has given one. problem: a sentence while something is unsent,
-    else None.
+    The job's own measurements are the record; the tracker knows how many of them MLflow has,
+    and sends the rest in a thread, one attempt at a time. Nothing here raises, and nothing is
+    sent twice. run_id: None until MLflow has given one. problem: a sentence while something is
+    unsent, else None.
     """
 
     def __init__(self, name: str, parameters: Mapping[str, object]) -> None:
         self.run_id: str | None = None
         self.problem: str | None = None
-        self._name = name
-        self._client: MlflowClient | None = None
-        self._parameters = list({_key(name): str(value)[:LONGEST_VALUE] for name, value in parameters.items()}.items())
-        self._waiting: list[tuple[str, float, int, int]] = []
+        self._name, self._parameters = name, parameters
         self._begun, self._mark, self._asked = _now(), uuid.uuid4().hex, False
-        self._last_step = 0
-        self._end: tuple[str, int] | None = None
-        self._deadline = math.inf
-        self._tried, self._news, self._ending, self._done = (threading.Event() for _ in range(4))
-        threading.Thread(target=self._work, name="mlflow", daemon=True).start()
-        self._tried.wait(START_SECONDS)
+        self._sent, self._not_before = 0, 0.0
+        self._attempt = threading.Lock()
+        self._start(self._begin).join(START_SECONDS)
 
-    def log(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Record metrics; "step" in a row says after which step, what is no number is left out."""
-        for row in rows:
-            step = _numbers(row).get("step", math.nan)
-            self._last_step = int(step) if math.isfinite(step) else self._last_step
-            self._keep({name: value for name, value in row.items() if name != "step"})
-        self._news.set()
+    def send(self, measured: Sequence[Measured]) -> None:
+        """Send what MLflow misses of all measurements so far, unless it is being sent to or was down just now."""
+        if not self._attempt.locked() and time.monotonic() >= self._not_before:
+            self._start(lambda client: self._send(client, measured))
 
-    def finish(self, status: Status, metrics: Mapping[str, float]) -> None:
-        """Record the summary, end the run and wait, for seconds, until all of it has arrived."""
-        if self._ending.is_set():
-            return
-        self._keep(metrics)
-        self._end = (status, _now())
-        limit = FINISH_SECONDS_SERVER if artifact_root() is None else FINISH_SECONDS_FILE
-        self._deadline = time.monotonic() + limit
-        self._ending.set()
-        self._news.set()
-        if not self._done.wait(limit):
+    def finish(self, status: Status, measured: Sequence[Measured], summary: Mapping[str, float]) -> None:
+        """Send the rest and the summary, end the run and wait, for seconds, until all of it has arrived."""
+        now, ended = _now(), threading.Event()
+
+        def end(client: "MlflowClient") -> None:
+            run_id = self._send(client, measured)
+            last = measured[-1].step if measured else 0
+            client.log_batch(run_id, metrics=_metrics(summary, now, last))
+            client.set_terminated(run_id, status=status, end_time=now)
+            ended.set()
+
+        self._start(end).join(FINISH_SECONDS_SERVER if artifact_root() is None else FINISH_SECONDS_FILE)
+        if not ended.is_set():
+            missing = sum(len(_values(one)) for one in measured[self._sent :]) + len(summary)
             self.problem = (
-                f"MLflow at {address()} did not take all of this run ({len(self._waiting)} values are missing "
+                f"MLflow at {address()} did not take all of this run ({missing} values are missing "
                 "there): the run itself is whole, only MLflow's page of it is not."
             )
 
-    def _keep(self, metrics: Mapping[str, float]) -> None:
-        now = _now()
-        self._waiting += [(_key(name), value, now, self._last_step) for name, value in _numbers(metrics).items()]
+    def _start(self, send: "Callable[[MlflowClient], object]") -> threading.Thread:
+        """Begin an attempt, which waits until the one before it has ended."""
+        thread = threading.Thread(target=self._try, args=[send], name="mlflow", daemon=True)
+        thread.start()
+        return thread
 
-    def _work(self) -> None:
-        while time.monotonic() < self._deadline:
-            self._news.clear()
+    def _try(self, send: "Callable[[MlflowClient], object]") -> None:
+        with self._attempt:
             try:
-                self._send()
+                send(connect())
                 self.problem = None
             except Exception as error:
-                if time.monotonic() < self._deadline:
-                    self.problem = (
-                        f"MLflow at {address()} does not take what is sent ({reason(error)}): training goes on, "
-                        "and what MLflow misses is sent again later."
-                    )
-            self._tried.set()
-            if self._done.is_set():
-                return
-            if self.problem is None:
-                self._news.wait()
-            elif self._ending.wait(RETRY_SECONDS):
-                time.sleep(LAST_RETRY_SECONDS)
+                self._not_before = time.monotonic() + RETRY_SECONDS
+                self.problem = (
+                    f"MLflow at {address()} does not take what is sent ({reason(error)}): training goes on, "
+                    "and what MLflow misses is sent again later."
+                )
 
-    def _send(self) -> None:
-        end = self._end
-        client = self._client = self._client or connect()
-        if self.run_id is None:
-            self.run_id = self._begin(client)
-        self._send_parameters(client, self.run_id)
-        self._send_metrics(client, self.run_id)
-        if end:
-            status, ended = end
-            client.set_terminated(self.run_id, status=status, end_time=ended)
-            self._done.set()
+    def _send(self, client: "MlflowClient", measured: Sequence[Measured]) -> str:
+        """Log what is missing, and return the run's id."""
+        run_id = self._begin(client)
+        while some := measured[self._sent : self._sent + STEPS_AT_ONCE]:
+            curves = [_metrics(_values(one), self._begun + int(1000 * one.seconds), one.step) for one in some]
+            client.log_batch(run_id, metrics=[*chain.from_iterable(curves)])
+            self._sent += len(some)
+        return run_id
 
     def _begin(self, client: "MlflowClient") -> str:
-        """Begin a run, or find the one begun by a request whose answer was lost."""
+        """Return the run's id, which MLflow gives the first time."""
+        from mlflow.entities import Param
+
+        if self.run_id is None:
+            run_id = self._create(client)
+            parameters = {_key(name): str(value)[:LONGEST_VALUE] for name, value in self._parameters.items()}
+            client.log_batch(run_id, params=[Param(*entry) for entry in parameters.items()])
+            self.run_id = run_id
+        return self.run_id
+
+    def _create(self, client: "MlflowClient") -> str:
+        """Create a run, or find the one created by a request whose answer was lost."""
         experiment = experiment_id(client, self._name)
         if self._asked:
-            begun = client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{self._mark}'")
-            if begun:
-                return begun[0].info.run_id
+            created = client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{self._mark}'")
+            if created:
+                return created[0].info.run_id
         self._asked = True
         tags = {RUN_TAG: self._mark}
         return client.create_run(experiment, start_time=self._begun, tags=tags, run_name=self._name).info.run_id
-
-    def _send_parameters(self, client: "MlflowClient", run_id: str) -> None:
-        from mlflow.entities import Param
-
-        while some := self._parameters[:PARAMETERS_AT_ONCE]:
-            client.log_batch(run_id, params=[Param(*entry) for entry in some])
-            del self._parameters[: len(some)]
-
-    def _send_metrics(self, client: "MlflowClient", run_id: str) -> None:
-        from mlflow.entities import Metric
-
-        while some := self._waiting[:METRICS_AT_ONCE]:
-            client.log_batch(run_id, metrics=[Metric(*entry) for entry in some])
-            del self._waiting[: len(some)]
 
 
 def serve() -> None:
@@ -284,7 +266,7 @@ def _sqlite_file(uri: str) -> Path | None:
 
 
 @contextmanager
-def _one_at_a_time(uri: str) -> Iterator[None]:
+def _one_at_a_time(uri: str) -> Generator[None]:
     """Let one process after the other make the tables of a file."""
     file = _sqlite_file(uri)
     if file is None:
@@ -307,8 +289,22 @@ def _key(name: str) -> str:
     return re.sub(r"[^\w\-. ]", "_", str(name)).strip(". ")[:LONGEST_NAME] or "_"
 
 
-def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items() if isinstance(value, Real)}
+def _values(measured: Measured) -> dict[str, float]:
+    """Return what is shown of a step, by the names that the curves have."""
+    found = {
+        "loss": measured.loss,
+        "fraction_of_correct_next_step_predictions": measured.accuracy,
+        "validation_loss": measured.validation_loss,
+        "validation_fraction_of_correct_next_step_predictions": measured.validation_accuracy,
+        "learning_rate": measured.learning_rate,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _metrics(values: Mapping[str, float], time_ms: int, step: int) -> list["Metric"]:
+    from mlflow.entities import Metric
+
+    return [Metric(name, float(value), time_ms, step) for name, value in values.items()]
 
 
 def _now() -> int:

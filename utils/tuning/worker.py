@@ -1,12 +1,10 @@
 """The process of a tuning job: `python -m utils.tuning.worker FOLDER`, started by `TuningJob.start`."""
 
-import errno
 import os
-import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,6 +23,9 @@ from utils.adapters.methods import (
 from utils.errors import CourseError, TuningError
 from utils.models.language_model import LanguageModel, load_model
 from utils.registry.tracking import Tracker
+from utils.registry.versions import register
+from utils.storage.files import is_disk_full, written_whole
+from utils.storage.files import replace as move
 from utils.training.forward import forward_for
 from utils.training.linter import lint, require_usable
 from utils.training.loop import Measured, Training, TrainingConfig
@@ -76,7 +77,7 @@ def _succeed(folder: JobFolder) -> State:
     training = Training(adapted, forward_for(adapted, method), *encoded, config)
     tracker = Tracker(settings.name, _parameters(settings, base, adapted))
     before = base.next_token_logits(train[0].input_text)
-    with _run_ended(tracker):
+    with _run_ended(folder, training, tracker):
         _train(folder, training, tracker)
         _save(folder, adapted, method, base=base)
         if not torch.equal(base.next_token_logits(train[0].input_text), before):
@@ -85,12 +86,13 @@ def _succeed(folder: JobFolder) -> State:
 
 
 @contextmanager
-def _run_ended(tracker: Tracker) -> Iterator[None]:
+def _run_ended(folder: JobFolder, training: Training, tracker: Tracker) -> Generator[None]:
     """Let no run stay open in the tracking store when a job ends early."""
     try:
         yield
     except BaseException as error:
-        tracker.finish("KILLED" if isinstance(error, Cancelled) else "FAILED", {})
+        status = "KILLED" if isinstance(error, Cancelled) else "FAILED"
+        tracker.finish(status, _measured(folder, training), {})
         raise
 
 
@@ -101,19 +103,20 @@ def _train(folder: JobFolder, training: Training, tracker: Tracker) -> None:
     _advance(folder, status=Status.RUNNING, step=training.step, steps=training.steps, seconds=training.seconds)
     between = float(os.environ.get("COURSE_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
     saved = time.monotonic()
-    waiting = [measured for measured in folder.measured() if measured.step <= training.step]
     for measured in training.run():
         folder.append([measured])
-        waiting.append(measured)
         _advance(folder, step=measured.step, seconds=measured.seconds)
         _stop_if_asked(folder, training)
         if measured.validation_loss is not None or measured.step == measured.steps:
-            tracker.log([_tracked(one) for one in waiting])
-            waiting.clear()
+            tracker.send(_measured(folder, training))
         if time.monotonic() - saved >= between:
             _write_checkpoint(folder, training)
             saved = time.monotonic()
-    tracker.log([_tracked(one) for one in waiting])
+
+
+def _measured(folder: JobFolder, training: Training) -> list[Measured]:
+    """Return what was measured up to here; an interrupted job may have been further than its checkpoint."""
+    return [one for one in folder.measured() if one.step <= training.step]
 
 
 def _stop_if_asked(folder: JobFolder, training: Training) -> None:
@@ -125,23 +128,18 @@ def _stop_if_asked(folder: JobFolder, training: Training) -> None:
 def _write_checkpoint(folder: JobFolder, training: Training) -> None:
     temporary = folder.checkpoint.with_suffix(".tmp")
     torch.save(training.state(), temporary)
-    os.replace(temporary, folder.checkpoint)
+    move(temporary, folder.checkpoint)
 
 
 def _save(folder: JobFolder, adapted: LanguageModel, method: Method, *, base: LanguageModel) -> None:
-    """Write the adapter under a temporary name, read it back, and rename it."""
-    temporary = folder.path / "adapter.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    save_adapter(adapted, method, temporary, base=base)
-    load_adapter(base, temporary)
-    shutil.rmtree(folder.adapter, ignore_errors=True)
-    os.replace(temporary, folder.adapter)
+    """Write the adapter and read it back before it gets its name."""
+    with written_whole(folder.adapter) as new:
+        save_adapter(adapted, method, new, base=base)
+        load_adapter(base, new)
 
 
 def _finish(folder: JobFolder, training: Training, tracker: Tracker) -> State:
     """Register the adapter and close the run; what goes wrong here costs no adapter."""
-    from utils.registry.versions import register
-
     metrics = {
         "file_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
         "seconds": training.seconds,
@@ -150,7 +148,7 @@ def _finish(folder: JobFolder, training: Training, tracker: Tracker) -> State:
     }
     if training.best_weights:
         metrics["best_validation_loss"] = training.best_loss
-    tracker.finish("FINISHED", metrics)
+    tracker.finish("FINISHED", _measured(folder, training), metrics)
     notes = [tracker.problem] if tracker.problem else []
     number = None
     try:
@@ -185,23 +183,11 @@ def _parameters(settings: Settings, base: LanguageModel, adapted: LanguageModel)
     return {**chosen.pop("versions"), **{name: value for name, value in chosen.items() if value is not None}, **numbers}
 
 
-def _tracked(measured: Measured) -> dict[str, float]:
-    found = {
-        "step": measured.step,
-        "loss": measured.loss,
-        "fraction_of_correct_next_step_predictions": measured.accuracy,
-        "validation_loss": measured.validation_loss,
-        "validation_fraction_of_correct_next_step_predictions": measured.validation_accuracy,
-        "learning_rate": measured.learning_rate,
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
 def _explain(folder: JobFolder, error: Exception) -> tuple[str, bool]:
     """Return why a job failed and what to do, and whether it can go on once that is done."""
     if isinstance(error, CourseError):
         return str(error), False
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+    if is_disk_full(error):
         return f"The disk is full, and the job could not write to {folder.path}: free some space. {GO_ON}", True
     if isinstance(error, MemoryError) or "not enough memory" in str(error):
         return f"The memory is full: close other programs, or take a smaller batch_size. {GO_ON}", True
