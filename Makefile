@@ -67,7 +67,7 @@ $(CLOUD): $(READY)
 assets: setup
 	$(ASSETS)
 
-IN_GROUPS := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+IN_GROUPS := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 
 # At every save.
 quick: dev

@@ -19,6 +19,7 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+from xdist.scheduler import LoadScopeScheduling
 
 from utils.adapters.methods import add_adapter, find_method
 from utils.authoring import lab_of
@@ -39,35 +40,43 @@ def add_needs(item: pytest.Item) -> None:
         item.add_marker("model")
 
 
-def group(item: pytest.Item) -> str:
-    """Return what one worker does in one go: all of a lab, as it shares results; a file; or a single process test."""
-    if lab := lab_of(item.nodeid):
-        return lab
-    alone = item.get_closest_marker("process") and item.path.suffix == ".py"
-    return item.nodeid if alone else str(item.path)
+def group(nodeid: str) -> str:
+    """Return what one worker does in one go: all of a lab, as it shares results; so with every other file."""
+    return lab_of(nodeid) or nodeid.split("::")[0]
+
+
+class InGroups(LoadScopeScheduling):
+    """pytest-xdist's scheduler, by these groups: its own `loadgroup` splits a notebook's cells with this pytest."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return InGroups(config, log)
 
 
 def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Sort so that workers end together: the group with most cells of notebooks first, then the one with most tests.
+    """Sort so that workers end together: first the groups with most cells of notebooks, most processes, most tests.
 
     Inside a lab the master comes first: what it keeps, the learner's lab finds.
     """
-    cells = Counter(group(item) for item in items if item.path.suffix == ".ipynb")
-    tests = Counter(map(group, items))
+    cells = Counter(group(item.nodeid) for item in items if item.path.suffix == ".ipynb")
+    slow = Counter(
+        group(item.nodeid) for item in items if {"process", "browser"} & {m.name for m in item.iter_markers()}
+    )
+    tests = Counter(group(item.nodeid) for item in items)
 
     def place(item: pytest.Item) -> tuple:
-        name = group(item)
-        return -cells[name], -tests[name], name, item.path.suffix != ".ipynb"
+        name = group(item.nodeid)
+        return -cells[name], -slow[name], -tests[name], name, item.path.suffix != ".ipynb"
 
     return sorted(items, key=place)
 
 
-@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         add_needs(item)
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    yield
     items[:] = in_order(items)
 
 
