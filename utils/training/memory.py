@@ -17,5 +17,8 @@ def peak_memory() -> int:
 
 def private_memory() -> int:
     """Return the bytes that this process alone has: all but mapped files, such as weights, which processes share."""
-    memory = psutil.Process().memory_info()
-    return memory.private if sys.platform == "win32" else memory.rss - getattr(memory, "shared", 0)
+    process = psutil.Process()
+    if sys.platform != "linux":
+        return process.memory_full_info().uss
+    memory = process.memory_info()
+    return memory.rss - memory.shared
