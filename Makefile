@@ -1,5 +1,6 @@
 # make lab       set up what is missing and open the course in JupyterLab
 # make test      set up what is missing and run every test
+# make quick     run the tests that need no model, no browser and no other process
 # make cloud     add what reads s3:// and gs:// addresses
 # make monitor   open MLflow's page on the tuning runs and the registered models
 
@@ -23,8 +24,8 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact 
 	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud)
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
-.PHONY: lab monitor setup dev cloud assets test labs execute bench sweeps reproduce lint format clean-results lock \
-	newest newest-tested test-pythons python-tested
+.PHONY: lab monitor setup dev cloud assets quick test mutants labs execute bench sweeps reproduce lint format \
+	clean-results lock newest newest-tested test-pythons python-tested
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
@@ -66,12 +67,24 @@ $(CLOUD): $(READY)
 assets: setup
 	$(ASSETS)
 
+IN_GROUPS := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
+
+# At every save.
+quick: dev
+	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests \
+		-m "not model and not browser and not process" $(IN_GROUPS)
+
 # Results are computed anew in every run, then shared by a lab and its master. Two workers of one thread each take less
 # time than one of two: many tests wait for a process or a page.
 test: lint assets
 	rm -rf $(RESULTS) $(TUNING)
 	COURSE_MODEL= COURSE_DEVICE=$(TEST_DEVICE) OMP_NUM_THREADS=1 COURSE_RESULTS=$(abspath $(RESULTS)) \
-		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest --numprocesses=2 --dist=loadscope
+		COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m pytest $(IN_GROUPS)
+
+# What every changed digit turns red: outputs are computed once, then compared with each changed reference.
+mutants: dev assets
+	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)) COURSE_TUNING=$(abspath $(TUNING)) \
+		$(BIN)/python -m tests.mutants
 
 labs: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring labs
@@ -88,11 +101,11 @@ sweeps: assets
 
 # The committed outputs on one thread, and with the oldest kernels that torch has.
 reproduce: dev assets
-	rm -rf $(RESULTS)-one-thread $(RESULTS)-sse4
+	rm -rf $(RESULTS)-one-thread $(RESULTS)-sse4 $(TUNING)-one-thread $(TUNING)-sse4
 	COURSE_MODEL= OMP_NUM_THREADS=1 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-one-thread) \
-		$(BIN)/python -m pytest notebooks labs
+		COURSE_TUNING=$(abspath $(TUNING)-one-thread) $(BIN)/python -m pytest notebooks labs/solutions
 	COURSE_MODEL= ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-sse4) \
-		$(BIN)/python -m pytest notebooks labs
+		COURSE_TUNING=$(abspath $(TUNING)-sse4) $(BIN)/python -m pytest notebooks labs/solutions
 
 lint: dev
 	$(BIN)/ruff check
@@ -144,6 +157,6 @@ test-pythons:
 
 python-tested: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests \
-		-m "not model and not browser and not process" --numprocesses=2 --dist=loadscope
+		-m "not model and not browser and not process" $(IN_GROUPS)
 	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 COURSE_RESULTS=off $(BIN)/python -m pytest \
 		$(wildcard notebooks/00_*.ipynb notebooks/04_*.ipynb notebooks/05_*.ipynb)

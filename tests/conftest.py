@@ -1,7 +1,7 @@
-"""Fixtures: tiny models of both kinds, the course's model, folders of one's own."""
+"""What tests need and in which order they run; fixtures: tiny models, the course's model, folders of one's own."""
 
 import os
-import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,24 +22,80 @@ from transformers import (
 from xdist.scheduler import LoadScopeScheduling
 
 from utils.adapters.methods import add_adapter, find_method
+from utils.authoring import lab_of
 from utils.models.language_model import LanguageModel, load_model
 
-collect_ignore = ["fixtures"]
 ROOT = Path(__file__).parents[1]
 WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *".,:\n?'#1234567890 "]
 
 
-class ByLab(LoadScopeScheduling):
-    """With several workers, all of a lab stays with one of them, as it shares results; so does every other file."""
+def add_needs(item: pytest.Item) -> None:
+    """Mark what a test needs, where its place or its fixtures say so."""
+    if item.path.suffix == ".ipynb":
+        item.add_marker("model")
+        item.add_marker("process")
+    if item.path.parent.name == "browser":
+        item.add_marker("browser")
+    if "course_model" in getattr(item, "fixturenames", ()):
+        item.add_marker("model")
+
+
+def group(nodeid: str) -> str:
+    """Return what one worker does in one go: all of a lab, as it shares results; so with every other file."""
+    return lab_of(nodeid) or nodeid.split("::")[0]
+
+
+class InGroups(LoadScopeScheduling):
+    """pytest-xdist's scheduler, by these groups: its own `loadgroup` splits a notebook's cells with this pytest."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        lab = re.search(r"lab_\d", file)
-        return lab[0] if lab else file
+        return group(nodeid)
 
 
 def pytest_xdist_make_scheduler(config, log):
-    return ByLab(config, log)
+    return InGroups(config, log)
+
+
+def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Sort so that workers end together: first the groups with most cells of notebooks, most processes, most tests.
+
+    Inside a lab the master comes first: what it keeps, the learner's lab finds.
+    """
+    cells = Counter(group(item.nodeid) for item in items if item.path.suffix == ".ipynb")
+    slow = Counter(
+        group(item.nodeid) for item in items if {"process", "browser"} & {m.name for m in item.iter_markers()}
+    )
+    tests = Counter(group(item.nodeid) for item in items)
+
+    def place(item: pytest.Item) -> tuple:
+        name = group(item.nodeid)
+        return -cells[name], -slow[name], -tests[name], name, item.path.suffix != ".ipynb"
+
+    return sorted(items, key=place)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        add_needs(item)
+    items[:] = in_order(items)
+
+
+def refusing(marker: str):
+    """Return a function that fails the test that calls it, past every `except Exception`."""
+    return lambda *args, **kwargs: pytest.fail(f"mark this test with {marker}: it needs it")
+
+
+@pytest.fixture(autouse=True)
+def only_what_is_marked(request, monkeypatch):
+    """A test has what its markers say: `make quick` stays quick."""
+    marked = {mark.name for mark in request.node.iter_markers()}
+    if not marked & {"process", "browser"}:
+        monkeypatch.setattr("subprocess.Popen.__init__", refusing("process"))
+        monkeypatch.setattr("os.fork", refusing("process"), raising=False)
+    if "model" not in marked:
+        monkeypatch.setattr("utils.models.language_model.default_checkpoint", refusing("model"))
+    if "browser" not in marked:
+        monkeypatch.setattr("playwright.sync_api.PlaywrightContextManager.__enter__", refusing("browser"))
 
 
 @pytest.fixture(autouse=True)

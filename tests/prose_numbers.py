@@ -8,19 +8,24 @@ import re
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
-from utils.authoring import MASTERS, ROOT
+from utils.authoring import MASTERS, ROOT, in_order, labs_in
 from utils.storage.files import write_text
 
 READ = Path(__file__).with_name("prose_numbers.json")
-SOURCES = [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted(MASTERS.glob("*.ipynb"))]
+SOURCES = [*in_order((ROOT / "notebooks").glob("*.ipynb")), *labs_in(MASTERS)]
 """Lessons, glossary and masters: a learner's lab has the prose of its master."""
 
 
-def prose_numbers(path: Path) -> dict[str, str]:
+NUMBER = re.compile(r"\d+(?:[,.]\d+)*")
+LINK = re.compile(r"\]\([^)]*\)")
+
+
+def prose_numbers(notebook: NotebookNode) -> dict[str, str]:
     """Return all numbers of each Markdown cell, in their order, by the cell's id; links are left out."""
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
-    found = {cell.id: re.findall(r"\d+(?:[,.]\d+)*", re.sub(r"\]\([^)]*\)", "]", cell.source)) for cell in cells}
+    cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    found = {cell.id: NUMBER.findall(LINK.sub("]", cell.source)) for cell in cells}
     return {cell: " ".join(numbers) for cell, numbers in found.items() if numbers}
 
 
@@ -30,4 +35,5 @@ def read() -> dict[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    write_text(READ, json.dumps({path.name: prose_numbers(path) for path in SOURCES}, indent=1) + "\n")
+    numbers = {path.name: prose_numbers(nbformat.read(path, as_version=4)) for path in SOURCES}
+    write_text(READ, json.dumps(numbers, indent=1) + "\n")

@@ -40,10 +40,12 @@ def test_conda_reads_the_same_list_as_pip_and_the_locked_versions():
     assert conda == ["python=3.11", "pip"]
 
 
+@pytest.mark.process
 def test_the_lock_is_of_this_list():
     uv("lock", "--check", "--python", sys.executable)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_export_is_of_this_lock(name):
     exported = uv("export", "--frozen", "--no-header", "--no-annotate", "--no-emit-project", *EXPORTS[name])
@@ -107,6 +109,7 @@ def found(folder: Path, programs: dict, *arguments: str) -> subprocess.Completed
     return subprocess.run(command, cwd=folder, env={"PATH": str(folder)}, capture_output=True, text=True)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="make takes the named Python there")
 @pytest.mark.parametrize(
     ("programs", "arguments", "chosen"),
@@ -123,6 +126,7 @@ def test_the_python_that_make_takes(tmp_path, programs, arguments, chosen):
     assert found(tmp_path, programs, *arguments).stdout == f"{chosen}\n"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="make takes the named Python there")
 @pytest.mark.parametrize("arguments", [(), ("python3.9",), ("python3.13",)])
 def test_without_a_python_one_sentence_says_what_to_do(tmp_path, arguments):

@@ -7,6 +7,8 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 UTILS = ROOT / "utils"
 
@@ -80,12 +82,14 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.process
 def test_reading_data_costs_no_torch():
     assert (
         run("import sys, utils.datasets; print({'torch', 'transformers', 'pandas'} & sys.modules.keys())") == "set()\n"
     )
 
 
+@pytest.mark.process
 def test_the_maths_imports_no_widget():
     below = ", ".join(f"utils.{name}" for name in ROOMS[: ROOMS.index("widgets")])
     assert run(f"import {below}, sys; print({{'ipywidgets', 'anywidget'}} & sys.modules.keys())") == "set()\n"

@@ -37,6 +37,7 @@ from tests.conftest import _tiny
 from utils import internals
 
 UTILS = Path(__file__).parents[1] / "utils"
+WIDGETS = UTILS / "widgets"
 PROTOCOLS = {"_repr_html_", "_repr_mimebundle_"}
 """Names with an underscore that IPython publishes."""
 
@@ -142,20 +143,30 @@ LORA_LINEAR = peft.tuners.lora.Linear
 SOFT = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 2}
 
 
-@contract("jupyterlab", "attribute that keeps keys (Lumino's)", lambda patch: _unnamed_in_bundles(patch))
-def KEEPS_KEYS():
-    assert internals.KEEPS_KEYS in (UTILS / "widgets" / "keyboard_guard.js").read_text(encoding="utf8")
-    bundles = [path for folder in jupyter_path("lab", "static") for path in sorted(Path(folder).glob("jlab_core.*.js"))]
-    assert any(f'hasAttribute("{internals.KEEPS_KEYS}")' in path.read_text(encoding="utf8") for path in bundles)
+def in_the_page(text: str, folder: str, bundles: str) -> bool:
+    """Whether the JavaScript that a library ships has a text."""
+    paths = [path for place in jupyter_path(*folder.split("/")) for path in sorted(Path(place).glob(bundles))]
+    return any(text in path.read_text(encoding="utf8") for path in paths)
 
 
-def _unnamed_in_bundles(patch: pytest.MonkeyPatch) -> None:
+def _renamed_in_the_page(name: str) -> Change:
     read = Path.read_text
-    patch.setattr(
-        Path,
-        "read_text",
-        lambda path, **how: read(path, **how).replace(internals.KEEPS_KEYS, "" if "static" in path.parts else "same"),
+    return replaced(
+        Path, "read_text", lambda path, **how: read(path, **how).replace(name, name if path.parent == WIDGETS else "")
     )
+
+
+@contract("jupyterlab", "attribute that keeps keys (Lumino's)", _renamed_in_the_page(internals.KEEPS_KEYS))
+def KEEPS_KEYS():
+    assert internals.KEEPS_KEYS in (WIDGETS / "keyboard_guard.js").read_text(encoding="utf8")
+    assert in_the_page(f'hasAttribute("{internals.KEEPS_KEYS}")', "lab/static", "jlab_core.*.js")
+
+
+@contract("jupyterlab-widgets", "class of a VBox in the page", _renamed_in_the_page(internals.WIDGET_BOX))
+def WIDGET_BOX():
+    for script in ("keyboard_guard.js", "picture.js"):
+        assert f'".{internals.WIDGET_BOX}"' in (WIDGETS / script).read_text(encoding="utf8")
+    assert in_the_page(f'"{internals.WIDGET_BOX}"', "labextensions/@jupyter-widgets/jupyterlab-manager/static", "*.js")
 
 
 @contract("transformers", "config._attn_implementation", hidden(PreTrainedConfig, "_attn_implementation"))

@@ -110,6 +110,7 @@ def process_of(job):
     return psutil.Process(json.loads((job.folder.path / "process.json").read_text())[0])
 
 
+@pytest.mark.process
 def test_a_job_runs_in_a_process_of_its_own_and_its_result_answers(model, data):
     job = TuningJob("says-yes", data, write(data.with_name("v.jsonl"), records(10, 50)), model=model, epochs=2)
     begun = time.monotonic()
@@ -145,6 +146,7 @@ def test_a_restarted_kernel_finds_the_job(model, data, in_this_process):
         TuningJob.find("lost")
 
 
+@pytest.mark.process
 def test_a_job_goes_on_when_the_kernel_that_started_it_is_killed(model, data):
     code = f"""
         from utils.tuning import TuningJob
@@ -159,6 +161,7 @@ def test_a_job_goes_on_when_the_kernel_that_started_it_is_killed(model, data):
     assert TuningJob.find("orphan").wait().status is Status.SUCCEEDED
 
 
+@pytest.mark.process
 def test_files_in_the_learner_s_folder_that_are_called_as_modules_are_do_not_break_a_job(
     model, data, tmp_path, monkeypatch
 ):
@@ -168,6 +171,7 @@ def test_files_in_the_learner_s_folder_that_are_called_as_modules_are_do_not_bre
     assert TuningJob("shadowed", data.name, model=model, epochs=1).start().wait().status is Status.SUCCEEDED
 
 
+@pytest.mark.process
 def test_an_import_that_fails_is_quoted(model, data, tmp_path, monkeypatch):
     (tmp_path / "peft.py").write_text("raise ImportError('peft was built for another torch')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -178,6 +182,7 @@ def test_an_import_that_fails_is_quoted(model, data, tmp_path, monkeypatch):
     assert "memory" not in job.state.cause and job.state.can_go_on
 
 
+@pytest.mark.process
 def test_a_killed_job_says_so_and_goes_on_to_the_same_end(model, data, in_a_fork, monkeypatch):
     untouched = TuningJob("untouched", data, model=model, epochs=60, batch_size=2).start().wait()
     monkeypatch.setenv("COURSE_CHECKPOINT_SECONDS", "0")
@@ -198,6 +203,7 @@ def test_a_killed_job_says_so_and_goes_on_to_the_same_end(model, data, in_a_fork
     assert job.metrics[columns].to_numpy() == pytest.approx(untouched.metrics[columns].to_numpy(), abs=1e-5)
 
 
+@pytest.mark.process
 def test_a_cancelled_job_ends_soon_and_can_be_started_again(model, data, in_a_fork):
     job = TuningJob("cancelled", data, model=model, **LONG).start()
     until(lambda: job.state.step >= 3)
@@ -213,6 +219,7 @@ def test_a_cancelled_job_ends_soon_and_can_be_started_again(model, data, in_a_fo
     until(lambda: again.status.is_end)
 
 
+@pytest.mark.process
 def test_two_jobs_of_one_name_at_once_are_refused_unless_they_are_the_same(model, data, in_a_fork):
     job = TuningJob("one", data, model=model, **LONG).start()
     with pytest.raises(TuningError, match="is running, with other data or settings"):
@@ -326,6 +333,7 @@ def test_a_model_that_is_not_there_fails_the_job_in_words(data, in_this_process)
     assert job.status is Status.FAILED and "No model named" in job.state.cause
 
 
+@pytest.mark.process
 def test_a_job_whose_process_never_began_is_not_waited_for_forever(model, data, monkeypatch):
     monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: None)
     job = TuningJob("unborn", data, model=model).start()

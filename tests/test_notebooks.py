@@ -11,13 +11,14 @@ import pytest
 from nbval.plugin import find_comment_markers
 
 from tests import prose_numbers
-from utils.authoring import KERNEL, LABS, MASTERS, STUB, clean, keep_outputs, learner_lab
+from utils.authoring import KERNEL, LABS, MASTERS, STUB, clean, keep_outputs, lab_of, labs_in, learner_lab, lessons_in
 
 ROOT = Path(__file__).parents[1]
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LESSONS = lessons_in(ROOT / "notebooks")
 GLOSSARY = ROOT / "notebooks" / "glossary.ipynb"
-MASTER_LABS = sorted(MASTERS.glob("lab_*.ipynb"))
-LEARNER_LABS = sorted(LABS.glob("lab_*.ipynb"))
+MASTER_LABS = labs_in(MASTERS)
+LEARNER_LABS = labs_in(LABS)
+DATA = [folder for folder in sorted((LABS / "data").iterdir()) if folder.is_dir()]
 TAUGHT = [*LESSONS, *MASTER_LABS, *LEARNER_LABS]
 EVERY = [*TAUGHT, GLOSSARY]
 
@@ -50,6 +51,18 @@ def shown(notebook) -> str:
     return "\n".join(texts)
 
 
+TITLE = r"# (Lab \d+|\d\d): \w"
+
+
+def test_a_tenth_lab_is_found_and_stands_behind_the_second(tmp_path):
+    names = ["lab_1_a.ipynb", "lab_2_b.ipynb", "lab_10_c.ipynb"]
+    for name in ["notes.md", "extra.ipynb", *reversed(names)]:
+        (tmp_path / name).touch()
+    assert [path.name for path in labs_in(tmp_path)] == names
+    assert [lab_of(f"labs/{name}::Cell 0") for name in names] == ["lab_1", "lab_2", "lab_10"]
+    assert re.match(TITLE, "# Lab 10: Words") and re.sub(NOT_A_FINDING, "", "Lab 10 and lesson 10") == " and "
+
+
 def test_there_are_notebooks():
     assert len(LESSONS) >= 2 and len(MASTER_LABS) == len(LEARNER_LABS) >= 1
 
@@ -78,7 +91,7 @@ def test_no_path_of_a_machine_among_the_outputs(path):
 @each(TAUGHT)
 def test_the_template(path):
     text = prose(read(path))
-    assert re.match(r"# (Lab \d|\d\d): \w", text[0])
+    assert re.match(TITLE, text[0])
     for part in ("**Objectives.**", "**Time.**", "**Prerequisites.**"):
         assert part in text[0]
     headings = [line[3:] for cell in text for line in cell.split("\n") if line.startswith("## ")]
@@ -106,7 +119,7 @@ def test_a_cell_that_is_not_compared_says_why(path):
     assert sum(cell.metadata.get("not_compared") is None for cell in cells) > 0.7 * len(cells)
 
 
-NOT_A_FINDING = r"\]\([^)]*\)|95 %|\b(19|20)\d\d\b|Lab \d|[Ll]esson \d\d|SmolLM2-\d+M|ROUGE-[12L]|section \d|`[^`]*`"
+NOT_A_FINDING = r"\]\([^)]*\)|95 %|\b(19|20)\d\d\b|Lab \d+|[Ll]esson \d\d|SmolLM2-\d+M|ROUGE-[12L]|section \d+|`[^`]*`"
 
 
 def numbers(text: str) -> set[str]:
@@ -147,7 +160,7 @@ def test_numbers_in_the_prose_are_numbers_that_the_notebook_shows(path):
 @each(prose_numbers.SOURCES)
 def test_a_number_in_the_prose_is_the_one_that_was_read_beside_its_outputs(path):
     """A changed number may stand elsewhere among the outputs by chance: here it is found all the same."""
-    assert prose_numbers.prose_numbers(path) == prose_numbers.read()[path.name], (
+    assert prose_numbers.prose_numbers(read(path)) == prose_numbers.read()[path.name], (
         "read the sentence beside its outputs, then run python -m tests.prose_numbers"
     )
 
@@ -165,7 +178,7 @@ def test_figures_have_a_text_alternative(path):
             assert data.get("text/html", "").count("<img") == len(
                 re.findall(r"<img [^>]*?alt=", data.get("text/html", ""))
             )
-    if "lab_1" in path.name:
+    if path.name.startswith("lab_1_"):
         assert figures >= 4
 
 
@@ -188,13 +201,16 @@ def test_a_term_is_linked_where_it_is_first_used(path):
     assert len(terms) >= 3
 
 
+def taught(lab) -> list[dict]:
+    """What a lab has from its master: all but the outputs."""
+    return [{field: cell[field] for field in ("id", "cell_type", "source", "metadata")} for cell in lab.cells]
+
+
 @each(MASTER_LABS)
 def test_a_learner_s_lab_is_the_one_made_from_its_master(path):
-    made, committed = clean(learner_lab(read(path))), read(LABS / path.name)
-    fields = ("id", "cell_type", "source", "metadata")
-    assert [{f: cell[f] for f in fields} for cell in committed.cells] == [
-        {f: cell[f] for f in fields} for cell in made.cells
-    ], "the lab was edited by hand, or its master changed: run make labs"
+    assert taught(read(LABS / path.name)) == taught(clean(learner_lab(read(path)))), (
+        "the lab was edited by hand, or its master changed: run make labs"
+    )
 
 
 @each(MASTER_LABS)
@@ -273,11 +289,7 @@ def test_examples_never_come_from_the_test_split(path):
                 assert isinstance(call.args[0], ast.Name) and call.args[0].id in ("train", "review_train")
 
 
-@pytest.mark.parametrize("folder", ["dialogues", "questions"])
-def test_the_labs_data_is_what_git_has(folder):
-    assert sorted(os.listdir(LABS / "data" / folder)) == [
-        "README.md",
-        "test.jsonl",
-        "train.jsonl",
-        "validation.jsonl",
-    ]
+@each(DATA)
+def test_data_is_described_and_nothing_was_left_beside_it(path):
+    described = re.findall(r"^\| `(\S+)` \|", (path / "README.md").read_text(encoding="utf8"), re.MULTILINE)
+    assert sorted(os.listdir(path)) == sorted(["README.md", *described])

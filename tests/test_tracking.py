@@ -178,6 +178,7 @@ def test_a_request_whose_answer_was_lost_begins_no_second_run(store, monkeypatch
     assert len(answers) == 1
 
 
+@pytest.mark.process
 def test_a_server_that_goes_down_and_comes_back_misses_nothing(store, cache, tmp_path, monkeypatch, impatient):
     shutil.copy(cache / "mlflow" / "mlflow.db", tmp_path)
     port = free_port()
@@ -200,6 +201,7 @@ def test_a_server_that_goes_down_and_comes_back_misses_nothing(store, cache, tmp
         stop(server)
 
 
+@pytest.mark.process
 def test_two_processes_begin_at_once_on_a_new_store_and_print_nothing_else(tmp_path):
     both = [run_python(BEGIN, COURSE_TUNING=str(tmp_path)) for _ in range(2)]
     outputs = [process.communicate(timeout=300) for process in both]
@@ -208,6 +210,7 @@ def test_two_processes_begin_at_once_on_a_new_store_and_print_nothing_else(tmp_p
     assert all(len(output.strip()) == 32 for output, _ in outputs)
 
 
+@pytest.mark.process
 def test_mlflow_is_imported_when_it_is_needed_only():
     process = run_python("import sys, utils.registry.tracking; print('mlflow' in sys.modules)")
     assert process.communicate(timeout=60)[0].strip() == "False"

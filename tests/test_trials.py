@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from utils.datasets.dialogues import load_dialogues
 from utils.datasets.records import TextToText, load_text_to_text, save_text_to_text
@@ -13,6 +14,7 @@ from utils.experiments import sweeps, trials
 from utils.experiments.query_costs import break_even
 from utils.experiments.trials import TRIALS, Trial, find, grid, outcomes, rouge1
 from utils.models.language_model import load_model
+from utils.storage.results import code_hash
 from utils.training.tasks import TASKS, is_right, text_to_label
 
 FACTS = {"trainable": 1, "changed": 2, "losses": [[1, 0.5, 0.6]], "versions": {}}
@@ -104,6 +106,18 @@ def test_a_run_of_a_tiny_model_gives_a_line_that_is_read_back(saved_model, monke
     outcome = outcomes(path)[Trial("reviews", "lora", 0, 10, 2, 1e-3)]
     assert len(outcome.answers) == 12 and math.isfinite(outcome.validation_loss)
     assert outcome.losses[-1][0] == TASKS["reviews"].epochs * 2
+    assert outcome.made_by == {
+        "code": code_hash("utils.experiments.sweeps"),
+        "threads": torch.get_num_threads(),
+        "kernels": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+    }
+
+
+def test_what_was_not_recorded_is_not_made_up():
+    lines = [json.loads(line) for line in TRIALS.read_text(encoding="utf8").splitlines()]
+    recorded = [outcome.made_by for outcome in outcomes(TRIALS).values()]
+    assert recorded == [line.get("made_by") for line in lines]
 
 
 @pytest.mark.parametrize(

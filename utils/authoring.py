@@ -8,10 +8,12 @@ python -m utils.authoring execute NOTEBOOK ...  # run and write the outputs
 import copy
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
@@ -35,7 +37,7 @@ def learner_lab(master: NotebookNode) -> NotebookNode:
     with_folded = copy.deepcopy(master)
     with_folded.cells = [cell for original in master.cells for cell in _with_folded_solution(original)]
     config = Config(ClearSolutions={"code_stub": {"python": STUB}})
-    cleared, _ = ClearSolutions(config=config).preprocess(with_folded, {})
+    cleared, _ = ClearSolutions(config=config).preprocess(with_folded, ResourcesDict())
     for cell in cleared.cells:
         cell.source = cell.source.replace("](../../", "](../")
     return cleared
@@ -94,10 +96,33 @@ def write(notebook: NotebookNode, path: Path) -> None:
     write_text(path, nbformat.writes(notebook) + "\n")
 
 
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort by name, numbers by their value: lab_2 stands before lab_10."""
+    return sorted(
+        paths, key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+    )
+
+
+def labs_in(folder: Path) -> list[Path]:
+    """Return the notebooks of all labs in a folder, lab_N_topic.ipynb, in the order of their numbers."""
+    return in_order(folder.glob("lab_*.ipynb"))
+
+
+def lab_of(name: str) -> str | None:
+    """Return the lab, such as lab_10, that the name of a file or of a test speaks of."""
+    found = re.search(r"lab_\d+", name)
+    return found[0] if found else None
+
+
+def lessons_in(folder: Path) -> list[Path]:
+    """Return the notebooks of all lessons in a folder, NN_topic.ipynb, in the order of their numbers."""
+    return in_order(folder.glob("[0-9]*.ipynb"))
+
+
 def make_labs(*, run: bool = True) -> list[Path]:
     """Write every master's lab for learners, executed or with the outputs of unchanged cells; return the paths."""
     paths = []
-    for master in sorted(MASTERS.glob("lab_*.ipynb")):
+    for master in labs_in(MASTERS):
         path = LABS / master.name
         made = clean(learner_lab(nbformat.read(master, as_version=4)))
         write(made if run else keep_outputs(made, nbformat.read(path, as_version=4)), path)

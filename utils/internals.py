@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 KEEPS_KEYS = "data-lm-suppress-shortcuts"
 """Lumino 2 (JupyterLab 4.6): the attribute with which an element keeps its keys from JupyterLab's shortcuts."""
 
+WIDGET_BOX = "widget-vbox"
+"""jupyterlab-widgets 3.0: the class of a `VBox` in the page, by which a part finds the widget that it stands in."""
+
 
 def attention(config: Any) -> str:
     """Return how attention is computed, such as "sdpa"; transformers 5.23 keeps it in `config._attn_implementation`."""

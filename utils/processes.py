@@ -12,8 +12,9 @@ NEW_PROCESS_GROUP = 0x00000200
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module without the working folder on its path (`-P`): a learner's own `utils.py`
-    or `random.py` there is not imported.
+    """Return the command that runs a module without the working folder on its path (`-P`).
+
+    A learner's own `utils.py` or `random.py` in that folder is then not imported.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 

@@ -1,6 +1,6 @@
-"""How far an adapter is turned up: a LoRA's change of the weights, times a scale."""
+"""The scale of a LoRA adapter: its change of the weights, times a number from 0 to 2."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pandas as pd
@@ -17,7 +17,7 @@ OTHER = "other"
 
 
 @contextmanager
-def at_scale(model: LanguageModel, scale: float) -> Iterator[None]:
+def at_scale(model: LanguageModel, scale: float) -> Generator[None]:
     """Run a model with its LoRA adapter's change times a scale, and set it back afterwards.
 
     scale: 0 (the base model) to 2; 1 is the adapter as it was tuned. One `at_scale` inside

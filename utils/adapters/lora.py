@@ -18,11 +18,11 @@ def forward(x: torch.Tensor, weight: torch.Tensor, a: torch.Tensor, b: torch.Ten
 
 
 def low_rank(matrix: torch.Tensor, rank: int) -> torch.Tensor:
-    """Return the nearest matrix of a rank, by singular values (C. Eckart and G. Young, 1936)."""
+    """Return the best low-rank approximation, by singular value decomposition (C. Eckart and G. Young, 1936)."""
     u, s, v = torch.linalg.svd(matrix, full_matrices=False)
     return u[:, :rank] * s[:rank] @ v[:rank]
 
 
 def relative_error(matrix: torch.Tensor, other: torch.Tensor) -> float:
-    """Return how far another matrix is from this one: 0 the same, 1 as far as a matrix of zeros."""
+    """Return the relative error in the Frobenius norm: 0 the same matrix, 1 as far away as zeros."""
     return ((matrix - other).norm() / matrix.norm()).item()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import peft
 import torch
@@ -39,14 +40,16 @@ PEFT_CONFIG = "adapter_config.json"
 class Method:
     """One way to tune.
 
-    family: its class in the survey. size, size_means: the method's one dial, None where it
+    family: its class in the survey. trains: what, in words. add: returns the model, transformers' or
+    peft's around it, with what is to be trained. size, size_means: the method's one dial, None where it
     has none. learning_rate: a good one for the course's model. top_blocks: how many
     blocks, from the top, are touched, when not all.
     """
 
     name: str
     family: str
-    add: Callable[["Method", PreTrainedModel], PreTrainedModel]
+    trains: str
+    add: Callable[["Method", PreTrainedModel], Any]
     learning_rate: float
     size: int | None = None
     size_means: str = ""
@@ -58,28 +61,33 @@ class Method:
         return self.name if self.size is None else f"{self.name} {self.size}"
 
 
-def _lora(method: Method, model: PreTrainedModel, **options) -> PreTrainedModel:
+def _size(method: Method) -> int:
+    assert method.size is not None, f"{method.name} has no size"
+    return method.size
+
+
+def _lora(method: Method, model: PreTrainedModel, **options: Any) -> peft.PeftModel:
     if method.top_blocks:
         count = len(blocks(model))
         options["layers_to_transform"] = list(range(max(0, count - method.top_blocks), count))
-    return peft.get_peft_model(model, peft.LoraConfig(r=method.size, lora_alpha=2 * method.size, **options))
+    return peft.get_peft_model(model, peft.LoraConfig(r=_size(method), lora_alpha=2 * _size(method), **options))
 
 
-def _dora(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+def _dora(method: Method, model: PreTrainedModel) -> peft.PeftModel:
     return _lora(method, model, use_dora=True)
 
 
-def _prompt(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+def _prompt(method: Method, model: PreTrainedModel) -> peft.PeftModel:
     task = _task(model)
-    return peft.get_peft_model(model, peft.PromptTuningConfig(task_type=task, num_virtual_tokens=method.size))
+    return peft.get_peft_model(model, peft.PromptTuningConfig(task_type=task, num_virtual_tokens=_size(method)))
 
 
-def _prefix(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+def _prefix(method: Method, model: PreTrainedModel) -> peft.PeftModel:
     task = _task(model)
-    return peft.get_peft_model(model, peft.PrefixTuningConfig(task_type=task, num_virtual_tokens=method.size))
+    return peft.get_peft_model(model, peft.PrefixTuningConfig(task_type=task, num_virtual_tokens=_size(method)))
 
 
-def _ia3(method: Method, model: PreTrainedModel) -> PreTrainedModel:
+def _ia3(method: Method, model: PreTrainedModel) -> peft.PeftModel:
     return peft.get_peft_model(model, peft.IA3Config())
 
 
@@ -92,7 +100,7 @@ def _bias(method: Method, model: PreTrainedModel) -> PreTrainedModel:
 
 
 def _last_blocks(method: Method, model: PreTrainedModel) -> PreTrainedModel:
-    chosen = {id(weight) for block in list(blocks(model))[-method.size :] for weight in block.parameters()}
+    chosen = {id(weight) for block in list(blocks(model))[-_size(method) :] for weight in block.parameters()}
     ours = {name for name, weight in model.named_parameters() if id(weight) in chosen}
     return _unfreeze(model, ours.__contains__, "blocks")
 
@@ -102,27 +110,32 @@ def _full(method: Method, model: PreTrainedModel) -> PreTrainedModel:
 
 
 def _bottleneck(method: Method, model: PreTrainedModel) -> PreTrainedModel:
-    return add_bottlenecks(model, method.size)
+    return add_bottlenecks(model, _size(method))
 
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        method.name: method
-        for method in (
-            Method("prompt", ADDITIVE_PROMPT, _prompt, 3e-2, 20, "virtual tokens"),
-            Method("prefix", ADDITIVE_PROMPT, _prefix, 1e-2, 20, "virtual tokens"),
-            Method("bottleneck", ADDITIVE_ADAPTER, _bottleneck, 2e-3, 16, "width"),
-            Method("ia3", ADDITIVE_SCALING, _ia3, 1e-2),
-            Method("bitfit", SELECTIVE, _bias, 2e-3),
-            Method("layer-norms", SELECTIVE, _layer_norms, 3e-3),
-            Method("last-blocks", SELECTIVE, _last_blocks, 2e-4, 2, "blocks"),
-            Method("lora", REPARAMETRIZATION, _lora, 2e-3, 8, "rank"),
-            Method("lora-top", REPARAMETRIZATION, _lora, 5e-3, 8, "rank", top_blocks=10),
-            Method("dora", REPARAMETRIZATION, _dora, 2e-3, 8, "rank"),
-            Method("full", FULL, _full, 5e-5),
-        )
-    }
+_ALL = (
+    Method("prompt", ADDITIVE_PROMPT, "vectors before the prompt", _prompt, 3e-2, 20, "virtual tokens"),
+    Method(
+        "prefix",
+        ADDITIVE_PROMPT,
+        "keys and values before the prompt, a set a block",
+        _prefix,
+        1e-2,
+        20,
+        "virtual tokens",
+    ),
+    Method("bottleneck", ADDITIVE_ADAPTER, "a narrow network behind every block", _bottleneck, 2e-3, 16, "width"),
+    Method("ia3", ADDITIVE_SCALING, "a factor for each key, value and inner number", _ia3, 1e-2),
+    Method("bitfit", SELECTIVE, "the biases", _bias, 2e-3),
+    Method("layer-norms", SELECTIVE, "the scales of the layer norms", _layer_norms, 3e-3),
+    Method("last-blocks", SELECTIVE, "the top blocks", _last_blocks, 2e-4, 2, "blocks"),
+    Method("lora", REPARAMETRIZATION, "thin matrices beside query and value", _lora, 2e-3, 8, "rank"),
+    Method("lora-top", REPARAMETRIZATION, "the same, in the top blocks only", _lora, 5e-3, 8, "rank", top_blocks=10),
+    Method("dora", REPARAMETRIZATION, "the same, and the length of each row", _dora, 2e-3, 8, "rank"),
+    Method("full", FULL, "everything", _full, 5e-5),
 )
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})
+"""All methods by name; a new one is a line above, and a function that adds it."""
 
 
 def find_method(name: str, size: int | None = None) -> Method:
@@ -201,11 +214,12 @@ def merge(adapted: LanguageModel) -> LanguageModel:
 
     Raises UnsupportedSetting for a method that adds something which no weight can hold.
     """
-    if not hasattr(adapted.model, "merge_and_unload"):
+    merging = getattr(copy.deepcopy(adapted.model), "merge_and_unload", None)
+    if merging is None:
         raise UnsupportedSetting(
             "Only LoRA, DoRA and (IA)3 adapters can be merged into weights: use the model with its adapter."
         )
-    return replace(adapted, model=copy.deepcopy(adapted.model).merge_and_unload())
+    return replace(adapted, model=merging())
 
 
 def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -214,12 +228,12 @@ def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def count_trainable(model: nn.Module) -> int:
-    """Return how many numbers training changes."""
+    """Return how many parameters are trainable."""
     return sum(weight.numel() for _, weight in trained(model))
 
 
 def count_changed(model: nn.Module) -> int:
-    """Return how many numbers of the model in use come from training.
+    """Return how many parameters of the model in use come from training.
 
     A LoRA's change is one of whole matrices, into which it can be merged, so these are
     counted, as the survey does; of every other method what it trains.

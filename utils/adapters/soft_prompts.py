@@ -8,11 +8,12 @@ from torch.nn.functional import normalize
 
 from utils.errors import UnsupportedSetting
 from utils.models.language_model import LanguageModel
+from utils.models.sharing import embeddings
 
 
 def embed(model: LanguageModel, text: str) -> torch.Tensor:
-    """Return the vectors that a model looks up for a text's tokens, shape (tokens, hidden size)."""
-    return model.model.get_input_embeddings().weight[model.encode(text)].detach()
+    """Return the embeddings of a text's tokens, shape (tokens, hidden size)."""
+    return embeddings(model.model)[model.encode(text)].detach()
 
 
 @torch.inference_mode()
@@ -28,10 +29,10 @@ def logits_after(model: LanguageModel, vectors: torch.Tensor) -> torch.Tensor:
 
 @torch.inference_mode()
 def nearest_tokens(model: LanguageModel, vectors: torch.Tensor) -> list[tuple[str, float]]:
-    """Return the token whose embedding points most nearly the way of each vector, and the cosine, -1 to 1."""
-    table = normalize(model.model.get_input_embeddings().weight, dim=-1)
+    """Return the token with the highest cosine similarity to each vector, and the similarity, -1 to 1."""
+    table = normalize(embeddings(model.model), dim=-1)
     nearest = (normalize(vectors, dim=-1) @ table.T).max(dim=-1)
     return [
-        (model.tokenizer.decode([token]), cosine)
+        (model.decode([token]), cosine)
         for token, cosine in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
     ]

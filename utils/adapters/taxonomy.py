@@ -10,20 +10,6 @@ from utils.adapters.methods import METHODS, Method, add_adapter, count_changed, 
 from utils.errors import UnsupportedSetting
 from utils.models.language_model import LanguageModel
 
-TRAINS = {
-    "prompt": "vectors before the prompt",
-    "prefix": "keys and values before the prompt, a set a block",
-    "bottleneck": "a narrow network behind every block",
-    "ia3": "a factor for each key, value and inner number",
-    "bitfit": "the biases",
-    "layer-norms": "the scales of the layer norms",
-    "last-blocks": "the top blocks",
-    "lora": "thin matrices beside query and value",
-    "lora-top": "the same, in the top blocks only",
-    "dora": "the same, and the length of each row",
-    "full": "everything",
-}
-
 
 def methods_table(base: LanguageModel) -> pd.DataFrame:
     """Return a row for each method: class, what it trains, trainable and changed parameters, file in MB.
@@ -37,7 +23,7 @@ def methods_table(base: LanguageModel) -> pd.DataFrame:
     for method in METHODS.values():
         trainable, changed, size = _measure(base, method)
         share = 100 * trainable / total
-        rows.append((method.family, TRAINS[method.name], trainable, share, changed, size / 1e6))
+        rows.append((method.family, method.trains, trainable, share, changed, size / 1e6))
     columns = ["class", "trains", "trainable", "share (%)", "changed", "file (MB)"]
     names = pd.Index([method.title for method in METHODS.values()], name="method")
     return pd.DataFrame(rows, index=names, columns=columns).round({"share (%)": 3, "file (MB)": 2})

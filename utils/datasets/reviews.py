@@ -57,8 +57,8 @@ def _rated_reviews(domain: str) -> tuple[Review, ...]:
     """Return the clear, short reviews of a domain in the order that the splits are cut from."""
     with tarfile.open(fetch(VADER)) as package:
         name = next(name for name in package.getnames() if name.endswith("hutto_ICWSM_2014.tar.gz"))
-        with tarfile.open(fileobj=io.BytesIO(package.extractfile(name).read())) as data:
-            text = data.extractfile(f"hutto_ICWSM_2014/{REVIEW_FILES[domain]}").read().decode("utf8", "replace")
+        with tarfile.open(fileobj=io.BytesIO(_read(package, name))) as data:
+            text = _read(data, f"hutto_ICWSM_2014/{REVIEW_FILES[domain]}").decode("utf8", "replace")
     found: dict[str, Review] = {}
     for line in text.splitlines():
         _, rating, sentence = line.split("\t", maxsplit=2)
@@ -67,3 +67,9 @@ def _rated_reviews(domain: str) -> tuple[Review, ...]:
         if clear:
             found.setdefault(sentence.lower(), Review(sentence, LABELS[float(rating) > 0], round(float(rating), 2)))
     return tuple(sorted(found.values(), key=lambda review: shuffle_key(review.text)))
+
+
+def _read(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    assert file is not None, f"{name} is no file"
+    return file.read()

@@ -1,4 +1,4 @@
-"""How varied completions are, how much they repeat, and how surprising the model itself finds them."""
+"""Diversity of completions: distinct n-grams, repetition, self-BLEU, and the cross-entropy of the model's own text."""
 
 import math
 import re
@@ -26,7 +26,7 @@ def words(text: str) -> list[str]:
 
 
 def distinct_n(texts: Sequence[str], n: int) -> float:
-    """Return the share, 0 to 1, of different n-grams of words among all n-grams of the texts together.
+    """Return distinct-n: the share, 0 to 1, of different n-grams of words among all n-grams of the texts together.
 
     1: no n-gram comes twice. No n-gram spans two texts; a text shorter than n has none,
     and where no text has any the share is 0. It falls as texts are added, so compare it
@@ -37,7 +37,7 @@ def distinct_n(texts: Sequence[str], n: int) -> float:
 
 
 def repeated_ngrams(text: str, n: int) -> float:
-    """Return the share, 0 to 1, of a text's n-grams of words that stood in it before.
+    """Return the repetition rate (seq-rep-n): the share, 0 to 1, of a text's n-grams of words that stood in it before.
 
     Near 1 the text is a loop; 0 for a text shorter than n. Source: "seq-rep-n" of Welleck
     et al., ICLR 2020; loops: Holtzman et al., ICLR 2020. Raises DataError.
@@ -65,7 +65,7 @@ def self_bleu(texts: Sequence[str]) -> float:
 
 
 def surprise(model: LanguageModel, prompt: str, completions: Sequence[str]) -> float:
-    """Return the mean bits per token that the model finds in the completions of a prompt.
+    """Return the cross-entropy of the completions of a prompt, in bits per token; the perplexity is 2 to this power.
 
     Minus log2 of the model's own probabilities (temperature 1, nothing cut), over all
     tokens of all completions; an end-of-text token is not among them. Near 0 the model
@@ -99,7 +99,7 @@ def completions_by_temperature(
 def diversity_curve(
     model: LanguageModel, prompt: str, config: DecodingConfig, *, temperatures: Sequence[float], seeds: Sequence[int]
 ) -> pd.DataFrame:
-    """Return how varied, repetitive and surprising a prompt's completions are at each temperature.
+    """Return diversity, repetition and cross-entropy of a prompt's completions at each temperature.
 
     Two seeds or more, one completion a seed. Index: temperature, 0.0 is greedy. Columns:
     distinct-2, repeated 3-grams, self-BLEU (shares, 0 to 1) and bits per token, to two

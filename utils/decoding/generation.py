@@ -52,7 +52,7 @@ class Step:
 def generate_stream(
     model: LanguageModel, prompt: str, config: DecodingConfig, *, begun: Sequence[int] = ()
 ) -> Iterator[Step]:
-    """Yield a completion token by token, each with how likely it was and what else could have come.
+    """Yield a completion token by token (streaming), each with its probability and what else could have come.
 
     begun: tokens that the completion begins with; their steps come first. The prompt is
     read once; its keys and values stay in the KV cache. The last step says why it is the

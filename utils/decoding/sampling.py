@@ -26,7 +26,7 @@ def gumbel_noise(shape: Sequence[int], generator: torch.Generator) -> torch.Tens
 
 
 def pick(probabilities: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """Return the tokens whose log-probability plus noise is largest: shape (...)."""
+    """Return the tokens whose log-probability plus Gumbel noise is largest: shape (...)."""
     return (probabilities.cpu().log() + noise).argmax(-1)
 
 

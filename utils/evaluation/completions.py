@@ -8,7 +8,7 @@ from utils.storage.results import remembered
 
 
 def complete(model: LanguageModel, prompts: Sequence[str], **config: Any) -> list[str]:
-    """Return `model.generate(prompts, **config)`, kept on disk."""
+    """Return the completions of prompts (`model.generate`), kept on disk."""
     question = {"complete": list(prompts), "model": model.fingerprint, "config": config}
     return remembered(question, lambda: model.generate(list(prompts), **config))
 

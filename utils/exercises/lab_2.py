@@ -201,8 +201,7 @@ TOP_P = Exercise(
 
 
 def _kept_in_two_orders(logits: torch.Tensor, temperature: float, p: float) -> tuple[int, ...]:
-    settings = {"temperature": temperature, "top_p": p}
-    return tuple(_kept(reshape(logits, **settings, order=order)) for order in ("hf", "vertex"))
+    return tuple(_kept(reshape(logits, temperature=temperature, top_p=p, order=order)) for order in ("hf", "vertex"))
 
 
 def _two_numbers(value: object) -> tuple[int, ...]:

@@ -50,8 +50,8 @@ def load_quiz(lab: int) -> Quiz:
 
 def _read_question(text: str) -> Question:
     question, *lines = text.split("\n")
-    found = [CHOICE.fullmatch(line) for line in lines]
-    if not all(found):
+    found = [match for line in lines if (match := CHOICE.fullmatch(line))]
+    if len(found) < len(lines):
         raise ValueError(f"a choice is written '- [ ] choice | why', or with [x] if it is right: {text!r}")
     marks, choices, why = zip(*(match.groups() for match in found), strict=True)
     return Question(question, choices, marks.index("x"), why)

@@ -54,5 +54,5 @@ def as_number(value: Any, otherwise: str) -> float:
 def as_whole(value: Any, otherwise: str) -> int:
     """Return a whole number, which may come as a tensor of one element. Raises Mistake with the message `otherwise`."""
     number = as_number(value, otherwise)
-    require(number.is_integer(), otherwise)
+    require(number == round(number), otherwise)
     return int(number)

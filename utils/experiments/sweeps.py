@@ -12,14 +12,16 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
 from filelock import FileLock
 
-from utils.adapters.methods import add_adapter, count_changed, count_trainable, find_method
+from utils.adapters.methods import METHODS, add_adapter, count_changed, count_trainable, find_method
 from utils.experiments.ledger import LEDGER
 from utils.experiments.measure import measure_apart
 from utils.experiments.trials import TRIALS, Trial, outcomes, own_trials
 from utils.models.language_model import LanguageModel, load_model
 from utils.storage.files import write_text
+from utils.storage.results import code_hash
 from utils.training.forward import forward_for
 from utils.training.loop import Training, TrainingConfig
 from utils.training.records import encode
@@ -43,7 +45,7 @@ def reviews() -> Iterator[Trial]:
     """Yield each method once on reviews, LoRA with every seed."""
     for seed in SEEDS:
         yield Trial("reviews", "lora", seed)
-    for method in ("lora-top", "dora", "prompt", "prefix", "bottleneck", "ia3", "layer-norms", "last-blocks", "full"):
+    for method in sorted(METHODS.keys() - {"lora", "bitfit"}):  # the course's model has no biases to train
         yield Trial("reviews", method)
 
 
@@ -75,6 +77,17 @@ def run(trial: Trial, base: LanguageModel) -> dict[str, object]:
         "losses": [(m.step, m.loss, m.validation_loss) for m in measured if m.validation_loss is not None],
         "answers": task.answers(model, task.records("test")),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
+        "made_by": made_by(),
+    }
+
+
+def made_by() -> dict[str, object]:
+    """Return what a result depends on besides the settings: code, threads, processor kernels, torch build."""
+    return {
+        "code": code_hash("utils.experiments.sweeps"),
+        "threads": torch.get_num_threads(),
+        "kernels": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
     }
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,8 @@ class Outcome:
 
     trainable, changed: how many numbers; validation_loss: of the adapter kept; losses:
     (step, training loss, validation loss) at each evaluation; answers: one text a record
-    of the test split.
+    of the test split. made_by: hash of the code, threads, processor kernels, torch build; None where
+    it was not recorded.
     """
 
     trial: Trial
@@ -53,6 +55,7 @@ class Outcome:
     losses: tuple[tuple[int, float, float], ...]
     answers: tuple[str, ...]
     versions: dict[str, str]
+    made_by: dict[str, Any] | None = None
 
     @property
     def correct(self) -> np.ndarray:
@@ -73,7 +76,7 @@ def outcomes(path: Path | None = None) -> dict[Trial, Outcome]:
     return {outcome.trial: outcome for outcome in map(_outcome, lines)}
 
 
-def find(task: str, method: str, *, path: Path | None = None, **settings: object) -> list[Outcome]:
+def find(task: str, method: str, *, path: Path | None = None, **settings: Any) -> list[Outcome]:
     """Return the results with these settings, one a seed; what is not named has its default. Raises DataError."""
     wanted = Trial(task, method, **settings)
     found = [

@@ -22,7 +22,7 @@ def continuation_ids(model: LanguageModel, prompt: str, continuation: str) -> li
 
 
 def forced_logits(model: LanguageModel, rows: Sequence[tuple[list[int], list[int]]]) -> Iterator[torch.Tensor]:
-    """Yield, for each (prompt ids, continuation ids), the logits at each token and after the last.
+    """Yield the logits of teacher forcing: for each (prompt ids, continuation ids), at each token and after the last.
 
     Yields float32 tensors of shape (continuation tokens + 1, vocabulary). What the prompts
     have in common is read once where the model's kind allows it (`utils.models.packing`).

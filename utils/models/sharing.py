@@ -2,6 +2,7 @@
 
 import copy
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -21,6 +22,13 @@ def own(weight: nn.Parameter) -> None:
     """Give a shared weight memory of its own and let it be trained."""
     weight.data = weight.data.clone()
     weight.requires_grad_(True)
+
+
+def embeddings(model: PreTrainedModel) -> torch.Tensor:
+    """Return the vectors of all tokens, shape (vocabulary, hidden size)."""
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, torch.Tensor)
+    return weight
 
 
 def blocks(model: nn.Module) -> nn.ModuleList:

@@ -62,8 +62,11 @@ def _versions(module: str) -> dict[str, str]:
 @cache
 def code_hash(module: str) -> str:
     """Return the SHA-256 of a module of this package together with all modules of it that it imports."""
+    closure = import_closure(module)
+    if not closure:
+        raise ValueError(f"{module} is no module of {PACKAGE.name}: give a function of one, and no partial of it.")
     digest = hashlib.sha256()
-    for name in sorted(import_closure(module)):
+    for name in sorted(closure):
         digest.update(_file(name).read_bytes())
     return digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""From a batch to the logits that the loss needs, and no others."""
+"""Forward passes for training: from a batch to the logits that the cross-entropy needs, and no others."""
 
 import copy
 from collections.abc import Callable, Sequence

@@ -57,7 +57,7 @@ def lint(train: Sequence[TextToText], validation: Sequence[TextToText] = (), *, 
     return Report(
         (
             _count(len(train)),
-            *_tokens(encoded[0][1].values()),
+            *_tokens(list(encoded[0][1].values())),
             _blank(splits),
             _repeated(train),
             _contradictory(train),

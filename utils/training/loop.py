@@ -1,9 +1,9 @@
-"""The training loop: loss on the completion, warm-up, clipping, early stopping, and a state that can be resumed."""
+"""The training loop: cross-entropy on the completion, warm-up, clipping, early stopping, a state to go on from."""
 
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,7 @@ class Training:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the validation loss has not fallen for so long that training ended."""
+        """Whether early stopping ended the training: the validation loss had not fallen for PATIENCE evaluations."""
         return self.worse >= PATIENCE
 
     def run(self) -> Iterator[Measured]:
@@ -166,14 +166,14 @@ class Training:
 
 
 def share_of_rate(step: int, steps: int) -> float:
-    """Return the share of the highest learning rate at a step, counted from 0: up to 1 and down again."""
+    """Return the learning-rate schedule, linear warm-up and decay: the share of the highest rate at a step from 0."""
     warm_up = max(1, round(WARM_UP * steps))
     return min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up), 1.0)
 
 
 @torch.no_grad()
 def evaluate(model: torch.nn.Module, forward: Forward, records: Sequence[Encoded]) -> tuple[float, float]:
-    """Return mean loss and token accuracy over the completions' tokens of all records."""
+    """Return mean cross-entropy and token accuracy over the completions' tokens of all records."""
     model.eval()
     losses, right, tokens = 0.0, 0.0, 0
     for start in range(0, len(records), EVALUATION_BATCH):
@@ -188,5 +188,5 @@ def _share_right(logits: torch.Tensor, targets: torch.Tensor) -> float:
     return (logits.argmax(-1) == targets).float().mean().item()
 
 
-def _copies(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _copies(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: weight.detach().clone() for name, weight in weights.items()}

@@ -58,9 +58,9 @@ def _texts(model: LanguageModel, ids: Sequence[int]) -> tuple[str, ...]:
 
 
 def _shown(model: LanguageModel, token: int) -> str:
-    text = model.tokenizer.decode([token])
+    text = model.decode([token])
     if not text or "\N{REPLACEMENT CHARACTER}" in text:
-        text = model.tokenizer.convert_ids_to_tokens(token)
+        [text] = model.tokenizer.convert_ids_to_tokens([token])
     return text.replace("\n", "\N{RETURN SYMBOL}").replace("\t", "\N{RIGHTWARDS ARROW TO BAR}")
 
 

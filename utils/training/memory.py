@@ -1,4 +1,4 @@
-"""How much memory this process has used at most."""
+"""How much memory this process has, and has had at most."""
 
 import sys
 
@@ -13,3 +13,12 @@ def peak_memory() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def private_memory() -> int:
+    """Return the bytes that this process alone has: all but mapped files, such as weights, which processes share."""
+    process = psutil.Process()
+    if sys.platform != "linux":
+        return process.memory_full_info().uss
+    memory = process.memory_info()
+    return memory.rss - memory.shared

@@ -18,7 +18,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Encoded:
-    """One record in tokens: the prompt that is read and the completion, end mark included, that is learned."""
+    """One record in tokens: the prompt that is read and the completion, end-of-text token included, that is learned."""
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
@@ -45,7 +45,7 @@ class Batch:
 
 
 def encode(model: LanguageModel, record: TextToText) -> Encoded:
-    """Return a record's tokens; the completion ends with the model's end mark. Raises EmptyPrompt."""
+    """Return a record's tokens; the completion ends with the end-of-text token. Raises EmptyPrompt."""
     completion = continuation_ids(model, record.input_text, completion_text(record))
     end = model.tokenizer.eos_token_id
     if completion[-1:] != [end]:
@@ -70,7 +70,7 @@ def batches_by_length(records: Sequence[Encoded], size: int, *, seed: int) -> li
 
 
 def collate(model: LanguageModel, records: Sequence[Encoded]) -> Batch:
-    """Return records as one batch on the model's device."""
+    """Return records as one padded batch on the model's device."""
     if model.is_encoder_decoder:
         return _collate_pairs(model, records)
     rows = [[*record.prompt, *record.completion[:-1]] for record in records]
@@ -79,7 +79,7 @@ def collate(model: LanguageModel, records: Sequence[Encoded]) -> Batch:
 
 
 def pack(model: LanguageModel, records: Sequence[Encoded], shared: int) -> Batch:
-    """Return records in one row: what all begin with once, then the rest of each, blind to its neighbours.
+    """Return records packed in one row: the shared prefix once, then the rest of each, apart by the attention mask.
 
     shared: how many tokens all records have in common at their beginning. The numbers are
     those of `collate`, for model kinds that `packing.can_pack` knows.

@@ -19,8 +19,9 @@ Visibility = pd.DataFrame
 def visibility(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str, decoder_text: str = ""
 ) -> Visibility:
-    """Return who sees whom: each token of `text` is changed in turn and the last hidden states are compared.
+    """Return the attention mask as measured: which positions see which tokens.
 
+    Each token of `text` is changed in turn and the last hidden states are compared.
     decoder_text: what the decoder of an encoder-decoder model is given; its tokens follow
     those of `text` on both axes. The part is "encoder" or "decoder" there, "model" for other
     models. Shape: (positions, tokens), bool. Raises EmptyPrompt.

@@ -73,13 +73,13 @@ def _watch(job: TuningJob) -> int:
     if state.cause:
         print(state.cause, file=sys.stderr)
     if state.status is Status.SUCCEEDED:
-        print(f"The adapter is in {job.started_folder().adapter}; in the registry it is {job.name}/{state.version}.")
+        print(f"The adapter is in {job.started().adapter}; in the registry it is {job.name}/{state.version}.")
     return int(state.status is Status.FAILED)
 
 
 def _line(job: TuningJob) -> str:
     state = job.state
-    measured = job.started_folder().measured()
+    measured = job.started().measured()
     loss = f", loss {measured[-1].loss:.2f}" if measured else ""
     validated = [one.validation_loss for one in measured if one.validation_loss is not None]
     best = f", lowest validation loss {min(validated):.2f}" if validated else ""

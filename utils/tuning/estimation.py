@@ -12,6 +12,7 @@ from torch import nn
 from utils.adapters.methods import Method, add_adapter, trained
 from utils.datasets.records import TextToText
 from utils.models.language_model import LanguageModel
+from utils.models.sharing import embeddings
 from utils.training.forward import forward_for
 from utils.training.loop import EVALUATIONS_PER_EPOCH, Training, TrainingConfig, evaluate
 from utils.training.records import Encoded, encode
@@ -69,8 +70,7 @@ def estimate(
     memory += sum(saved) * max(largest) * len(largest) / sum(map(len, sample))
     if method.top_blocks:  # the trunk is passed once, in the first step, and what it made is kept
         seconds += max(0.0, first - second) * (to_train + to_validate)
-        embedding = next(model.model.get_input_embeddings().parameters())
-        memory += sum(map(len, chain(records, held_out))) * embedding[0].nbytes
+        memory += sum(map(len, chain(records, held_out))) * embeddings(model.model)[0].nbytes
     return Estimate(seconds, int(memory))
 
 

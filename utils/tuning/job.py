@@ -135,7 +135,7 @@ class TuningJob:
     @property
     def state(self) -> State:
         """Status, step, seconds and, where it failed, the cause. Raises TuningError before the start."""
-        return self.started_folder().state
+        return self.started().state
 
     @property
     def status(self) -> Status:
@@ -152,12 +152,12 @@ class TuningJob:
 
     def cancel(self) -> None:
         """Ask the job to end after the step it is at; what is already being saved is saved."""
-        self.started_folder().ask_to_cancel()
+        self.started().ask_to_cancel()
 
     @property
     def metrics(self) -> pd.DataFrame:
         """One row a step, with the columns of `training.Measured`."""
-        rows = [asdict(one) for one in self.started_folder().measured()]
+        rows = [asdict(one) for one in self.started().measured()]
         return pd.DataFrame(rows, columns=[field.name for field in fields(Measured)]).set_index("step", drop=False)
 
     def result(self, *, base: LanguageModel | None = None) -> LanguageModel:
@@ -167,9 +167,9 @@ class TuningJob:
         """
         if self.wait().status is Status.CANCELLED:
             raise TuningError(f"The tuning job {self.name!r} was cancelled: start it again, it goes on where it was.")
-        return load_adapter(base or load_model(self.asked["model"]), self.started_folder().adapter)
+        return load_adapter(base or load_model(self.asked["model"]), self.started().adapter)
 
-    def started_folder(self) -> JobFolder:
+    def started(self) -> JobFolder:
         """Return the job's folder. Raises TuningError before the start."""
         if self.folder is None:
             raise TuningError(f"The job {self.name!r} was not started yet: call start().")

@@ -64,7 +64,7 @@ class Predict:
         """All questions above score and picture."""
         return widgets.VBox([*[question.view for question in self.questions], self.score, self.picture])
 
-    def commit(self, name: str, guess: float) -> None:
+    def commit(self, name: str, guess: float | str) -> None:
         """Commit a forecast by name, as the button does. Raises UnsupportedSetting."""
         revealed = self.forecasts.commit(name, guess)
         question = next(question for question in self.questions if question.item.name == name)
@@ -96,6 +96,7 @@ class Predict:
 
     def _look_ahead(self) -> None:
         question = self.reached
+        assert question is not None, "a question is reached before its slider moves"
         question.slider.draw_ahead(lambda value: self._drawn(question, value))
 
     def _drawn(self, question: Question, value: float) -> str:

@@ -1,5 +1,7 @@
 """The sampler: move a slider and see what becomes of the next-token distribution, and why."""
 
+from typing import Any
+
 import ipywidgets as widgets
 
 from utils.decoding.candidates import NextToken, next_token, read_prompt
@@ -52,11 +54,11 @@ class Sampler:
         return self._config_with({})
 
     def _config_with(self, moved: dict[str, float]) -> DecodingConfig:
-        values = {name: slider.value for name, slider in self.sliders.items()} | moved
+        values: dict[str, Any] = {name: slider.value for name, slider in self.sliders.items()} | moved
         if self.choice.value == "greedy":
             values["temperature"] = 0
-        values["top_k"] = int(values["top_k"])
-        return DecodingConfig(**values, order=_ORDERS[self.order.value], seed=self.seed.value)
+        values |= {"top_k": int(values["top_k"]), "order": _ORDERS[self.order.value], "seed": self.seed.value}
+        return DecodingConfig(**values)
 
     @property
     def view(self) -> widgets.VBox:

@@ -73,7 +73,7 @@ class Slider(anywidget.AnyWidget):
         return (value, "") if self._right(value) else (None, self._rule(typed))
 
     def _right(self, value: float) -> bool:
-        return self.stops[0] <= value <= self.stops[-1] and (not self.whole or value.is_integer())
+        return self.stops[0] <= value <= self.stops[-1] and (not self.whole or value == round(value))
 
     def _rule(self, value: object) -> str:
         kind = "a whole number" if self.whole else "a number"

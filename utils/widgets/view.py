@@ -1,7 +1,7 @@
 """What every widget of the course shares: how it is shown, with and without a kernel, and its errors."""
 
 import html
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def show(widget: widgets.Widget, *, summary: str, text: str) -> None:
 
 
 @contextmanager
-def told_in(place: widgets.HTML) -> Iterator[None]:
+def told_in(place: widgets.HTML) -> Generator[None]:
     """Show an error in the widget: a learner's to mend there only, any other also as a traceback."""
     try:
         yield

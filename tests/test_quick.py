@@ -1,0 +1,34 @@
+"""`make quick` stays quick: a test that needs a model, a process or a browser must say so."""
+
+import os
+import subprocess
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from utils.models.language_model import load_model
+
+
+@pytest.mark.parametrize(
+    ("needs", "marker"),
+    [
+        (lambda: subprocess.run(["true"]), "process"),
+        (lambda: os.fork(), "process"),
+        (load_model, "model"),
+        (lambda: sync_playwright().__enter__(), "browser"),
+    ],
+    ids=["process", "fork", "model", "browser"],
+)
+def test_what_is_not_marked_is_refused(needs, marker):
+    with pytest.raises(pytest.fail.Exception, match=f"mark this test with {marker}"):
+        needs()
+
+
+@pytest.mark.process
+def test_a_marked_test_has_its_process():
+    assert subprocess.run(["true"]).returncode == 0
+
+
+def test_the_course_s_model_marks_the_tests_that_use_it(request):
+    items = [item for item in request.session.items if "course_model" in getattr(item, "fixturenames", ())]
+    assert [item.nodeid for item in items if item.get_closest_marker("model") is None] == []
