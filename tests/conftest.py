@@ -1,6 +1,7 @@
 """What tests need and in which order they run; fixtures: tiny models, the course's model, folders of one's own."""
 
 import os
+import platform
 from collections import Counter
 from pathlib import Path
 
@@ -27,6 +28,9 @@ from utils.models.language_model import LanguageModel, load_model
 
 ROOT = Path(__file__).parents[1]
 WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *".,:\n?'#1234567890 "]
+
+
+platform.processor()  # starts a process, once; MLflow asks when it is imported
 
 
 def add_needs(item: pytest.Item) -> None:

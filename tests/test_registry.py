@@ -282,6 +282,9 @@ def test_another_base_and_a_damaged_copy_are_refused(tiny, tmp_path):
     config.unlink()
     with pytest.raises(RegistryError, match="no whole adapter"):
         registry.load("refused", base=tiny)
+    shutil.rmtree(version.folder)
+    with pytest.raises(RegistryError, match="no whole adapter.*register it again"):
+        registry.load("refused", base=tiny)
 
 
 @LLAMA
