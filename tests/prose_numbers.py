@@ -35,7 +35,5 @@ def read() -> dict[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    write_text(
-        READ,
-        json.dumps({path.name: prose_numbers(nbformat.read(path, as_version=4)) for path in SOURCES}, indent=1) + "\n",
-    )
+    numbers = {path.name: prose_numbers(nbformat.read(path, as_version=4)) for path in SOURCES}
+    write_text(READ, json.dumps(numbers, indent=1) + "\n")

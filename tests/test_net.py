@@ -65,20 +65,20 @@ ALT = "Points with 95 % intervals of effect. first: 0.25 (0.20 to 0.30); second:
 HTML = '<img src="data:image/png;base64,AAAA" alt="{}" style="max-width: 100%">'
 
 
+RIGHT = ("print(round(2 / 3, 2))", stream("0.67\n"))
+WRONG = {
+    "changed number": ("print(round(2 / 3, 2))", stream("0.68\n")),
+    "lost output": ("print(round(2 / 3, 2))", []),
+    "raising cell": ("1 / 0", []),
+    "raising widget callback": (WIDGET, []),
+}
+
+
 def test_a_right_notebook_passes(tmp_path):
-    assert run_nbval(tmp_path, ("print(round(2 / 3, 2))", stream("0.67\n"))).startswith("1 passed")
+    assert run_nbval(tmp_path, RIGHT).startswith("1 passed")
 
 
-@pytest.mark.parametrize(
-    "cell",
-    [
-        ("print(round(2 / 3, 2))", stream("0.68\n")),
-        ("print(round(2 / 3, 2))", []),
-        ("1 / 0", []),
-        (WIDGET, []),
-    ],
-    ids=["changed number", "lost output", "raising cell", "raising widget callback"],
-)
+@pytest.mark.parametrize("cell", WRONG.values(), ids=WRONG)
 def test_a_wrong_notebook_fails(tmp_path, cell):
     assert run_nbval(tmp_path, cell).startswith("1 failed")
 

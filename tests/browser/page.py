@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
 from utils.authoring import KERNEL, ROOT
@@ -37,6 +38,17 @@ def run_to_the_end(page: Page, *, minutes: float) -> None:
     status = ".jp-Notebook-ExecutionIndicator[data-status={}]"
     expect(page.locator(status.format("busy"))).to_have_count(1, timeout=30_000)
     expect(page.locator(status.format("idle"))).to_have_count(1, timeout=minutes * 60_000)
+
+
+def save(page: Page, path: Path) -> NotebookNode:
+    """Save the notebook of a page and return what its file holds. Raises TimeoutError."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        if path.stat().st_mtime_ns > before:
+            return nbformat.read(path, as_version=4)
+        page.wait_for_timeout(100)
+    raise TimeoutError(f"{path} was not saved")
 
 
 def walk(page: Page, texts: set[str], name: str) -> set[str]:
