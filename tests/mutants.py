@@ -10,6 +10,7 @@ table is written to build/mutants.md; the exit status is 1 if a change was not f
 
 import copy
 import random
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ def changed_outputs(item: IPyNbCell) -> Iterator[tuple[str, list[NotebookNode]]]
 
 def compared_digits(item: IPyNbCell, text: str) -> list[int]:
     """Return where digits stand in a text, without those that nbval's configuration takes out."""
-    hidden = {n for regex in item.parent.sanitize_patterns for m in regex.finditer(text) for n in range(*m.span())}
+    hidden = {n for regex in item.parent.sanitize_patterns for m in re.finditer(regex, text) for n in range(*m.span())}
     return [n for n, character in enumerate(text) if character in "0123456789" and n not in hidden]
 
 
