@@ -116,6 +116,16 @@ def test_a_cache_that_was_moved_still_has_its_adapters(adapter, cache, tmp_path,
     assert not folder.exists()
 
 
+def test_a_version_that_was_registered_by_its_path_is_still_there(adapter):
+    """As version 0.1 of the course registered adapters of a file store."""
+    client = connect()
+    client.create_registered_model("early")
+    client.create_model_version("early", str(adapter), tags={"course.metrics": "{}", "course.parameters": "{}"})
+    assert registry.find("early").folder == adapter
+    registry.delete("early")
+    assert adapter.exists()
+
+
 def test_what_others_keep_in_a_run_is_not_deleted_with_a_version(adapter):
     run = connect().get_run(Tracker("others", {}).run_id)
     connect().log_artifacts(run.info.run_id, str(adapter), "model")

@@ -277,6 +277,8 @@ def _run(client: "MlflowClient", name: str, run_id: str | None) -> str:
 
 def _folder(source: str) -> Path:
     """Return where an adapter is: beside the store, which may have moved, or where `_download` puts it."""
+    if not source.startswith("runs:/"):  # registered by version 0.1, which gave a path
+        return Path(source)
     run_id, _, place = source.removeprefix("runs:/").partition("/")
     root = artifact_root()
     kept = root / "runs" / run_id / "artifacts" / place if root else None
