@@ -81,6 +81,8 @@ def test_executed_in_order_without_an_error(path):
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
     assert not [output for cell in cells for output in cell.outputs if output.get("name") == "stderr"]
+    streams = [[output for output in cell.outputs if output.output_type == "stream"] for cell in cells]
+    assert max(map(len, streams)) <= 1, "one stream in two parts: make execute writes it as one"
 
 
 @each(TAUGHT)
