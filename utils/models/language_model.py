@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
+from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting, short_reason
 from utils.internals import adapters_in_use, times_changed, tokenizer_state
 from utils.models import packing
 from utils.storage.checkpoints import default_checkpoint
@@ -256,7 +256,7 @@ def _context_window(config, tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _why_not_found(name: str, source: str | Path, error: Exception) -> str:
-    reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    reason = short_reason(error)
     if isinstance(source, Path):
         return f"The course's model in {source} is damaged ({reason}): delete that folder and run this again."
     if Path(name).exists():
