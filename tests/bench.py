@@ -31,11 +31,12 @@ from tests.browser.server import NO_CHROMIUM, chromium
 from utils.authoring import MASTERS, ROOT
 from utils.datasets.dialogues import load_dialogues
 from utils.datasets.reviews import LABELS, load_reviews
-from utils.decoding.config import DecodingConfig
 from utils.decoding.generation import generate_stream
-from utils.decoding.reshaping import reshape
 from utils.evaluation.classification import ClassificationTask, draw_examples, shots_curve
-from utils.models.language_model import LanguageModel, load_model
+from utils.logits.config import DecodingConfig
+from utils.logits.reshaping import reshape
+from utils.models.language_model import LanguageModel
+from utils.models.loading import load_model
 from utils.prompts.templates import DIALOGUES, build_prompt
 from utils.storage.checkpoints import extract_gguf, load_gguf
 from utils.storage.downloads import SMOLLM2, fetch

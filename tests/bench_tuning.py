@@ -15,7 +15,8 @@ from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
 from tests.bench_result import Result
 from utils.adapters.methods import add_adapter, find_method, save_adapter, trained
-from utils.models.language_model import LanguageModel, load_model
+from utils.models.language_model import LanguageModel
+from utils.models.loading import load_model
 from utils.training import memory
 from utils.training.forward import forward_for, whole_model
 from utils.training.loop import Training, TrainingConfig, evaluate, share_of_rate

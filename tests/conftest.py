@@ -24,7 +24,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from utils.adapters.methods import add_adapter, find_method
 from utils.authoring import lab_of
-from utils.models.language_model import LanguageModel, load_model
+from utils.models.language_model import LanguageModel
+from utils.models.loading import load_model
 
 ROOT = Path(__file__).parents[1]
 WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *".,:\n?'#1234567890 "]
@@ -97,7 +98,7 @@ def only_what_is_marked(request, monkeypatch):
         monkeypatch.setattr("subprocess.Popen.__init__", refusing("process"))
         monkeypatch.setattr("os.fork", refusing("process"), raising=False)
     if "model" not in marked:
-        monkeypatch.setattr("utils.models.language_model.default_checkpoint", refusing("model"))
+        monkeypatch.setattr("utils.models.loading.default_checkpoint", refusing("model"))
     if "browser" not in marked:
         monkeypatch.setattr("playwright.sync_api.PlaywrightContextManager.__enter__", refusing("browser"))
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from utils.datasets.questions import load_questions
-from utils.decoding.config import DecodingConfig
 from utils.decoding.generation import complete_many, generate_stream
 from utils.errors import ContextWindowExceeded, DataError, EmptyPrompt
 from utils.evaluation.answers import AnswerLogits, answer_ends, answer_logits, answer_probability, expected_accuracy
+from utils.logits.config import DecodingConfig
 from utils.prompts.templates import PlainTemplate, build_prompt
 
 PROMPTS = ["A beginning: abc: ", "A beginning: x: ", "another one: "]

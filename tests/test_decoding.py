@@ -17,11 +17,11 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from utils.decoding.config import ORDERS, DecodingConfig, check_settings
 from utils.decoding.generation import END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT, complete_many, generate_stream
-from utils.decoding.reshaping import entropy, reshape, stages
-from utils.decoding.sampling import noise_generator, sample
 from utils.errors import ContextWindowExceeded, DataError, EmptyPrompt, UnsupportedSetting
+from utils.logits.config import ORDERS, DecodingConfig
+from utils.logits.reshaping import entropy, reshape, stages
+from utils.logits.sampling import noise_generator, sample
 
 INF = math.inf
 OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}
@@ -328,7 +328,7 @@ REFUSED = [
 def test_a_setting_out_of_range_is_refused_by_name(name, value):
     said = "(?i)" + name.replace("_", "[-_ ]")
     with pytest.raises(UnsupportedSetting, match=said):
-        check_settings(**OFF | {"order": "hf", name: value})
+        DecodingConfig(**OFF | {"order": "hf", name: value})
     with pytest.raises(UnsupportedSetting, match=said):
         DecodingConfig(**{name: value})
     for use in (reshape, stages):

@@ -7,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.decoding.config import DecodingConfig
 from utils.decoding.diversity import (
     COLUMNS,
     completions,
@@ -21,6 +20,7 @@ from utils.decoding.diversity import (
 )
 from utils.decoding.generation import complete_many
 from utils.errors import DataError, UnsupportedSetting
+from utils.logits.config import DecodingConfig
 from utils.plots import diversity_curves
 
 PROMPT = "The cat: "

@@ -12,11 +12,11 @@ import torch
 from tests import masters
 from utils.datasets.questions import load_questions
 from utils.decoding.candidates import given, next_token
-from utils.decoding.config import DecodingConfig
 from utils.decoding.forecasts import Forecasts
 from utils.evaluation.answers import AnswerLogits, answer_logits
 from utils.exercises.checks import NOT_ATTEMPTED, assess
 from utils.exercises.lab_2 import ACCURACY_LOSS, CHECKS, FORECASTS
+from utils.logits.config import DecodingConfig
 from utils.prompts.templates import PlainTemplate, build_prompt
 
 INF = float("inf")

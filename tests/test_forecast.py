@@ -4,9 +4,9 @@ import pytest
 
 from utils.decoding.candidates import read_prompt
 from utils.decoding.forecasts import Forecasts
-from utils.decoding.reshaping import reshape
 from utils.errors import UnsupportedSetting
 from utils.exercises.lab_2 import FORECASTS
+from utils.logits.reshaping import reshape
 
 NAMES = [item.name for item in FORECASTS]
 

@@ -16,7 +16,7 @@ import torch
 
 from utils.datasets.records import TextToText
 from utils.errors import DataError, TuningError, UnsupportedSetting
-from utils.models.language_model import load_model
+from utils.models.loading import load_model
 from utils.registry.tracking import connect
 from utils.training.loop import Training
 from utils.tuning import Status, TuningJob, worker

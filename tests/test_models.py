@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
-from utils.models.language_model import DEFAULT_MODEL, load_model
+from utils.models.loading import DEFAULT_MODEL, load_model
 
 PROMPTS = ["abc def. ", "The cat: ", "xyz, a longer prompt of many letters than the others. "]
 

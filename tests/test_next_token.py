@@ -16,10 +16,10 @@ from utils.decoding.candidates import (
     next_token,
     read_prompt,
 )
-from utils.decoding.config import DecodingConfig
 from utils.decoding.generation import generate_stream
-from utils.decoding.reshaping import entropy, reshape, stages
 from utils.errors import ContextWindowExceeded, EmptyPrompt
+from utils.logits.config import DecodingConfig
+from utils.logits.reshaping import entropy, reshape, stages
 from utils.models.language_model import LanguageModel
 
 PROMPT = "The garden was full of beautiful"

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from playwright.sync_api import sync_playwright
 
-from utils.models.language_model import load_model
+from utils.models.loading import load_model
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_change_of_what_computed_a_result_and_of_nothing_else_makes_another_ke
 
 def test_what_the_course_keeps_rests_on_the_code_that_it_rests_on():
     assert "utils.models.packing" in import_closure("utils.evaluation.completions")
-    assert "utils.decoding.reshaping" in import_closure("utils.decoding.diversity")
+    assert "utils.logits.reshaping" in import_closure("utils.decoding.diversity")
     assert not any(
         "widgets" in name or "exercises" in name for name in import_closure("utils.evaluation.classification")
     )

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from utils.decoding.config import DecodingConfig
 from utils.decoding.generation import Alternative, Step, generate_stream
 from utils.decoding.steps import endings_table, steps_table
+from utils.logits.config import DecodingConfig
 from utils.plots import token_bars
 
 OTHER = (Alternative(token=1, text=" b", probability=0.25, model_probability=0.25),)

@@ -13,7 +13,7 @@ from utils.errors import DataError
 from utils.experiments import sweeps, trials
 from utils.experiments.query_costs import break_even
 from utils.experiments.trials import TRIALS, Trial, find, grid, outcomes, rouge1
-from utils.models.language_model import load_model
+from utils.models.loading import load_model
 from utils.storage.results import code_hash
 from utils.training.tasks import TASKS, is_right, text_to_label
 

@@ -12,11 +12,11 @@ import pytest
 import traitlets
 
 from utils.decoding.candidates import given, next_token, read_prompt
-from utils.decoding.config import DecodingConfig
 from utils.decoding.diversity import COLUMNS
 from utils.decoding.generation import END_OF_TEXT, TOKEN_LIMIT, Step, generate_stream
 from utils.errors import EmptyPrompt, UnsupportedSetting
 from utils.exercises.lab_2 import FORECASTS
+from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.widgets import playground, predict, repetition, sampler
 from utils.widgets.completion import Completion, completion_html

@@ -7,11 +7,11 @@ from functools import lru_cache
 import pandas as pd
 import torch
 
-from utils.decoding.config import DecodingConfig
-from utils.decoding.reshaping import Stages, entropy, stages
-from utils.decoding.sampling import gumbel_noise, noise_generator, pick
+from utils.logits.config import DecodingConfig
+from utils.logits.reshaping import Stages, entropy, stages
+from utils.logits.sampling import gumbel_noise, noise_generator, pick
+from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
-from utils.models.threads import one_thread
 
 SHOWN = 20
 REST = "rest of the vocabulary"

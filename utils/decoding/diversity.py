@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-from utils.decoding.config import DecodingConfig
 from utils.decoding.generation import complete_many
 from utils.errors import DataError
+from utils.logits.config import DecodingConfig
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
 from utils.storage.results import remembered

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from utils.decoding.candidates import NextToken, ReadPrompt, next_token
-from utils.decoding.config import DecodingConfig
 from utils.errors import UnsupportedSetting
+from utils.logits.config import DecodingConfig
 
 
 @dataclass(frozen=True)

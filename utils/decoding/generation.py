@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from utils.decoding.config import DecodingConfig
-from utils.decoding.reshaping import entropy, reshape
-from utils.decoding.sampling import noise_generator, sample
 from utils.internals import repeat_cache, takes_logits_to_keep
+from utils.logits.config import DecodingConfig
+from utils.logits.reshaping import entropy, reshape
+from utils.logits.sampling import noise_generator, sample
+from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
-from utils.models.threads import one_thread
 
 ALTERNATIVES = 5
 END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT = "end of text", "stop sequence", "max new tokens"

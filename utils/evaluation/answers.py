@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from utils.decoding.config import DecodingConfig
 from utils.decoding.generation import end_of_text
-from utils.decoding.reshaping import reshape
 from utils.errors import DataError
 from utils.evaluation.intervals import Interval, bootstrap
+from utils.logits.config import DecodingConfig
+from utils.logits.reshaping import reshape
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from utils.decoding.config import DecodingConfig
 from utils.decoding.diversity import completions, distinct_n, surprise
 from utils.decoding.forecasts import Forecast
-from utils.decoding.reshaping import reshape
 from utils.evaluation.answers import AnswerLogits, expected_accuracy
 from utils.exercises.exercise import Case, Exercise, Rule, Sign
 from utils.exercises.mistakes import NotAttempted, call, require
 from utils.exercises.reading import as_numbers, as_tensor, as_whole
+from utils.logits.config import DecodingConfig
+from utils.logits.reshaping import reshape
 from utils.models.language_model import LanguageModel
 
 FORECASTS = (

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from utils.adapters.methods import add_adapter, find_method, save_adapter
-from utils.models.language_model import LanguageModel, load_model
+from utils.models.language_model import LanguageModel
+from utils.models.loading import load_model
 from utils.processes import module_command, module_environment
 from utils.training.forward import forward_for
 from utils.training.loop import Training, TrainingConfig

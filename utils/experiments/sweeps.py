@@ -19,7 +19,8 @@ from utils.adapters.methods import METHODS, add_adapter, count_changed, count_tr
 from utils.experiments.ledger import LEDGER
 from utils.experiments.measure import measure_apart
 from utils.experiments.trials import TRIALS, Trial, outcomes, own_trials
-from utils.models.language_model import LanguageModel, load_model
+from utils.models.language_model import LanguageModel
+from utils.models.loading import load_model
 from utils.storage.files import write_text
 from utils.storage.results import code_hash
 from utils.training.forward import forward_for

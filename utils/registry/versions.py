@@ -21,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 
 from utils.adapters.methods import MANIFEST, load_adapter
 from utils.errors import RegistryError
-from utils.models.language_model import LanguageModel, load_model
+from utils.models.language_model import LanguageModel
+from utils.models.loading import load_model
 from utils.registry.tracking import (
     NO_ANSWER,
     NO_CONNECTION,

@@ -17,7 +17,8 @@ from filelock import FileLock
 from utils.adapters.methods import find_method, load_adapter
 from utils.datasets.records import TextToText, load_text_to_text
 from utils.errors import TuningError, UnsupportedSetting
-from utils.models.language_model import DEFAULT_MODEL, LanguageModel, load_model
+from utils.models.language_model import LanguageModel
+from utils.models.loading import DEFAULT_MODEL, load_model
 from utils.processes import start_apart
 from utils.storage.files import disk_errors_explained
 from utils.storage.places import jobs_dir

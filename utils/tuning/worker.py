@@ -21,7 +21,8 @@ from utils.adapters.methods import (
     save_adapter,
 )
 from utils.errors import CourseError, TuningError
-from utils.models.language_model import LanguageModel, load_model
+from utils.models.language_model import LanguageModel
+from utils.models.loading import load_model
 from utils.registry.tracking import Tracker
 from utils.registry.versions import register
 from utils.storage.files import is_disk_full, written_whole

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 
 from utils.decoding.candidates import ReadPrompt, next_token
-from utils.decoding.config import DecodingConfig
 from utils.decoding.forecasts import Forecast, Forecasts
+from utils.logits.config import DecodingConfig
 from utils.plots import reshaped_bars
 from utils.widgets.picture import Picture
 from utils.widgets.sampler_picture import picture_height, sampler_picture

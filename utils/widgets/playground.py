@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import ipywidgets as widgets
 
-from utils.decoding.config import DecodingConfig
 from utils.decoding.generation import Step, generate_stream
 from utils.errors import UnsupportedSetting
+from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.prompts.budget import token_budget
 from utils.widgets.completion import Completion, completion_html

@@ -6,8 +6,8 @@ from dataclasses import replace
 import ipywidgets as widgets
 import pandas as pd
 
-from utils.decoding.config import DecodingConfig
 from utils.decoding.diversity import completions, diversity_curve
+from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.plots import diversity_curves
 from utils.tables import texts

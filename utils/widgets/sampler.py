@@ -5,7 +5,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from utils.decoding.candidates import NextToken, next_token, read_prompt
-from utils.decoding.config import DecodingConfig
+from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.plots import reshaped_bars
 from utils.widgets.picture import Picture

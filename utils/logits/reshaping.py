@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from utils.decoding.config import ORDERS, DecodingConfig, Order
 from utils.errors import DataError
-from utils.models.threads import one_thread
+from utils.logits.config import ORDERS, DecodingConfig, Order
+from utils.logits.threads import one_thread
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from utils.models.threads import one_thread
+from utils.logits.threads import one_thread
 
 
 @one_thread()
