@@ -12,6 +12,7 @@ from utils.logits.reshaping import entropy, reshape
 from utils.logits.sampling import noise_generator, sample
 from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
+from utils.models.stopping import before_stop, certain_text
 
 ALTERNATIVES = 5
 END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT = "end of text", "stop sequence", "max new tokens"
@@ -177,25 +178,9 @@ def _step(
 
 def _text_so_far(model: LanguageModel, ids: list[int], config: DecodingConfig) -> tuple[str, str | None]:
     """Return the completion up to here and why it ends here, if it does."""
-    text = model.decode(ids, skip_special_tokens=True)
-    found = [text.index(stop) for stop in config.stop if stop and stop in text]
-    if found:
-        return text[: min(found)], STOP_SEQUENCE
-    if ids[-1] in end_of_text(model):
-        return text, END_OF_TEXT
-    if len(ids) == config.max_new_tokens:
-        return text, TOKEN_LIMIT
-    return _certain(text, config.stop), None
-
-
-def _certain(text: str, stop: Sequence[str]) -> str:
-    """Return the text without an end that later tokens may change: half a character, half a stop sequence."""
-    text = text.rstrip("\ufffd")
-    begun = [n for end in stop for n in range(1, len(end)) if text.endswith(end[:n])]
-    return text[: len(text) - max(begun, default=0)]
-
-
-def end_of_text(model: LanguageModel) -> tuple[int, ...]:
-    """Return the tokens with which the model ends a completion."""
-    ids = model.model.generation_config.eos_token_id
-    return tuple(ids) if isinstance(ids, list) else () if ids is None else (ids,)
+    before = before_stop(model.decode, ids, config.stop)
+    if before is not None:
+        return before, STOP_SEQUENCE
+    ended = END_OF_TEXT if ids[-1] in model.end_of_text else TOKEN_LIMIT if len(ids) == config.max_new_tokens else None
+    text = model.decode(ids, skip_special_tokens=True) if ended else certain_text(model.decode, ids, config.stop)
+    return text, ended
