@@ -490,7 +490,7 @@ def assert_greedy_is_generate(model, prompt, new):
         assert text(stopped) == model.generate(prompt, max_new_tokens=new, stop=stop) == whole[: whole.index(stop)]
         assert_ends(stopped, STOP_SEQUENCE)
     two = whole[5:7], whole[4:5]
-    stopped = run(model, prompt, temperature=0, max_new_tokens=new, stop=("", "~", *two))
+    stopped = run(model, prompt, temperature=0, max_new_tokens=new, stop=("~", *two))
     assert text(stopped) == model.generate(prompt, max_new_tokens=new, stop=list(two))
     for begins in (whole[2:5], whole[-3:], whole[-1]):
         steps = run(model, prompt, temperature=0, max_new_tokens=new, stop=(begins + "~",))

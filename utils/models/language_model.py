@@ -117,7 +117,7 @@ class LanguageModel:
         return [text for _, text in sorted(self.completions(prompts, **settings))]
 
     def completions(self, prompts: Sequence[str], **settings: Any) -> Iterator[tuple[int, str]]:
-        """Yield each prompt's number in the list, from 0, and its completion, as batches end; settings as `generate`."""
+        """Yield each prompt's number in the list, from 0, and its completion, as batches end; settings: `generate`."""
         listed, chosen = texts(prompts, "prompts"), read_settings(settings)
         for text in listed:
             self.check_window(text, max_new_tokens=chosen.config.max_new_tokens)
@@ -128,7 +128,8 @@ class LanguageModel:
     def _completions(
         self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings
     ) -> Iterator[tuple[int, str]]:
-        for batch in _batches(rows, size=1 if chosen.others else BATCH_SIZE):
+        size, pads = 1 if chosen.others else BATCH_SIZE, not packing.has_soft_prompt(self.model)
+        for batch in _batches(rows, size=size, pads=pads):
             found = self._complete([rows[n] for n in batch], [seeds[n] for n in batch], chosen)
             yield from zip(batch, found, strict=True)
 
@@ -184,12 +185,13 @@ class LanguageModel:
         return dict(self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(self.device))
 
 
-def _batches(rows: list[list[int]], *, size: int) -> list[list[int]]:
-    """Group the rows' indices, shortest first, so that a padded batch stays small."""
+def _batches(rows: list[list[int]], *, size: int, pads: bool) -> list[list[int]]:
+    """Group the rows' indices, shortest first, so that a padded batch stays small; without padding by length."""
     batches: list[list[int]] = []
     for index in sorted(range(len(rows)), key=lambda i: len(rows[i])):
-        current = batches[-1] if batches else []
-        if current and len(current) < size and (len(current) + 1) * len(rows[index]) <= BATCH_TOKENS:
+        current, length = batches[-1] if batches else [], len(rows[index])
+        fits = len(current) < size and (len(current) + 1) * length <= BATCH_TOKENS
+        if current and fits and (pads or len(rows[current[0]]) == length):
             current.append(index)
         else:
             batches.append([index])

@@ -50,16 +50,22 @@ def can_share(model: PreTrainedModel) -> bool:
 
     With an adapter, too, unless its vectors stand before the prompt (soft prompts, prefixes).
     """
-    adapter, base = peft_config(model), base_model(model)
+    base = base_model(model)
     kinds = getattr(base.config.get_text_config(), "layer_types", None) or ["full_attention"]
     return (
         not base.config.is_encoder_decoder
-        and not (adapter and adapter.is_prompt_learning)
+        and not has_soft_prompt(model)
         and not getattr(base, "_is_stateful", False)
         and {"full_attention", "sliding_attention"} >= set(kinds)
         and attention(base.config) in ("sdpa", "eager")
         and type(base).__module__.startswith("transformers.")
     )
+
+
+def has_soft_prompt(model: PreTrainedModel) -> bool:
+    """Whether an adapter's vectors stand before the prompt; padding would then stand between the two."""
+    adapter = peft_config(model)
+    return bool(adapter and adapter.is_prompt_learning)
 
 
 def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
@@ -146,7 +152,7 @@ def prefilled_batch(model: PreTrainedModel, rows: list[list[int]], shared: int, 
     return {
         "input_ids": torch.tensor([[pad] * gap + row for gap, row in zip(gaps, rows, strict=True)], device=device),
         "attention_mask": torch.tensor([[0] * gap + [1] * (length - gap) for gap in gaps], device=device),
-        "past_key_values": DynamicCache(batch),
+        "past_key_values": DynamicCache(map(tuple, batch)),
     }
 
 
@@ -194,7 +200,7 @@ def _run_batch(
     A token sees nothing that comes after it, so that no mask is needed and every kind of attention counts rightly.
     """
     device, longest = model.device, max(map(len, suffixes))
-    copies = [[part.expand(len(suffixes), -1, -1, -1) for part in layer] for layer in prefix]
+    copies = [tuple(part.expand(len(suffixes), -1, -1, -1) for part in layer) for layer in prefix]
     cache = DynamicCache(copies) if shared else DynamicCache()
     ids = torch.tensor([[*suffix, *[0] * (longest - len(suffix))] for suffix in suffixes], device=device)
     rows = torch.tensor([row for row, kept in enumerate(keep) for _ in kept], device=device)

@@ -95,7 +95,7 @@ def own_settings_only(model: PreTrainedModel, *, pad: int, given: Mapping[str, A
     model.generation_config = GenerationConfig(**bare, pad_token_id=pad)
     try:
         yield
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         if not given:
             raise
         settings = ", ".join(f"{name}={value!r}" for name, value in given.items())
