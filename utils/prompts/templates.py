@@ -1,10 +1,11 @@
 """Instruction, examples and query become a prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from utils.errors import EmptyPrompt
+from utils.arguments import a_list, texts
+from utils.errors import DataError, EmptyPrompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -15,6 +16,33 @@ class Example(NamedTuple):
 
     input_text: str
     output_text: str
+
+
+FIELDS = (("input_text", "output_text"), ("input", "output"))
+"""How a dictionary may name an input and its output."""
+
+
+def as_example(given: Any, what: str = "the example") -> Example:
+    """Return a record, a pair of texts or a dictionary as an example.
+
+    given: anything with `.example` (a review, a dialogue, any record), a tuple or list (input, output), or a
+    dictionary with `input_text` and `output_text`, or `input` and `output`, whose other fields are left out.
+    what: its name in an error. Raises DataError for anything else.
+    """
+    case = getattr(given, "example", given)
+    if isinstance(case, Mapping):
+        case = next(([case[field] for field in pair] for pair in FIELDS if set(pair) <= case.keys()), None)
+    if not isinstance(case, tuple | list) or len(case) != 2:
+        raise DataError(
+            f"{what[0].upper()}{what[1:]} is {given!r:.80}: give a record, a pair (input, output), or a dictionary "
+            "with `input_text` and `output_text`."
+        )
+    return Example(*texts(case, f"input and output of {what}"))
+
+
+def as_examples(given: Iterable[Any], what: str = "the examples") -> list[Example]:
+    """Return `as_example` of each item of a list. Raises DataError naming the number of the first wrong one."""
+    return [as_example(case, f"number {n} of {what}") for n, case in enumerate(a_list(given, what), 1)]
 
 
 class Template(Protocol):
