@@ -69,9 +69,9 @@ class PlainTemplate:
     output_label: str = "Output"
     multiline: bool = False
 
-    def render(self, instruction: str, query: str, examples: Sequence[Example]) -> str:
+    def render(self, instruction: str, query: str, examples: Sequence[Any]) -> str:
         """Return the parts with an empty line between them, ending at the output's label."""
-        solved = [f"{self._open(case.input_text)}{self.completion(case.output_text)}" for case in examples]
+        solved = [f"{self._open(case.input_text)}{self.completion(case.output_text)}" for case in as_examples(examples)]
         return "\n\n".join(filter(None, [instruction, *solved, self._open(query)]))
 
     def completion(self, output_text: str) -> str:
@@ -102,11 +102,11 @@ class ChatTemplate:
     output_label: str = "Output"
     multiline: bool = False
 
-    def render(self, instruction: str, query: str, examples: Sequence[Example]) -> str:
+    def render(self, instruction: str, query: str, examples: Sequence[Any]) -> str:
         """Return the conversation up to where the assistant's answer begins."""
         plain = PlainTemplate(self.input_label, self.output_label, self.multiline)
         messages = []
-        for case in [*examples, Example(query, "")]:
+        for case in [*as_examples(examples), Example(query, "")]:
             messages += [
                 {"role": "user", "content": plain.render("" if messages else instruction, case.input_text, ())},
                 {"role": "assistant", "content": case.output_text},
@@ -127,14 +127,14 @@ REVIEWS = PlainTemplate("Review", "Sentiment")
 DIALOGUES = PlainTemplate("Dialogue", "Summary", multiline=True)
 
 
-def build_prompt(
-    instruction: str, query: str, examples: Sequence[tuple[str, str]] = (), template: Template = PLAIN
-) -> str:
+def build_prompt(instruction: str, query: str, examples: Sequence[Any] = (), template: Template = PLAIN) -> str:
     """Return one prompt out of an instruction, solved examples and the query to complete.
 
-    instruction: what to do, may be empty; examples: (input, output) pairs, none for a
-    zero-shot prompt. Raises EmptyPrompt for an empty query.
+    instruction: what to do, may be empty; examples: records, (input, output) pairs or
+    dictionaries (`as_example`), none for a zero-shot prompt. Raises EmptyPrompt for an empty
+    query, DataError for what is no text or no example.
     """
+    given = texts([instruction, query], "instruction and query")
     if not query.strip():
         raise EmptyPrompt("The query is empty: give the text that the prompt shall ask about.")
-    return template.render(instruction, query, [Example(*example) for example in examples])
+    return template.render(*given, as_examples(examples))
