@@ -13,6 +13,8 @@ from utils.arguments import text, texts
 from utils.errors import ContextWindowExceeded, EmptyPrompt
 from utils.internals import (
     adapters_in_use,
+    base_model,
+    takes_logits_to_keep,
     times_changed,
     tokenizer_state,
     virtual_tokens,
@@ -152,10 +154,12 @@ class LanguageModel:
         """Return the logits of the token after a prompt: float32, shape (vocabulary,)."""
         self.check_window(prompt, max_new_tokens=1)
         inputs = torch.tensor([self.encode(prompt)], device=self.device)
-        start = {}
+        extra: dict[str, Any] = {}
         if self.is_encoder_decoder:
-            start = {"decoder_input_ids": torch.full_like(inputs[:, :1], self.decoder_start)}
-        return self.model(inputs, **start).logits[0, -1].float()
+            extra = {"decoder_input_ids": torch.full_like(inputs[:, :1], self.decoder_start)}
+        elif takes_logits_to_keep(base_model(self.model)):
+            extra = {"logits_to_keep": 1}
+        return self.model(inputs, **extra).logits[0, -1].float()
 
     @property
     def decoder_start(self) -> int:
