@@ -1,5 +1,7 @@
-"""What to know about tuning data before training: is it enough, repeated, contradictory, leaked, blank, too long."""
+"""What to know about tuning data before training: enough, repeated, contradictory, leaked, blank, unknown, too long."""
 
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -64,6 +66,7 @@ def lint(train: Any, validation: Any = (), *, model: LanguageModel) -> Report:
             _repeated(train),
             _contradictory(train),
             _leaked(train, validation),
+            *_unknown(model, splits, dict(encoded)),
             _too_long(model, encoded),
         )
     )
@@ -133,6 +136,44 @@ def _leaked(train: Sequence[TextToText], validation: Sequence[TextToText]) -> Fi
         text = f"An input of the training data stands again in {_records('validation', leaked)}: "
         return Finding("leakage", "advice", text + "delete it from one of the two, or validation looks too good.")
     return Finding("leakage", "ok", "No input is in both training and validation.")
+
+
+def _unknown(
+    model: LanguageModel, splits: Mapping[str, Sequence[TextToText]], encoded: Mapping[str, Mapping[int, Encoded]]
+) -> Iterator[Finding]:
+    """Yield what the tokenizer has no token for: what does not come again when the tokens are decoded."""
+    lost: Counter[str] = Counter()
+    places: dict[str, dict[str, list[int]]] = {"advice": {}, "error": {}}
+    for split, records in encoded.items():
+        for n, tokens in records.items():
+            record = splits[split][n - 1]
+            read, _ = _lost(model, record.input_text, tokens.prompt)
+            learned, nothing_left = _lost(model, record.output_text, tokens.completion)
+            lost += read + learned
+            if read or learned:
+                places["error" if nothing_left else "advice"].setdefault(split, []).append(n)
+    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    characters = ", ".join(f"{character!r} ({times:,})" for character, times in lost.most_common(NAMED)) + more
+    for level, what in (("error", "for anything in the output of"), ("advice", f"for {characters} in")):
+        found = " and ".join(_records(split, numbers) for split, numbers in places[level].items())
+        if found:
+            text = f"The tokenizer has no token {what} {found}: write it in other characters, or tune another model."
+            yield Finding("unknown", level, text)
+
+
+def _lost(model: LanguageModel, text: str, ids: Sequence[int]) -> tuple[Counter[str], bool]:
+    """Return the characters of a text that its tokens have lost, how often, and whether no other is left.
+
+    Special tokens that stand in the text, spaces, and what tokenizers do on purpose (NFKC, lower case) do not count.
+    """
+    for special in model.tokenizer.all_special_tokens:
+        text = text.replace(special, "")
+    kept = _characters(model.decode(ids, skip_special_tokens=True))
+    return _characters(text) - kept, not kept
+
+
+def _characters(text: str) -> Counter[str]:
+    return Counter("".join(unicodedata.normalize("NFKC", text).casefold().split()))
 
 
 def _too_long(model: LanguageModel, splits: Sequence[Numbered]) -> Finding:
