@@ -7,12 +7,13 @@ from collections import Counter
 from itertools import combinations
 
 import fsspec
+import pandas as pd
 import pytest
 from transformers import AutoTokenizer
 
 from utils.datasets.dialogues import Dialogue, load_dialogues
-from utils.datasets.records import TextToText, load_text_to_text
-from utils.datasets.reviews import LABELS, load_reviews
+from utils.datasets.records import TextToText, as_records, load_text_to_text
+from utils.datasets.reviews import LABELS, Review, load_reviews
 from utils.datasets.splits import SPLITS
 from utils.errors import DataError
 from utils.storage.checkpoints import default_checkpoint
@@ -187,3 +188,54 @@ def test_a_dataset_that_is_not_there_says_what_to_do(monkeypatch):
         DataError, match=r"'knkarthick/dialogsum' could not be loaded \(no network\).*leave `source` out"
     ):
         load_dialogues("test", source="knkarthick/dialogsum")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        TextToText("in", "out"),
+        ("in", "out"),
+        ["in", "out"],
+        {"input": "in", "output": "out"},
+        {"input_text": "in", "output_text": "out", "note": 1},
+        Review("in", "out", 2.0),
+    ],
+)
+def test_records_pairs_and_dictionaries_are_records(given):
+    assert as_records([TextToText("a", "b"), given]) == [TextToText("a", "b"), TextToText("in", "out")]
+    assert as_records(iter([given])) == [TextToText("in", "out")]
+
+
+def test_a_record_of_a_kind_of_its_own_stays_what_it_is():
+    dialogue = Dialogue("in", "out", id="1", topic="t")
+    assert as_records((dialogue,))[0] is dialogue
+
+
+@pytest.mark.parametrize("names", [("input_text", "output_text"), ("input", "output")])
+def test_the_rows_of_a_data_frame_are_records(names):
+    table = pd.DataFrame([("a", "b", 1), ("c", "d", 2)], columns=[*names, "note"], index=[7, 7])
+    assert as_records(table) == [TextToText("a", "b"), TextToText("c", "d")]
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ("ab", r"^The records are given in a list, \[\.\.\.\]; 'ab' \(str\) was given"),
+        (None, "given in a list"),
+        ({"input": "a", "output": "b"}, "given in a list"),
+        (["ab"], "^Number 1 of the records is 'ab': give a record, a pair"),
+        ([("a", "b"), None], "^Number 2 of the records is None"),
+        ([("a", "b", "c")], "Number 1 of the records is .*give a record, a pair"),
+        ([{"prompt": "a", "completion": "b"}], "a dictionary with `input_text` and `output_text`"),
+        ([("a", 3)], r"Input and output of number 1 of the records are texts; number 2 is 3 \(int\)"),
+        ([TextToText("a", float("nan"))], "number 2 is nan"),  # type: ignore[arg-type]
+        ([("a", "b\ud83d")], r"holds half a character \('\\ud83d', a lone surrogate\) at character 2"),
+        (pd.DataFrame({"input": ["a"], "output": [None]}), "number 2 is None"),
+        (pd.DataFrame({"text": ["a"]}), "Number 1 of the records is {'text': 'a'}"),
+        (pd.DataFrame([["a", "b", "c"]], columns=["input", "output", "output"]), "the column 'output' twice"),
+    ],
+)
+def test_what_is_no_list_of_records_is_refused_by_its_number(given, said):
+    with pytest.raises(DataError, match=said) as caught:
+        as_records(given)
+    assert "\n" not in str(caught.value)

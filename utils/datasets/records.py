@@ -2,14 +2,17 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import fsspec
 
+from utils.arguments import a_list
 from utils.errors import DataError, short_reason
-from utils.prompts.templates import Example
+from utils.prompts.templates import Example, as_examples
 from utils.storage.files import disk_errors_explained, write_text
 from utils.storage.places import cache_dir
 
@@ -37,6 +40,25 @@ class TextToText:
     def example(self) -> Example:
         """The record as an example for a prompt."""
         return Example(self.input_text, self.output_text)
+
+
+def as_records(data: Any, what: str = "the records") -> list[TextToText]:
+    """Return what a learner holds as records: a list of records, pairs or dictionaries, or a DataFrame.
+
+    Each item is what `as_example` takes; a DataFrame has the columns `input_text` and `output_text`, or `input` and
+    `output`; other fields and columns are left out. what: their name in an error. Raises DataError with the number of
+    the first wrong one; an empty text is not refused here: the linter tells of it.
+    """
+    if hasattr(data, "iterrows"):  # a DataFrame of pandas, which this room does not import
+        twice = [name for name, times in Counter(data.columns).items() if times > 1]
+        if twice:
+            raise DataError(f"{what[0].upper()}{what[1:]} have the column {twice[0]!r} twice: rename or drop one.")
+        data = data.to_dict("records")
+    items = a_list(data, what)
+    cases = as_examples(items, what)
+    return [
+        item if isinstance(item, TextToText) else TextToText(*case) for item, case in zip(items, cases, strict=True)
+    ]
 
 
 def load_text_to_text(path_or_uri: str | Path) -> list[TextToText]:
