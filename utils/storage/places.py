@@ -40,7 +40,7 @@ def store_dir() -> Path:
 
 
 def owner(path: Path) -> str | None:
-    """Return the variable that moves a folder, and what else is in it as little as can be; None outside of all."""
+    """Return the variable that moves a path, and no more than has to move; None for a path outside of all folders."""
     places = ((RESULTS, results_dir()), (TUNING, tuning_dir()), (CACHE, cache_dir()))
     return next((variable for variable, place in places if place and path.is_relative_to(place)), None)
 
