@@ -186,7 +186,7 @@ class Tracker:
         self._name, self._parameters, self._earlier = name, parameters, earlier
         self._begun, self._mark, self._asked = _now() - int(1000 * seconds), uuid.uuid4().hex, False
         self._client: MlflowClient | None = None
-        self._sent, self._not_before = 0, 0.0
+        self._sent, self._not_before, self._why = 0, 0.0, NO_ANSWER
         self._attempt = threading.Lock()
         self._start(self._begin).join(START_SECONDS)
 
@@ -224,9 +224,9 @@ class Tracker:
                 send(self._client)
                 self.problem = None
             except Exception as error:
-                self._not_before = time.monotonic() + RETRY_SECONDS
+                self._not_before, self._why = time.monotonic() + RETRY_SECONDS, reason(error)
                 self.problem = (
-                    f"MLflow at {address()} does not take what is sent ({reason(error)}): training goes on, "
+                    f"MLflow at {address()} does not take what is sent ({self._why}): training goes on, "
                     "and what MLflow misses is sent again later."
                 )
 

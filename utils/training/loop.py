@@ -22,7 +22,7 @@ CLIP = 1.0
 EVALUATIONS_PER_EPOCH = 2
 PATIENCE = 3
 EVALUATION_BATCH = 8
-MOST = 999_999_999
+MOST = 2**32
 """The largest seed: times the steps it is still one that torch takes."""
 
 
@@ -46,7 +46,7 @@ class TrainingConfig:
             "epochs": whole_number(self.epochs, "the number of epochs is a whole number, 1 or more", least=1),
             "learning_rate": number(self.learning_rate, "the learning rate is a number above 0", least=0, above=True),
             "batch_size": whole_number(self.batch_size, "the batch_size is a whole number, 1 or more", least=1),
-            "seed": whole_number(self.seed, "a seed is a whole number of at most 9 digits", least=-MOST, most=MOST),
+            "seed": whole_number(self.seed, "a seed is a whole number, 2**32 at most", least=-MOST, most=MOST),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
