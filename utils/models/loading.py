@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 from utils.errors import ModelNotFound, UnsupportedSetting, short_reason
 from utils.models.language_model import LanguageModel
 from utils.storage.checkpoints import default_checkpoint
+from utils.storage.places import lasting
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 UNSTATED_WINDOW = 2048
@@ -42,6 +43,7 @@ def load_model(name: str | None = None, *, device: str | None = None) -> Languag
             raise ModelNotFound(_why_not_found(name, source, error)) from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    name = lasting(name) if source == name else name
     return LanguageModel(name, model.eval().to(device), tokenizer, _context_window(config, tokenizer))
 
 

@@ -9,7 +9,6 @@ folder; COURSE_RESULTS=off computes everything anew.
 import ast
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.storage.files import write_text
-from utils.storage.places import cache_dir
+from utils.storage.places import results_dir
 
 PACKAGE = Path(__file__).parents[1]
 PACKAGES = ("torch", "transformers")
@@ -31,7 +30,7 @@ def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:
     values too. A result is written under a temporary name and renamed; where it cannot be
     kept, a warning says so and the result is returned all the same.
     """
-    folder = _folder()
+    folder = results_dir()
     if folder is None:
         return compute()
     text = json.dumps([_versions(compute.__module__), question], sort_keys=True)
@@ -44,15 +43,11 @@ def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(answer))
     except OSError as error:
-        warnings.warn(f"A result could not be kept in {folder} ({error.strerror}).", stacklevel=2)
+        warnings.warn(
+            f"A result could not be kept in {folder} ({error.strerror}): set COURSE_RESULTS to a folder of your own.",
+            stacklevel=2,
+        )
     return answer
-
-
-def _folder() -> Path | None:
-    named = os.environ.get("COURSE_RESULTS")
-    if named == "off":
-        return None
-    return Path(named) if named else cache_dir() / "results"
 
 
 def _versions(module: str) -> dict[str, str]:
