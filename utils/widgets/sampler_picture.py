@@ -1,6 +1,7 @@
 """Draw the next-token distribution as SVG: quick enough to follow a slider, readable in any theme."""
 
 from utils.decoding.candidates import REST, Candidate, NextToken
+from utils.models.tokens import quoted
 from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, label, percent, svg
 
 ROW, TOP = 21, 46
@@ -32,7 +33,7 @@ def sampler_picture(found: NextToken) -> str:
 def describe(found: NextToken) -> str:
     """Return every row of the picture in words."""
     return "; ".join(
-        f"{c.text.strip() or repr(c.text)} {percent(c.before)} to {percent(c.after)}, {c.fate}"
+        f"{c.text.strip() or quoted(c.text)} {percent(c.before)} to {percent(c.after)}, {c.fate}"
         for c in found.candidates
     )
 
@@ -53,7 +54,7 @@ def _row(axis: Axis, candidate: Candidate, y: float) -> str:
     weight = "bold" if candidate.drawn else "normal"
     ink = TEXT if kept else MUTED
     middle = y + ROW - 6
-    name = candidate.text if candidate.text == REST else repr(candidate.text)
+    name = candidate.text if candidate.text == REST else quoted(candidate.text)
     return "".join(
         (
             label(BAR_X - 168, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE),
