@@ -3,6 +3,7 @@
 from utils.decoding.candidates import REST, Candidate, NextToken
 from utils.models.tokens import quoted
 from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, label, percent, svg
+from utils.widgets.view import plain
 
 ROW, TOP = 21, 46
 BAR_X, BAR_WIDTH = 170, 380
@@ -80,4 +81,4 @@ def _cumulative(axis: Axis, found: NextToken) -> str:
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{axis.top}" y2="{axis.bottom}" stroke="{ORANGE}" '
         f'stroke-width="{1.5 * on}" stroke-dasharray="5 4"/>'
     )
-    return line + limit + label(x, TOP - 8, f"top-p {p:g}" if on else "", anchor="middle", fill=ORANGE)
+    return line + limit + label(x, TOP - 8, f"top-p {plain(p)}" if on else "", anchor="middle", fill=ORANGE)
