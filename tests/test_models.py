@@ -35,7 +35,7 @@ def test_only_the_completion_is_returned(tiny):
 
 
 def test_sampling_depends_on_the_seed_alone(tiny):
-    draws = [tiny.generate("abc", max_new_tokens=20, temperature=1.5, seed=seed) for seed in (1, 1, 2)]
+    draws = [tiny.generate("abc", max_new_tokens=20, temperature=2.5, seed=seed) for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers.modeling_outputs import BaseModelOutput
 
-from utils.internals import repeat_cache, takes_logits_to_keep
-from utils.logits.config import DecodingConfig
+from utils.arguments import a_list
+from utils.internals import base_model, repeat_cache, takes_logits_to_keep
+from utils.logits.config import DecodingConfig, check_seed
 from utils.logits.reshaping import entropy, reshape
 from utils.logits.sampling import noise_generator, sample
 from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
+from utils.models.stopping import before_stop, certain_text
 from utils.models.tokens import token_text
 
 ALTERNATIVES = 5
@@ -83,8 +86,9 @@ def generate_stream(
 def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
     """Return one completion a seed, computed side by side: the text of `generate_stream` with that seed.
 
-    Raises EmptyPrompt, ContextWindowExceeded.
+    Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting, DataError.
     """
+    seeds = [check_seed(seed) for seed in a_list(seeds, "seeds")]
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
     if not seeds:
         return []
@@ -115,37 +119,38 @@ class _CachedReader:
         self.model, self.rows = model, rows
         self.prompt_ids = model.encode(prompt)
         self.cache: Any = None
-        self.extra: dict[str, Any] = {}
+        self.encoder: dict[str, Any] = {}
 
     def start(self, begun: Sequence[int]) -> torch.Tensor:
-        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary)."""
-        keep = len(begun) + 1
+        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary).
+
+        An adapter's soft prompt is read before them, and then stands in the cache.
+        """
+        model, keep = self.model.model, len(begun) + 1
         if self.model.is_encoder_decoder:
-            read = self.model.model.get_encoder()(self._tensor([self.prompt_ids]))
-            self.extra = {"encoder_outputs": read}
-            logits = self._run("decoder_input_ids", self._tensor([[self.model.decoder_start, *begun]]))
-            read.last_hidden_state = read.last_hidden_state.expand(self.rows, -1, -1)
+            ids = self._tensor([[self.model.decoder_start, *begun]])
+            output = model(input_ids=self._tensor([self.prompt_ids]), decoder_input_ids=ids, use_cache=True)
+            read = output.encoder_last_hidden_state.expand(self.rows, -1, -1)
+            self.encoder = {"encoder_outputs": BaseModelOutput(last_hidden_state=read)}
         else:
-            self.extra = {"logits_to_keep": keep} if takes_logits_to_keep(self.model.model) else {}
-            logits = self._run("input_ids", self._tensor([[*self.prompt_ids, *begun]]))
-            self.extra = {}
+            only = {"logits_to_keep": keep} if takes_logits_to_keep(base_model(model)) else {}
+            output = model(input_ids=self._tensor([[*self.prompt_ids, *begun]]), **only, use_cache=True)
+        self.cache = output.past_key_values
         repeat_cache(self.cache, self.rows)
-        return logits[:, -keep:].expand(self.rows, -1, -1)
+        return output.logits[:, -keep:].float().expand(self.rows, -1, -1)
 
     def read(self, tokens: Sequence[int]) -> torch.Tensor:
         """Read one more token a row; return logits of shape (rows, vocabulary)."""
         name = "decoder_input_ids" if self.model.is_encoder_decoder else "input_ids"
-        return self._run(name, self._tensor(tokens)[:, None])[:, -1]
+        inputs = {name: self._tensor(tokens)[:, None], **self.encoder}
+        output = base_model(self.model.model)(**inputs, past_key_values=self.cache, use_cache=True)
+        self.cache = output.past_key_values
+        return output.logits[:, -1].float()
 
     def seen(self, ids: Sequence[int]) -> torch.Tensor:
         """Return the tokens that a repetition penalty looks at: shape (tokens,)."""
         before = [self.model.decoder_start] if self.model.is_encoder_decoder else self.prompt_ids
         return self._tensor([*before, *ids])
-
-    def _run(self, name: str, ids: torch.Tensor) -> torch.Tensor:
-        output = self.model.model(**{name: ids}, **self.extra, past_key_values=self.cache, use_cache=True)
-        self.cache = output.past_key_values
-        return output.logits.float()
 
     def _tensor(self, ids: Sequence) -> torch.Tensor:
         return torch.tensor(ids, device=self.model.device)
@@ -180,25 +185,9 @@ def _step(
 
 def _text_so_far(model: LanguageModel, ids: list[int], config: DecodingConfig) -> tuple[str, str | None]:
     """Return the completion up to here and why it ends here, if it does."""
-    text = model.decode(ids, skip_special_tokens=True)
-    found = [text.index(stop) for stop in config.stop if stop and stop in text]
-    if found:
-        return text[: min(found)], STOP_SEQUENCE
-    if ids[-1] in end_of_text(model):
-        return text, END_OF_TEXT
-    if len(ids) == config.max_new_tokens:
-        return text, TOKEN_LIMIT
-    return _certain(text, config.stop), None
-
-
-def _certain(text: str, stop: Sequence[str]) -> str:
-    """Return the text without an end that later tokens may change: half a character, half a stop sequence."""
-    text = text.rstrip("\ufffd")
-    begun = [n for end in stop for n in range(1, len(end)) if text.endswith(end[:n])]
-    return text[: len(text) - max(begun, default=0)]
-
-
-def end_of_text(model: LanguageModel) -> tuple[int, ...]:
-    """Return the tokens with which the model ends a completion."""
-    ids = model.model.generation_config.eos_token_id
-    return tuple(ids) if isinstance(ids, list) else () if ids is None else (ids,)
+    before = before_stop(model.decode, ids, config.stop)
+    if before is not None:
+        return before, STOP_SEQUENCE
+    ended = END_OF_TEXT if ids[-1] in model.end_of_text else TOKEN_LIMIT if len(ids) == config.max_new_tokens else None
+    text = model.decode(ids, skip_special_tokens=True) if ended else certain_text(model.decode, ids, config.stop)
+    return text, ended

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from utils.decoding.generation import end_of_text
 from utils.errors import DataError
 from utils.evaluation.intervals import Interval, bootstrap
 from utils.logits.config import DecodingConfig
@@ -63,7 +62,7 @@ def answer_ends(model: LanguageModel) -> tuple[int, ...]:
     """Return the tokens that end a one-line answer: those that begin a new line, and the end-of-text tokens."""
     texts = model.tokenizer.batch_decode([[token] for token in range(len(model.tokenizer))])
     new_line = [token for token, text in enumerate(texts) if text.lstrip(" \t\r").startswith("\n")]
-    return tuple(sorted({*new_line, *end_of_text(model)}))
+    return tuple(sorted({*new_line, *model.end_of_text}))
 
 
 def answer_probability(scored: AnswerLogits, config: DecodingConfig) -> float:

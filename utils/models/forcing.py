@@ -29,7 +29,7 @@ def forced_logits(model: LanguageModel, rows: Sequence[tuple[list[int], list[int
     """
     if not rows:
         return
-    if packing.can_pack(model.model):
+    if packing.can_share(model.model):
         keep = [list(range(len(prompt) - 1, len(prompt) + len(ids))) for prompt, ids in rows]
         yield from packing.last_logits(model.model, [prompt + ids for prompt, ids in rows], keep)
         return

@@ -1,33 +1,29 @@
-"""Load any causal or sequence-to-sequence language model by name or path, and ask it."""
+"""A causal or sequence-to-sequence language model, and how it is asked."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 from weakref import WeakKeyDictionary
 
 import torch
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from utils.arguments import text, texts
+from utils.errors import ContextWindowExceeded, EmptyPrompt
+from utils.internals import (
+    adapters_in_use,
+    times_changed,
+    tokenizer_state,
+    virtual_tokens,
+    without_known_warnings,
 )
-
-from utils.errors import ContextWindowExceeded, EmptyPrompt, UnsupportedSetting
-from utils.internals import adapters_in_use, times_changed, tokenizer_state
 from utils.models import packing
+from utils.models.drawing import Draw, Stop
+from utils.models.settings import GenerationSettings, own_settings_only, read_settings
+from utils.models.stopping import before_stop
 
-MAX_NEW_TOKENS = 50
 BATCH_SIZE = 16
-BATCHED_SETTINGS = {
-    "max_new_tokens",
-    "do_sample",
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "stop_strings",
-    "tokenizer",
-}
 _FINGERPRINTS: WeakKeyDictionary[PreTrainedModel, dict[tuple, str]] = WeakKeyDictionary()
 BATCH_TOKENS = 12_288
 SHARED_PREFIX_TOKENS = 64
@@ -81,8 +77,8 @@ class LanguageModel:
         return known[state]
 
     def encode(self, prompt: str) -> list[int]:
-        """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt."""
-        if not prompt.strip():
+        """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt, DataError for no text."""
+        if not text(prompt, "a prompt").strip():
             raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
         begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
         return self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"]
@@ -97,47 +93,53 @@ class LanguageModel:
 
     def check_window(self, prompt: str, *, max_new_tokens: int) -> None:
         """Raise ContextWindowExceeded if prompt and completion do not fit; nothing is cut."""
-        tokens = self.count_tokens(prompt)
-        needed = max(tokens, max_new_tokens) if self.is_encoder_decoder else tokens + max_new_tokens
+        virtual, tokens = virtual_tokens(self.model), self.count_tokens(prompt)
+        read = tokens + virtual
+        needed = max(read, max_new_tokens) if self.is_encoder_decoder else read + max_new_tokens
         if needed > self.context_window:
+            soft = f", its soft prompt {virtual}" if virtual else ""
             together = "" if self.is_encoder_decoder else f", {needed} in all"
             raise ContextWindowExceeded(
-                f"The prompt has {tokens} tokens and the completion may have {max_new_tokens}{together}, "
+                f"The prompt has {tokens} tokens{soft} and the completion may have {max_new_tokens}{together}, "
                 f"but the context window is {self.context_window} tokens: "
                 "use fewer or shorter examples, or a smaller max_new_tokens."
             )
 
     @overload
-    def generate(self, prompts: str, **config: Any) -> str: ...
+    def generate(self, prompts: str, **settings: Any) -> str: ...
     @overload
-    def generate(self, prompts: Sequence[str], **config: Any) -> list[str]: ...
-    def generate(self, prompts, *, max_new_tokens=MAX_NEW_TOKENS, stop=None, temperature=0.0, seed=0, **config):
-        """Return the completion of a prompt, or the completions of a list run in batches.
+    def generate(self, prompts: Sequence[str], **settings: Any) -> list[str]: ...
+    def generate(self, prompts, **settings):
+        """Return the completion of a prompt, or the completions of a list, computed in batches.
 
-        max_new_tokens: most tokens a completion may have. stop: a string, or a list of
-        them, before which a completion ends. temperature: 0 is greedy decoding; above 0
-        tokens are sampled, the same ones for the same list and seed. Other settings (top_k,
-        top_p, repetition_penalty, num_beams, ...) go to transformers' `generate`; top_k and
-        top_p keep every token unless given. Settings that look back at the whole row, such as
-        repetition_penalty, run one prompt at a time, since padding would count as text.
-        Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting.
+        Settings: max_new_tokens, the most tokens a completion may have; stop, a string or a
+        list of them, before which a completion ends; temperature, 0 (greedy decoding) unless
+        given; top_k, top_p, min_p, repetition_penalty and seed as in `DecodingConfig`; any
+        other (num_beams, no_repeat_ngram_size, ...) goes to transformers' `generate`. Nothing
+        else counts, not what the model's own generation_config.json says. A prompt gets the same
+        text in a list and alone; one that stands in the list again is drawn anew, with the
+        next seed. Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting, DataError.
         """
-        if config.get("num_return_sequences", 1) != 1:
-            raise UnsupportedSetting("generate gives one completion a prompt: repeat the prompt in a list for more.")
-        texts = [prompts] if isinstance(prompts, str) else list(prompts)
-        for text in texts:
-            self.check_window(text, max_new_tokens=max_new_tokens)
-        config |= {"max_new_tokens": max_new_tokens, **_sampling(temperature, config)}
-        if stop:
-            config |= {"stop_strings": stop, "tokenizer": self.tokenizer}
-        completions: list[str] = [""] * len(texts)
-        size = BATCH_SIZE if config.keys() <= BATCHED_SETTINGS else 1
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            for batch in _batches([self.encode(text) for text in texts], size=size):
-                for index, completion in zip(batch, self._complete([texts[i] for i in batch], config), strict=True):
-                    completions[index] = _before_stop(completion, stop)
-        return completions[0] if isinstance(prompts, str) else completions
+        if isinstance(prompts, str):
+            return self.generate([prompts], **settings)[0]
+        return [completion for _, completion in sorted(self.completions(prompts, **settings))]
+
+    def completions(self, prompts: Sequence[str], **settings: Any) -> Iterator[tuple[int, str]]:
+        """Yield each prompt's number in the list, from 0, and its completion, as batches end; settings: `generate`."""
+        listed, chosen = texts(prompts, "prompts"), read_settings(settings)
+        for prompt in listed:
+            self.check_window(prompt, max_new_tokens=chosen.config.max_new_tokens)
+        rows = [self.encode(prompt) for prompt in listed]
+        seeds = [chosen.config.seed + listed[:n].count(prompt) for n, prompt in enumerate(listed)]
+        return self._completions(rows, seeds, chosen)
+
+    def _completions(
+        self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings
+    ) -> Iterator[tuple[int, str]]:
+        size, pads = 1 if chosen.others else BATCH_SIZE, not virtual_tokens(self.model)
+        for batch in _batches(rows, size=size, pads=pads):
+            found = self._complete([rows[n] for n in batch], [seeds[n] for n in batch], chosen)
+            yield from zip(batch, found, strict=True)
 
     @torch.inference_mode()
     def next_token_logits(self, prompt: str) -> torch.Tensor:
@@ -154,45 +156,54 @@ class LanguageModel:
         """The token that an encoder-decoder model's completion begins with."""
         return self.model.generation_config.decoder_start_token_id or self.model.config.decoder_start_token_id
 
+    @property
+    def end_of_text(self) -> tuple[int, ...]:
+        """The tokens with which the model ends a completion."""
+        ids = self.model.generation_config.eos_token_id
+        return tuple(ids) if isinstance(ids, list) else () if ids is None else (ids,)
+
     @torch.inference_mode()
-    def _complete(self, prompts: list[str], config: dict[str, Any]) -> list[str]:
-        rows = [self.encode(prompt) for prompt in prompts]
+    def _complete(self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings) -> list[str]:
+        config, inputs = chosen.config, self._batch(rows)
+        start = torch.ones(len(rows), 1) if self.is_encoder_decoder else inputs["attention_mask"]
+        stop = Stop(self.decode, config.stop, start.shape[1])
+        with (
+            without_known_warnings(),
+            own_settings_only(self.model, pad=self.tokenizer.pad_token_id, given=chosen.others),
+        ):
+            generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
+            output = generate(
+                **inputs,
+                **chosen.others,
+                max_new_tokens=config.max_new_tokens,
+                logits_processor=[Draw(config, seeds, start.to(self.device))] if chosen.draws else [],
+                stopping_criteria=[] if chosen.beams else [stop],
+            )
+        new = output[:, start.shape[1] :].tolist()
+        return [self._completion_text(ids[: stop.lengths.get(row)], config.stop) for row, ids in enumerate(new)]
+
+    def _completion_text(self, ids: list[int], stop: Sequence[str]) -> str:
+        end = next((n for n, token in enumerate(ids) if token in self.end_of_text), len(ids))
+        before = before_stop(self.decode, ids[: end + 1], stop)
+        return self.decode(ids[: end + 1], skip_special_tokens=True) if before is None else before
+
+    def _batch(self, rows: list[list[int]]) -> dict[str, Any]:
+        """Return rows as inputs of `generate`: what they begin with is read once where the model's kind allows it."""
         shared = packing.shared_prefix(rows) if len(rows) > 1 else 0
-        if shared >= SHARED_PREFIX_TOKENS and packing.can_pack(self.model):
-            inputs: Any = packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
-        else:
-            side = "right" if self.is_encoder_decoder else "left"
-            inputs = self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(self.device)
-        generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
-        output = generate(**inputs, pad_token_id=self.tokenizer.pad_token_id, **config)
-        new = output if self.is_encoder_decoder else output[:, inputs["input_ids"].shape[1] :]
-        return self.tokenizer.batch_decode(new, skip_special_tokens=True)
+        if shared >= SHARED_PREFIX_TOKENS and packing.can_share(self.model):
+            return packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
+        side = "right" if self.is_encoder_decoder else "left"
+        return dict(self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(self.device))
 
 
-def _sampling(temperature: float, config: dict[str, Any]) -> dict[str, Any]:
-    if temperature == 0:
-        return {"do_sample": False}
-    return {
-        "do_sample": True,
-        "temperature": temperature,
-        "top_k": config.get("top_k", 0),
-        "top_p": config.get("top_p", 1.0),
-    }
-
-
-def _batches(rows: list[list[int]], *, size: int) -> list[list[int]]:
-    """Group the rows' indices, shortest first, so that a padded batch stays small."""
+def _batches(rows: list[list[int]], *, size: int, pads: bool) -> list[list[int]]:
+    """Group the rows' indices, shortest first, so that a padded batch stays small; without padding by length."""
     batches: list[list[int]] = []
     for index in sorted(range(len(rows)), key=lambda i: len(rows[i])):
-        current = batches[-1] if batches else []
-        if current and len(current) < size and (len(current) + 1) * len(rows[index]) <= BATCH_TOKENS:
+        current, length = batches[-1] if batches else [], len(rows[index])
+        fits = len(current) < size and (len(current) + 1) * length <= BATCH_TOKENS
+        if current and fits and (pads or len(rows[current[0]]) == length):
             current.append(index)
         else:
             batches.append([index])
     return batches
-
-
-def _before_stop(completion: str, stop: str | Sequence[str] | None) -> str:
-    for text in [stop] if isinstance(stop, str) else stop or []:
-        completion = completion.split(text, maxsplit=1)[0]
-    return completion

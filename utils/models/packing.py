@@ -8,14 +8,24 @@ one full prompt at a time up to rounding.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from itertools import accumulate, pairwise, takewhile
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
-from utils.internals import attention, cache_layers, crop_cache
+from utils.internals import (
+    attention,
+    base_model,
+    before_logits,
+    cache_layers,
+    takes_logits_to_keep,
+    virtual_tokens,
+)
 
 KINDS = ("llama", "gpt2", "opt", "phi", "qwen2", "qwen3", "gpt_neox", "stablelm", "granite", "smollm3")
+Layers = list[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values, layer by layer."""
+
 PACK_TOKENS = 384
 """The most tokens that are packed into one row; a longer row spends more on attention than packing saves."""
 
@@ -32,6 +42,23 @@ def can_pack(model: PreTrainedModel) -> bool:
         and not getattr(config, "sliding_window", None)
         and attention(config) in ("sdpa", "eager")
         and type(model).__module__.startswith("transformers.")
+    )
+
+
+def can_share(model: PreTrainedModel) -> bool:
+    """Whether rows can continue a prefix that was read once: a decoder whose layers attend, in full or in windows.
+
+    With an adapter, too, unless its vectors stand before the prompt (soft prompts, prefixes).
+    """
+    base = base_model(model)
+    kinds = getattr(base.config.get_text_config(), "layer_types", None) or ["full_attention"]
+    return (
+        not base.config.is_encoder_decoder
+        and not virtual_tokens(model)
+        and not getattr(base, "_is_stateful", False)
+        and {"full_attention", "sliding_attention"} >= set(kinds)
+        and attention(base.config) in ("sdpa", "eager")
+        and type(base).__module__.startswith("transformers.")
     )
 
 
@@ -72,92 +99,124 @@ def as_mask(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 @torch.inference_mode()
 def last_logits(model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]]) -> Iterator[torch.Tensor]:
-    """Yield, row after row, the logits at the positions `keep[row]` of that row.
+    """Yield, row after row, the logits at the positions `keep[row]` of that row, for a model that `can_share`.
 
     rows: token ids; keep: ascending positions in the row, from 0. Yields float32 tensors
     of shape (len(keep[row]), vocabulary).
     """
+    model = base_model(model)
     shared = min(shared_prefix(rows), *(positions[0] for positions in keep))
-    cache = _prefill(model, rows[0][:shared])
-    for pack in _packs([row[shared:] for row in rows]):
-        starts = _starts([len(rows[i]) - shared for i in pack])
-        wanted = [start + k - shared for start, i in zip(starts, pack, strict=True) for k in keep[i]]
-        logits = _run_pack(model, [rows[i][shared:] for i in pack], cache, shared, keep=wanted)
-        yield from logits.float().split([len(keep[i]) for i in pack])
-        crop_cache(cache, shared)
+    prefix = _prefill(model, rows[0][:shared])
+    run = _run_pack if can_pack(model) else _run_batch
+    for group in _groups(model, [row[shared:] for row in rows]):
+        kept = [[k - shared for k in keep[i]] for i in group]
+        logits, _ = run(model, [rows[i][shared:] for i in group], prefix, shared, keep=kept)
+        yield from logits.float().split([len(keep[i]) for i in group])
 
 
 @torch.inference_mode()
 def prefilled_batch(model: PreTrainedModel, rows: list[list[int]], shared: int, *, pad: int) -> dict[str, object]:
     """Return inputs for `model.generate` whose KV cache already holds all but each row's last token.
 
-    Rows are padded between the shared prefix and their own tokens. Keys of the result:
-    input_ids and attention_mask of shape (rows, longest row), past_key_values.
+    Rows are padded on the left. Keys of the result: input_ids and attention_mask of shape
+    (rows, longest row), past_key_values.
     """
+    model = base_model(model)
     length = max(map(len, rows))
     gaps = [length - len(row) for row in rows]
-    input_ids = [row[:shared] + [pad] * gap + row[shared:] for row, gap in zip(rows, gaps, strict=True)]
-    mask = [[1] * shared + [0] * gap + [1] * (length - shared - gap) for gap in gaps]
     prefix = _prefill(model, rows[0][:shared])
     batch = [
         [layer.new_zeros(len(rows), layer.shape[1], length - 1, layer.shape[3]) for layer in (keys, values)]
-        for keys, values in cache_layers(prefix)
+        for keys, values in prefix
     ]
-    for pack in _packs([row[shared:-1] for row in rows]):
-        if any(len(rows[i]) > shared + 1 for i in pack):
-            _run_pack(model, [rows[i][shared:-1] for i in pack], prefix, shared, keep=[0])
-        starts = _starts([len(rows[i]) - 1 - shared for i in pack])
-        for into, layer in zip(batch, cache_layers(prefix), strict=True):
-            for copy, packed in zip(into, layer, strict=True):
-                copy[pack, :, :shared] = packed[:, :, :shared]
-                for i, start in zip(pack, starts, strict=True):
-                    own = packed[0, :, shared + start : shared + start + len(rows[i]) - 1 - shared]
-                    copy[i, :, length - 1 - own.shape[1] :] = own
-        crop_cache(prefix, shared)
-    cache = DynamicCache(config=model.config)
-    for index, (keys, values) in enumerate(batch):
-        cache.update(keys, values, index)
+    for into, layer in zip(batch, prefix, strict=True):
+        for copy, shared_part in zip(into, layer, strict=True):
+            for row, gap in enumerate(gaps):
+                copy[row, :, gap : gap + shared] = shared_part[0]
+    run = _run_pack if can_pack(model) else _run_batch
+    for group in _groups(model, [row[shared:-1] for row in rows]):
+        if not any(len(rows[i]) > shared + 1 for i in group):
+            continue
+        _, own = run(model, [rows[i][shared:-1] for i in group], prefix, shared, keep=[[0]] + [[]] * (len(group) - 1))
+        for i, layers in zip(group, own, strict=True):
+            for into, layer in zip(batch, layers, strict=True):
+                for copy, part in zip(into, layer, strict=True):
+                    copy[i, :, gaps[i] + shared :] = part
     device = model.device
     return {
-        "input_ids": torch.tensor(input_ids, device=device),
-        "attention_mask": torch.tensor(mask, device=device),
-        "past_key_values": cache,
+        "input_ids": torch.tensor([[pad] * gap + row for gap, row in zip(gaps, rows, strict=True)], device=device),
+        "attention_mask": torch.tensor([[0] * gap + [1] * (length - gap) for gap in gaps], device=device),
+        "past_key_values": DynamicCache(map(tuple, batch)),
     }
 
 
-def _prefill(model: PreTrainedModel, prefix: Sequence[int]) -> DynamicCache:
-    cache = DynamicCache(config=model.config)
-    if prefix:
-        model(torch.tensor([prefix], device=model.device), past_key_values=cache, logits_to_keep=1)
-    return cache
+def _prefill(model: PreTrainedModel, prefix: Sequence[int]) -> Layers:
+    """Return each layer's keys and values of a prefix, shape (1, heads, tokens, size), sliding windows' in full."""
+    cache = DynamicCache()
+    ids = torch.tensor([prefix or [0]], device=model.device)
+    model(ids, past_key_values=cache, use_cache=True, **({"logits_to_keep": 1} if takes_logits_to_keep(model) else {}))
+    return [(keys[:, :, : len(prefix)], values[:, :, : len(prefix)]) for keys, values in cache_layers(cache)]
 
 
-def _run_pack(model, suffixes: list[list[int]], cache: DynamicCache, shared: int, *, keep: list[int]) -> torch.Tensor:
-    """Run suffixes side by side behind the cached prefix; return logits at `keep` of the pack."""
+def _run_pack(
+    model: PreTrainedModel, suffixes: list[list[int]], prefix: Layers, shared: int, *, keep: list[list[int]]
+) -> tuple[torch.Tensor, list[Layers]]:
+    """Run suffixes side by side in one row behind the prefix.
+
+    keep: positions in each suffix. Returns the logits there, shape (all of them, vocabulary), and each suffix's
+    keys and values, layer by layer: shape (heads, tokens, size).
+    """
     device = model.device
+    starts = [0, *accumulate(map(len, suffixes))]
     owner = torch.tensor([n for n, suffix in enumerate(suffixes) for _ in suffix], device=device)
     offset = torch.tensor([k for suffix in suffixes for k in range(len(suffix))], device=device)
-    return model(
+    cache = DynamicCache(prefix) if shared else DynamicCache()
+    logits = model(
         torch.tensor([[token for suffix in suffixes for token in suffix]], device=device),
         attention_mask=as_mask(visible(owner, offset, cached=shared), model.dtype),
         position_ids=(offset + shared)[None],
         past_key_values=cache,
-        logits_to_keep=torch.tensor(keep, device=device),
+        logits_to_keep=torch.tensor(
+            [start + k for start, kept in zip(starts, keep, strict=False) for k in kept], device=device
+        ),
     ).logits[0]
+    return logits, [
+        [(keys[0, :, a:b], values[0, :, a:b]) for keys, values in cache_layers(cache)]
+        for a, b in pairwise(shared + start for start in starts)
+    ]
 
 
-def _packs(suffixes: list[list[int]]) -> list[list[int]]:
-    """Group the suffixes' indices, in order, into packs of about PACK_TOKENS tokens."""
-    packs: list[list[int]] = [[]]
-    tokens = 0
+def _run_batch(
+    model: PreTrainedModel, suffixes: list[list[int]], prefix: Layers, shared: int, *, keep: list[list[int]]
+) -> tuple[torch.Tensor, list[Layers]]:
+    """Run suffixes as rows padded on the right, each behind its own copy of the prefix; arguments as `_run_pack`.
+
+    A token sees nothing that comes after it, so that no mask is needed and every kind of attention counts rightly.
+    """
+    device, longest = model.device, max(map(len, suffixes))
+    copies = [tuple(part.expand(len(suffixes), -1, -1, -1) for part in layer) for layer in prefix]
+    cache = DynamicCache(copies) if shared else DynamicCache()
+    ids = torch.tensor([[*suffix, *[0] * (longest - len(suffix))] for suffix in suffixes], device=device)
+    rows = torch.tensor([row for row, kept in enumerate(keep) for _ in kept], device=device)
+    columns = torch.tensor([k for kept in keep for k in kept], device=device)
+    with before_logits(model, lambda hidden: hidden[rows, columns]):
+        logits = model(ids, past_key_values=cache, use_cache=True).logits
+    return logits, [
+        [
+            (keys[row, :, shared : shared + len(suffix)], values[row, :, shared : shared + len(suffix)])
+            for keys, values in cache_layers(cache)
+        ]
+        for row, suffix in enumerate(suffixes)
+    ]
+
+
+def _groups(model: PreTrainedModel, suffixes: list[list[int]]) -> list[list[int]]:
+    """Group the suffixes' indices, in order: packs of about PACK_TOKENS tokens, or batches of so many with padding."""
+    packed, groups = can_pack(model), [[]]
     for index, suffix in enumerate(suffixes):
-        if packs[-1] and tokens + len(suffix) > PACK_TOKENS:
-            packs.append([])
-            tokens = 0
-        packs[-1].append(index)
-        tokens += len(suffix)
-    return packs
-
-
-def _starts(lengths: list[int]) -> list[int]:
-    return [sum(lengths[:i]) for i in range(len(lengths))]
+        lengths = [len(suffixes[i]) for i in groups[-1]] + [len(suffix)]
+        size = sum(lengths) if packed else max(lengths) * len(lengths)
+        if groups[-1] and size > PACK_TOKENS:
+            groups.append([])
+        groups[-1].append(index)
+    return groups

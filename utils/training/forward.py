@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from utils.adapters.methods import Method
 from utils.errors import UnsupportedSetting
-from utils.internals import base_model, before_logits, drop_last_norm, keep_blocks, peft_config
+from utils.internals import base_model, before_logits, drop_last_norm, keep_blocks, peft_config, virtual_tokens
 from utils.models.language_model import LanguageModel
 from utils.models.packing import PACK_TOKENS, can_pack, shared_prefix
 from utils.models.sharing import blocks, share
@@ -101,8 +101,7 @@ def _apart(hidden: torch.Tensor, batch: Batch, records: Sequence[Encoded]) -> li
 
 def _sees_packed_rows(model: PreTrainedModel) -> bool:
     """Whether nothing stands before a model's own tokens and its kind is one that can be packed."""
-    adapter = peft_config(model)
-    return not (adapter and adapter.is_prompt_learning) and can_pack(base_model(model))
+    return not virtual_tokens(model) and can_pack(base_model(model))
 
 
 def _halves(model: PreTrainedModel, first: int) -> tuple[nn.Module, PreTrainedModel]:

@@ -60,7 +60,7 @@ class NumberBox(anywidget.AnyWidget):
     def type(self, typed: str) -> None:
         """Take a value as typed; if it is wrong, say why and keep the last good one."""
         try:
-            self.value, self.error = self.taken(self._read(typed)), ""
+            self.value, self.error = self.taken(self.read(typed)), ""
         except CourseError as error:
             self.error = str(error)
         self.send({"shown": self.value})
@@ -73,7 +73,8 @@ class NumberBox(anywidget.AnyWidget):
         """Call a function after every change of the value."""
         self.observe(lambda _change: call(), names="value")
 
-    def _read(self, typed: str) -> Any:
+    def read(self, typed: str) -> Any:
+        """Return the number that was typed, or what was typed as it is."""
         with suppress(ValueError):
             return int(typed)
         return typed
@@ -119,9 +120,10 @@ class Slider(NumberBox):
         here = bisect_left(self.stops, self.value)
         self.ahead = {plain(value): draw(value) for value in self.stops[max(0, here - REACH) : here + REACH + 1]}
 
-    def _read(self, typed: str) -> Any:
+    def read(self, typed: str) -> Any:
+        """Return the number that was typed, with a comma or a point, or what was typed as it is."""
         if self.whole:
-            return super()._read(typed)
+            return super().read(typed)
         with suppress(ValueError):
             return float(typed.replace(",", "."))
         return typed
