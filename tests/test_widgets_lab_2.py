@@ -747,7 +747,11 @@ def test_the_repetition_widget_keeps_every_setting_and_says_what_has_no_control(
     made = repetition(None, PROMPT, ALL, temperatures=np.array([0, 1.5]))
     assert made.config == ALL and [config for _, config, *_ in asked] == [ALL, ALL]
     said = "Also set: min-p 0.0625, repetition penalty 5, order 'vertex', seed 20240101, stop ('\\n', 'Q:')."
-    assert words_of(made.also_set) == said and said in html.unescape(shown[0]["text/html"])
+    assert (
+        words_of(made.also_set) == said
+        and made.also_set in made.view.children
+        and said in html.unescape(shown[0]["text/html"])
+    )
     assert Repetition(None, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""
 
 

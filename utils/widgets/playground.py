@@ -51,8 +51,8 @@ class Column:
     @property
     def view(self) -> widgets.VBox:
         """Sliders above the completion."""
-        others = widgets.HTML(self.also_set)
-        parts = [self.temperature, self.top_k, self.top_p, others, self.completion]
+        others = [widgets.HTML(self.also_set)] if self.also_set else []
+        parts = [self.temperature, self.top_k, self.top_p, *others, self.completion]
         return widgets.VBox(parts, layout=widgets.Layout(width="50%", padding="0 8px 0 0"))
 
 

@@ -58,7 +58,8 @@ class Repetition:
     def view(self) -> widgets.VBox:
         """Controls above the curve."""
         numbers = widgets.HBox([self.runs, self.max_new_tokens, self.measure_button, self.stop_button])
-        return widgets.VBox([self.prompt, numbers, self.top_k, self.top_p, self.also_set, self.message, self.picture])
+        others = [self.also_set] if self.also_set.value else []
+        return widgets.VBox([self.prompt, numbers, self.top_k, self.top_p, *others, self.message, self.picture])
 
     def measure(self) -> None:
         """Measure all temperatures and wait for them."""

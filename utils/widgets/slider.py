@@ -19,7 +19,7 @@ REACH = 3
 EXACT = 2**53 - 1
 """The largest whole number that a page keeps as a number without rounding it."""
 
-NARROW = widgets.Layout(width="260px")
+NARROW = widgets.Layout(width="220px", margin="0 12px 0 0")
 
 Check = Callable[[Any], Any]
 """Takes a value and returns it as it is kept, or raises a CourseError that says what is right."""
