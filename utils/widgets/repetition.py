@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from utils.arguments import whole_number
+from utils.arguments import a_list, whole_number
 from utils.decoding.diversity import completions, diversity_curve
 from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
@@ -29,7 +29,7 @@ class Repetition:
         self, model: LanguageModel, prompt: str, config: DecodingConfig, temperatures: Sequence[float]
     ) -> None:
         self.model, self.config_before = model, config
-        self.temperatures = [replace(config, temperature=temperature).temperature for temperature in temperatures]
+        self.temperatures = [replace(config, temperature=t).temperature for t in a_list(temperatures, "temperatures")]
         self.prompt = prompt_box(prompt, description="Prompt")
         self.runs = NumberBox("Runs", RUNS, _runs, layout=NARROW)
         self.max_new_tokens = limit_box(config.max_new_tokens)
@@ -113,7 +113,7 @@ def repetition(
     """Show the repetition widget with its first curve measured and return it.
 
     config: all but the temperature, which runs over `temperatures`; its seed is the first
-    run's. Raises UnsupportedSetting.
+    run's. Raises UnsupportedSetting, DataError.
     """
     made = Repetition(model, prompt, config or DecodingConfig(), temperatures)
     made.measure()
