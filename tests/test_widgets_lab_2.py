@@ -15,7 +15,7 @@ import torch
 from utils.decoding.candidates import given, next_token, read_prompt
 from utils.decoding.diversity import COLUMNS
 from utils.decoding.generation import END_OF_TEXT, TOKEN_LIMIT, Step, generate_stream
-from utils.errors import EmptyPrompt, UnsupportedSetting
+from utils.errors import DataError, EmptyPrompt, UnsupportedSetting
 from utils.exercises.lab_2 import FORECASTS
 from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
@@ -747,11 +747,8 @@ def test_the_repetition_widget_keeps_every_setting_and_says_what_has_no_control(
     made = repetition(None, PROMPT, ALL, temperatures=np.array([0, 1.5]))
     assert made.config == ALL and [config for _, config, *_ in asked] == [ALL, ALL]
     said = "Also set: min-p 0.0625, repetition penalty 5, order 'vertex', seed 20240101, stop ('\\n', 'Q:')."
-    assert (
-        words_of(made.also_set) == said
-        and made.also_set in made.view.children
-        and said in html.unescape(shown[0]["text/html"])
-    )
+    assert words_of(made.also_set) == said and said in html.unescape(shown[0]["text/html"])
+    assert made.also_set in made.view.children
     assert Repetition(None, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""
 
 
@@ -777,6 +774,8 @@ def test_how_many_runs_there_can_be_is_said(runs):
 def test_a_temperature_that_is_none_is_refused_before_anything_is_measured(asked, shown):
     with pytest.raises(UnsupportedSetting, match="Temperature is 0"):
         repetition(None, PROMPT, temperatures=(0, -1))
+    with pytest.raises(DataError, match="Temperatures are given in a list"):
+        repetition(None, PROMPT, temperatures=0.7)
     assert asked == [] and shown == []
 
 
