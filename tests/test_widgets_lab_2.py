@@ -155,6 +155,8 @@ def test_a_slider_holds_whatever_the_configuration_takes(setting, value):
 def test_a_number_that_a_page_would_round_is_refused_in_words():
     with pytest.raises(UnsupportedSetting, match="Top-k goes up to 9007199254740991 on a slider; 9007199254740993 was"):
         top_k_slider(2**53 + 1)
+    with pytest.raises(UnsupportedSetting, match="Temperature goes up to"):
+        temperature_slider(10**400)
     slider = top_k_slider(2**53 - 1)
     slider.type(str(2**53))
     assert slider.value == 2**53 - 1 and "goes up to" in slider.error
