@@ -290,6 +290,19 @@ def tokenizer_state():
     assert json.loads(internals.tokenizer_state(letters))["model"]["vocab"] == {"a": 0, "<unk>": 1}
 
 
+@contract(
+    "transformers",
+    "convert_slow_tokenizer.bytes_to_unicode",
+    lambda patch: patch.delattr("transformers.convert_slow_tokenizer.bytes_to_unicode"),
+)
+def byte_alphabet():
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    found = internals.byte_alphabet.__wrapped__()
+    assert sorted(found.values()) == list(range(256)) and set(found) == set(ByteLevel.alphabet())
+    assert (found["Ġ"], found["a"], found["â"]) == (ord(" "), ord("a"), 0xE2)
+
+
 @contract("transformers", "config.quantization_config", hidden(PreTrainedConfig, "quantization_config"))
 def drop_quantization():
     config = copy.deepcopy(tiny().config)

@@ -3,5 +3,6 @@
 from utils.models.environment import describe_environment
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
+from utils.models.tokens import token_text
 
-__all__ = ["DEFAULT_MODEL", "LanguageModel", "describe_environment", "load_model"]
+__all__ = ["DEFAULT_MODEL", "LanguageModel", "describe_environment", "load_model", "token_text"]
