@@ -1,7 +1,8 @@
 """Language models: load one by name or path, encode, generate, read logits."""
 
 from utils.models.environment import describe_environment
+from utils.models.forcing import continuation_ids
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
 
-__all__ = ["DEFAULT_MODEL", "LanguageModel", "describe_environment", "load_model"]
+__all__ = ["DEFAULT_MODEL", "LanguageModel", "continuation_ids", "describe_environment", "load_model"]
