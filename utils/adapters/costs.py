@@ -8,9 +8,7 @@ from transformers import PreTrainedConfig
 
 from utils.errors import UnsupportedSetting
 from utils.internals import adam_moments
-
-FLOAT32 = 4
-"""Bytes of one number."""
+from utils.models.memory import FLOAT32, TrainingMemory
 
 RELATIVE_POSITIONS = 32
 """How many distances between tokens a T5 model tells apart, in each half of the model, a number a head."""
@@ -50,20 +48,6 @@ FLAN_T5_XXL = Architecture("FLAN-T5-XXL", 32_128, 4_096, 24, 64, 64, 64, 10_240,
 
 LLAMA_7B = Architecture("LLaMA-7B", 32_000, 4_096, 32, 32, 32, 128, 11_008, tied=False)
 """H. Touvron et al., "LLaMA", arXiv 2302.13971."""
-
-
-@dataclass(frozen=True)
-class TrainingMemory:
-    """Bytes that training keeps from step to step; the activations of a step are left out."""
-
-    weights: int
-    gradients: int
-    moments: int
-
-    @property
-    def total(self) -> int:
-        """All bytes together."""
-        return self.weights + self.gradients + self.moments
 
 
 def read_architecture(name: str, config: PreTrainedConfig) -> Architecture:
@@ -106,17 +90,6 @@ def lora_parameters(model: Architecture, rank: int) -> int:
     query = model.hidden + model.heads * model.head_size
     value = model.hidden + model.key_value_heads * model.head_size
     return model.attentions * rank * (query + value)
-
-
-def training_memory(parameters: int, *, added: int | None = None) -> TrainingMemory:
-    """Return what training keeps in memory in float32 with Adam, which has two moments for each trained number.
-
-    added: how many parameters an adapter adds and trains while the model stays as it is;
-    None trains the model itself. 16 bytes a trained parameter, 4 bytes a frozen one.
-    """
-    trained = parameters if added is None else added
-    weights = parameters + (added or 0)
-    return TrainingMemory(FLOAT32 * weights, FLOAT32 * trained, 2 * FLOAT32 * trained)
 
 
 def measured_memory(model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingMemory:
