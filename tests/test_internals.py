@@ -340,6 +340,12 @@ def peft_config():
     assert prefix.is_prompt_learning and prefix.peft_type == "PREFIX_TUNING"
 
 
+@contract("peft", "config.num_virtual_tokens", hidden(peft.PromptTuningConfig, "num_virtual_tokens"))
+def virtual_tokens():
+    assert internals.virtual_tokens(tiny()) == internals.virtual_tokens(adapted(peft.LoraConfig())) == 0
+    assert internals.virtual_tokens(adapted(peft.PromptTuningConfig(**SOFT))) == SOFT["num_virtual_tokens"]
+
+
 @contract("peft", "model.get_base_model", hidden(peft.PeftModel, "get_base_model"))
 def base_model():
     assert internals.base_model(tiny()) is tiny()

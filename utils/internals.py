@@ -108,6 +108,12 @@ def peft_config(model: Any) -> Any:
     return getattr(model, "active_peft_config", None)
 
 
+def virtual_tokens(model: Any) -> int:
+    """Return how many vectors an adapter puts before a prompt; peft 0.21 has them as `num_virtual_tokens`."""
+    adapter = peft_config(model)
+    return adapter.num_virtual_tokens if adapter and adapter.is_prompt_learning else 0
+
+
 def base_model(model: Any) -> Any:
     """Return the model inside a `PeftModel`, or the model itself; peft 0.21 gives it by `get_base_model()`."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -137,10 +143,14 @@ def adapted_weight(layer: Any) -> "torch.Tensor":
 
 @contextmanager
 def without_known_warnings() -> "Generator[None]":
-    """Add an adapter in silence; peft 0.21 asks transformers 5.23 by an old name and mends `fan_in_fan_out` aloud."""
+    """Use adapters in silence; peft 0.21 asks transformers 5.23 by an old name, and mends `fan_in_fan_out` aloud.
+
+    It also says that soft prompts take no `position_ids`, which transformers' `generate` gives.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         warnings.filterwarnings("ignore", "fan_in_fan_out", UserWarning)
+        warnings.filterwarnings("ignore", "Position ids are not supported", UserWarning)
         yield
 
 

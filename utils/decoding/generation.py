@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers.modeling_outputs import BaseModelOutput
 
-from utils.internals import repeat_cache, takes_logits_to_keep
-from utils.logits.config import DecodingConfig
+from utils.arguments import a_list
+from utils.internals import base_model, repeat_cache, takes_logits_to_keep
+from utils.logits.config import DecodingConfig, check_seed
 from utils.logits.reshaping import entropy, reshape
 from utils.logits.sampling import noise_generator, sample
 from utils.logits.threads import one_thread
@@ -82,8 +84,9 @@ def generate_stream(
 def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
     """Return one completion a seed, computed side by side: the text of `generate_stream` with that seed.
 
-    Raises EmptyPrompt, ContextWindowExceeded.
+    Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting, DataError.
     """
+    seeds = [check_seed(seed) for seed in a_list(seeds, "seeds")]
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
     if not seeds:
         return []
@@ -114,37 +117,38 @@ class _CachedReader:
         self.model, self.rows = model, rows
         self.prompt_ids = model.encode(prompt)
         self.cache: Any = None
-        self.extra: dict[str, Any] = {}
+        self.encoder: dict[str, Any] = {}
 
     def start(self, begun: Sequence[int]) -> torch.Tensor:
-        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary)."""
-        keep = len(begun) + 1
+        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary).
+
+        An adapter's soft prompt is read before them, and then stands in the cache.
+        """
+        model, keep = self.model.model, len(begun) + 1
         if self.model.is_encoder_decoder:
-            read = self.model.model.get_encoder()(self._tensor([self.prompt_ids]))
-            self.extra = {"encoder_outputs": read}
-            logits = self._run("decoder_input_ids", self._tensor([[self.model.decoder_start, *begun]]))
-            read.last_hidden_state = read.last_hidden_state.expand(self.rows, -1, -1)
+            ids = self._tensor([[self.model.decoder_start, *begun]])
+            output = model(input_ids=self._tensor([self.prompt_ids]), decoder_input_ids=ids, use_cache=True)
+            read = output.encoder_last_hidden_state.expand(self.rows, -1, -1)
+            self.encoder = {"encoder_outputs": BaseModelOutput(last_hidden_state=read)}
         else:
-            self.extra = {"logits_to_keep": keep} if takes_logits_to_keep(self.model.model) else {}
-            logits = self._run("input_ids", self._tensor([[*self.prompt_ids, *begun]]))
-            self.extra = {}
+            only = {"logits_to_keep": keep} if takes_logits_to_keep(base_model(model)) else {}
+            output = model(input_ids=self._tensor([[*self.prompt_ids, *begun]]), **only, use_cache=True)
+        self.cache = output.past_key_values
         repeat_cache(self.cache, self.rows)
-        return logits[:, -keep:].expand(self.rows, -1, -1)
+        return output.logits[:, -keep:].float().expand(self.rows, -1, -1)
 
     def read(self, tokens: Sequence[int]) -> torch.Tensor:
         """Read one more token a row; return logits of shape (rows, vocabulary)."""
         name = "decoder_input_ids" if self.model.is_encoder_decoder else "input_ids"
-        return self._run(name, self._tensor(tokens)[:, None])[:, -1]
+        inputs = {name: self._tensor(tokens)[:, None], **self.encoder}
+        output = base_model(self.model.model)(**inputs, past_key_values=self.cache, use_cache=True)
+        self.cache = output.past_key_values
+        return output.logits[:, -1].float()
 
     def seen(self, ids: Sequence[int]) -> torch.Tensor:
         """Return the tokens that a repetition penalty looks at: shape (tokens,)."""
         before = [self.model.decoder_start] if self.model.is_encoder_decoder else self.prompt_ids
         return self._tensor([*before, *ids])
-
-    def _run(self, name: str, ids: torch.Tensor) -> torch.Tensor:
-        output = self.model.model(**{name: ids}, **self.extra, past_key_values=self.cache, use_cache=True)
-        self.cache = output.past_key_values
-        return output.logits.float()
 
     def _tensor(self, ids: Sequence) -> torch.Tensor:
         return torch.tensor(ids, device=self.model.device)

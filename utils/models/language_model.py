@@ -9,9 +9,15 @@ from weakref import WeakKeyDictionary
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from utils.arguments import texts
+from utils.arguments import text, texts
 from utils.errors import ContextWindowExceeded, EmptyPrompt
-from utils.internals import adapters_in_use, times_changed, tokenizer_state
+from utils.internals import (
+    adapters_in_use,
+    times_changed,
+    tokenizer_state,
+    virtual_tokens,
+    without_known_warnings,
+)
 from utils.models import packing
 from utils.models.drawing import Draw, Stop
 from utils.models.settings import GenerationSettings, own_settings_only, read_settings
@@ -71,8 +77,8 @@ class LanguageModel:
         return known[state]
 
     def encode(self, prompt: str) -> list[int]:
-        """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt."""
-        if not prompt.strip():
+        """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt, DataError for no text."""
+        if not text(prompt, "a prompt").strip():
             raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
         begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
         return self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"]
@@ -87,12 +93,14 @@ class LanguageModel:
 
     def check_window(self, prompt: str, *, max_new_tokens: int) -> None:
         """Raise ContextWindowExceeded if prompt and completion do not fit; nothing is cut."""
-        tokens = self.count_tokens(prompt)
-        needed = max(tokens, max_new_tokens) if self.is_encoder_decoder else tokens + max_new_tokens
+        virtual, tokens = virtual_tokens(self.model), self.count_tokens(prompt)
+        read = tokens + virtual
+        needed = max(read, max_new_tokens) if self.is_encoder_decoder else read + max_new_tokens
         if needed > self.context_window:
+            soft = f", its soft prompt {virtual}" if virtual else ""
             together = "" if self.is_encoder_decoder else f", {needed} in all"
             raise ContextWindowExceeded(
-                f"The prompt has {tokens} tokens and the completion may have {max_new_tokens}{together}, "
+                f"The prompt has {tokens} tokens{soft} and the completion may have {max_new_tokens}{together}, "
                 f"but the context window is {self.context_window} tokens: "
                 "use fewer or shorter examples, or a smaller max_new_tokens."
             )
@@ -114,21 +122,21 @@ class LanguageModel:
         """
         if isinstance(prompts, str):
             return self.generate([prompts], **settings)[0]
-        return [text for _, text in sorted(self.completions(prompts, **settings))]
+        return [completion for _, completion in sorted(self.completions(prompts, **settings))]
 
     def completions(self, prompts: Sequence[str], **settings: Any) -> Iterator[tuple[int, str]]:
         """Yield each prompt's number in the list, from 0, and its completion, as batches end; settings: `generate`."""
         listed, chosen = texts(prompts, "prompts"), read_settings(settings)
-        for text in listed:
-            self.check_window(text, max_new_tokens=chosen.config.max_new_tokens)
-        rows = [self.encode(text) for text in listed]
-        seeds = [chosen.config.seed + listed[:n].count(text) for n, text in enumerate(listed)]
+        for prompt in listed:
+            self.check_window(prompt, max_new_tokens=chosen.config.max_new_tokens)
+        rows = [self.encode(prompt) for prompt in listed]
+        seeds = [chosen.config.seed + listed[:n].count(prompt) for n, prompt in enumerate(listed)]
         return self._completions(rows, seeds, chosen)
 
     def _completions(
         self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings
     ) -> Iterator[tuple[int, str]]:
-        size, pads = 1 if chosen.others else BATCH_SIZE, not packing.has_soft_prompt(self.model)
+        size, pads = 1 if chosen.others else BATCH_SIZE, not virtual_tokens(self.model)
         for batch in _batches(rows, size=size, pads=pads):
             found = self._complete([rows[n] for n in batch], [seeds[n] for n in batch], chosen)
             yield from zip(batch, found, strict=True)
@@ -159,7 +167,10 @@ class LanguageModel:
         config, inputs = chosen.config, self._batch(rows)
         start = torch.ones(len(rows), 1) if self.is_encoder_decoder else inputs["attention_mask"]
         stop = Stop(self.decode, config.stop, start.shape[1])
-        with own_settings_only(self.model, pad=self.tokenizer.pad_token_id, given=chosen.others):
+        with (
+            without_known_warnings(),
+            own_settings_only(self.model, pad=self.tokenizer.pad_token_id, given=chosen.others),
+        ):
             generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
             output = generate(
                 **inputs,

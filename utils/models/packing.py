@@ -18,8 +18,8 @@ from utils.internals import (
     base_model,
     before_logits,
     cache_layers,
-    peft_config,
     takes_logits_to_keep,
+    virtual_tokens,
 )
 
 KINDS = ("llama", "gpt2", "opt", "phi", "qwen2", "qwen3", "gpt_neox", "stablelm", "granite", "smollm3")
@@ -54,18 +54,12 @@ def can_share(model: PreTrainedModel) -> bool:
     kinds = getattr(base.config.get_text_config(), "layer_types", None) or ["full_attention"]
     return (
         not base.config.is_encoder_decoder
-        and not has_soft_prompt(model)
+        and not virtual_tokens(model)
         and not getattr(base, "_is_stateful", False)
         and {"full_attention", "sliding_attention"} >= set(kinds)
         and attention(base.config) in ("sdpa", "eager")
         and type(base).__module__.startswith("transformers.")
     )
-
-
-def has_soft_prompt(model: PreTrainedModel) -> bool:
-    """Whether an adapter's vectors stand before the prompt; padding would then stand between the two."""
-    adapter = peft_config(model)
-    return bool(adapter and adapter.is_prompt_learning)
 
 
 def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
