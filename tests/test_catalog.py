@@ -30,7 +30,7 @@ def test_the_sizes_build_a_model_with_the_stated_parameters(model):
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.name)
 def test_every_model_says_what_it_is(model):
     assert model.task in ("text", "instructions", "code")
-    assert model.licence and model.source and model.hub.endswith(f"/{model.name}")
+    assert model.source and model.terms.startswith("https://") and model.hub.endswith(f"/{model.name}")
     stated = model.sizes.get("max_position_embeddings") or model.sizes.get("n_positions")
     assert model.window >= 512 and stated in (None, model.window)
     assert bool(model.packages) == bool(model.file) == bool(model.sha256)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from utils.datasets.dialogues import load_dialogues
 from utils.datasets.questions import load_questions
@@ -92,12 +93,13 @@ def read_held_out(model: LanguageModel, seed: int, items: int | None) -> Answers
         if model.decode(ids).strip() != text.strip():
             raise DataError(f"The tokenizer of {model.name} does not give a text back: its bits are not of that text.")
     logits = forced_logits(model, rows)
-    return [_bits(one, ids) / len(text.encode()) for one, (_, ids), text in zip(logits, rows, texts, strict=True)]
+    bits = (_bits(one, ids) for one, (_, ids) in zip(logits, rows, strict=True))
+    return [round(some / len(text.encode()), 4) for some, text in zip(bits, texts, strict=True)]
 
 
-def _bits(logits: Any, ids: list[int]) -> float:
+def _bits(logits: torch.Tensor, ids: list[int]) -> float:
     chosen = logits[:-1].log_softmax(-1)[range(len(ids)), ids]
-    return round(float(-chosen.double().sum()) / math.log(2), 3)
+    return float(-chosen.double().sum()) / math.log(2)
 
 
 def right_labels(said: Answers) -> np.ndarray:

@@ -47,6 +47,7 @@ def climb(source: str, *, items: int | None = None) -> dict[str, Any]:
         "hub": known.hub if known else None,
         "task": known.task if known else None,
         "licence": known.licence if known else None,
+        "terms": known.terms if known else None,
         "kind": model.model.config.model_type,
         "parameters": known.parameters if known else model.model.num_parameters(),
         "loaded parameters": model.model.num_parameters(),
@@ -65,22 +66,30 @@ def climb(source: str, *, items: int | None = None) -> dict[str, Any]:
 
 def _take(model: LanguageModel, measure: Measure, items: int | None) -> dict[str, Any]:
     said = {"name": measure.name, "unit": measure.unit}
+    print(f"  {measure.name}, {measure.unit} ...", end=" ", flush=True)
     try:
         parts = [take(model, measure, seed, items) for seed in measure.seeds]
     except (ContextWindowExceeded, DataError) as error:
-        print(f"  {measure.name}: {error}", flush=True)
+        print(error, flush=True)
         return {**said, "refused": str(error), "date": str(date.today())}
     answers, seconds = [part["answers"] for part in parts], sum(part["seconds"] for part in parts)
     value = measure.value(answers)
-    print(f"  {measure.name}, {measure.unit}: {value}, {seconds:.0f} s", flush=True)
+    print(f"{value}, {seconds:.0f} s", flush=True)
     found = {end: round(number, 4) for end, number in asdict(value).items()}
     kept = {"seeds": measure.seeds, **found, "seconds": round(seconds, 1), "answers": answers}
     return {**said, **kept, "date": max(part["date"] for part in parts)}
 
 
+def _source(given: str) -> str:
+    """Return what `load_model` takes for a path, a hub name or a name of the catalog."""
+    try:
+        return given if Path(given).exists() else catalog.find(given).hub
+    except ModelNotFound:
+        return given
+
+
 def _called(source: str) -> str:
-    name = Path(source).name
-    return name.removesuffix(".gguf")
+    return Path(source).name.removesuffix(".gguf")
 
 
 def _entry(source: str, model: LanguageModel, file: dict[str, Any] | None) -> catalog.CatalogModel | None:
@@ -141,7 +150,7 @@ def load_ladder(folder: Path = RECORDS) -> pd.DataFrame:
 
 def main(sources: Sequence[str]) -> None:
     """Measure models and write their records."""
-    for source in sources:
+    for source in map(_source, sources):
         print(f"{_called(source)}:", flush=True)
         record = climb(source)
         RECORDS.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,14 @@ from utils.errors import ModelNotFound
 from utils.models.memory import running_memory, training_memory
 
 FILE = Path(__file__).with_name("catalog.json")
+TERMS = {
+    "Apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
+    "MIT": "https://opensource.org/license/mit",
+    "Gemma Terms of Use": "https://ai.google.dev/gemma/terms",
+    "Llama 3.2 Community License": "https://www.llama.com/llama3_2/license/",
+    "OPT licence (research only)": "https://github.com/facebookresearch/metaseq/blob/main/projects/OPT/MODEL_LICENSE.md",
+}
+"""Where each licence is to be read."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +32,10 @@ class CatalogModel:
     """A model and what is published of it.
 
     kind: transformers' model type. task: what it was trained for last: "text" (to go on with
-    text, or to mend it), "instructions", "code" (instructions about code). window: tokens.
-    hub: its name there. packages: those of the package index whose files, joined in this
-    order, are the GGUF file named `file` with this SHA-256; none where no such are known.
-    sizes: what transformers' configuration needs to build it.
+    text, or to mend it), "instructions", "code" (instructions about code). window: the most
+    tokens it takes, by its configuration. hub: its name there. packages: those of the package
+    index whose files, joined in this order, are the GGUF file named `file` with this SHA-256;
+    none where no such are known. sizes: what transformers' configuration needs to build it.
     """
 
     name: str
@@ -42,6 +50,11 @@ class CatalogModel:
     packages: tuple[str, ...] = ()
     file: str | None = None
     sha256: str | None = None
+
+    @property
+    def terms(self) -> str:
+        """Where its licence is to be read."""
+        return TERMS[self.licence]
 
     @property
     def run_bytes(self) -> int:
