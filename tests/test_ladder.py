@@ -1,5 +1,7 @@
 """Models of several sizes: their records are whole and say what the answers say; the default's is found again."""
 
+import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -8,6 +10,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from gguf import GGUFWriter, LlamaFileType
 
 from utils.datasets.dialogues import Dialogue
 from utils.errors import DataError, ModelNotFound
@@ -172,6 +175,26 @@ def test_a_name_of_the_catalog_is_looked_for_on_the_hub_and_a_folder_first_on_di
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gpt2").mkdir()
     assert ladder._source("gpt2") == "gpt2"
+
+
+def test_a_gguf_file_is_described_by_its_hash_and_its_number_format(tmp_path):
+    path = tmp_path / "small.gguf"
+    writer = GGUFWriter(path, "llama")
+    writer.add_file_type(LlamaFileType.MOSTLY_Q4_K_M)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    content = path.read_bytes()
+    found = {"name": "small.gguf", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert ladder._file(str(path)) == found | {"number format": "Q4_K_M"}
+
+
+def test_a_file_of_any_name_is_known_by_its_hash(tiny, monkeypatch):
+    known = dataclasses.replace(catalog.find("gpt2"), kind=tiny.model.config.model_type, sha256="0" * 64)
+    known = dataclasses.replace(known, sizes={"vocab_size": tiny.model.config.vocab_size})
+    monkeypatch.setattr(catalog, "models", lambda: (known,))
+    assert ladder._entry("any/name.gguf", tiny, {"sha256": "0" * 64}) == known
+    assert ladder._entry("any/name.gguf", tiny, {"sha256": "1" * 64}) is None
 
 
 def test_a_model_that_is_not_there_is_a_sentence():

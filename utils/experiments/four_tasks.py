@@ -98,8 +98,8 @@ def read_held_out(model: LanguageModel, seed: int, items: int | None) -> Answers
 
 
 def _bits(logits: torch.Tensor, ids: list[int]) -> float:
-    chosen = logits[:-1].log_softmax(-1)[range(len(ids)), ids]
-    return float(-chosen.double().sum()) / math.log(2)
+    nats = torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(ids, device=logits.device), reduction="sum")
+    return float(nats) / math.log(2)
 
 
 def right_labels(said: Answers) -> np.ndarray:
