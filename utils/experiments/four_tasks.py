@@ -23,6 +23,7 @@ from utils.evaluation.intervals import Interval, bootstrap
 from utils.evaluation.summaries import rouge_scores, summarize
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 from utils.prompts.templates import PlainTemplate, build_prompt
 from utils.storage.results import remembered
 from utils.training.tasks import CLASSIFY, SUMMARIZE
@@ -92,7 +93,7 @@ def read_held_out(model: LanguageModel, seed: int, items: int | None) -> Answers
         model.check_window(OPENING, max_new_tokens=len(ids))
         if model.decode(ids).strip() != text.strip():
             raise DataError(f"The tokenizer of {model.name} does not give a text back: its bits are not of that text.")
-    logits = forced_logits(model, rows)
+    logits = progress(forced_logits(model, rows), "Reading texts", total=len(rows))
     bits = (_bits(one, ids) for one, (_, ids) in zip(logits, rows, strict=True))
     return [round(some / len(text.encode()), 4) for some, text in zip(bits, texts, strict=True)]
 

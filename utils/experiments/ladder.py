@@ -25,6 +25,7 @@ from utils.experiments.provenance import machine, made_by, versions
 from utils.models import catalog
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
+from utils.progress import progress
 from utils.storage.checkpoints import extract_gguf
 from utils.storage.downloads import SMOLLM2, fetch
 from utils.storage.files import write_text
@@ -66,15 +67,14 @@ def climb(source: str, *, items: int | None = None) -> dict[str, Any]:
 
 def _take(model: LanguageModel, measure: Measure, items: int | None) -> dict[str, Any]:
     said = {"name": measure.name, "unit": measure.unit}
-    print(f"  {measure.name}, {measure.unit} ...", end=" ", flush=True)
     try:
-        parts = [take(model, measure, seed, items) for seed in measure.seeds]
+        parts = [take(model, measure, seed, items) for seed in progress(measure.seeds, measure.name)]
     except (ContextWindowExceeded, DataError) as error:
-        print(error, flush=True)
+        print(f"  {measure.name}: {error}", flush=True)
         return {**said, "refused": str(error), "date": str(date.today())}
     answers, seconds = [part["answers"] for part in parts], sum(part["seconds"] for part in parts)
     value = measure.value(answers)
-    print(f"{value}, {seconds:.0f} s", flush=True)
+    print(f"  {measure.name}, {measure.unit}: {value}, {seconds:.0f} s", flush=True)
     found = {end: round(number, 4) for end, number in asdict(value).items()}
     kept = {"seeds": measure.seeds, **found, "seconds": round(seconds, 1), "answers": answers}
     return {**said, **kept, "date": max(part["date"] for part in parts)}
