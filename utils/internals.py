@@ -99,10 +99,11 @@ def byte_alphabet() -> dict[str, int]:
     return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
 
-def drop_quantization(config: Any) -> None:
-    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in `config.quantization_config`."""
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
+def drop_quantization(model: Any) -> None:
+    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in two places, and then saves none."""
+    for owner, note in ((model, "hf_quantizer"), (model.config, "quantization_config")):
+        if hasattr(owner, note):
+            delattr(owner, note)
 
 
 def times_changed(tensor: "torch.Tensor") -> int:
