@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pandas as pd
 from peft.helpers import rescale_adapter_scale
 
+from utils.arguments import a_list, texts
 from utils.datasets.records import TextToText, completion_text
 from utils.errors import UnknownLabel, UnsupportedSetting
 from utils.internals import is_variant, lora_layers
@@ -47,6 +48,7 @@ def label_probabilities(model: LanguageModel, prompt: str, labels: Sequence[str]
     sum to 1. Raises UnsupportedSetting as `at_scale` does, and UnknownLabel for
     labels that begin with the same token.
     """
+    labels = texts(labels, "the labels")
     tokens = [_first_token(model, prompt, label) for label in labels]
     if len(set(tokens)) < len(labels):
         raise UnknownLabel(f"The labels {', '.join(labels)} begin with the same token: take other ones.")
@@ -63,6 +65,7 @@ def dial_curve(
 
     prompts: by the name of their column. Raises what `label_probabilities` raises.
     """
+    labels, scales = texts(labels, "the labels"), a_list(scales, "scales")
     columns = {
         name: [among(label_probabilities(model, prompt, labels, scale))[labels[0]] for scale in scales]
         for name, prompt in prompts.items()

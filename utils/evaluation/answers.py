@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from utils.arguments import texts
 from utils.errors import DataError
 from utils.evaluation.intervals import Interval, bootstrap
 from utils.logits.config import DecodingConfig
@@ -41,6 +42,7 @@ def answer_logits(model: LanguageModel, prompts: Sequence[str], answers: Sequenc
     and every end-of-text token, counts as its end. Raises EmptyPrompt,
     ContextWindowExceeded, DataError.
     """
+    prompts, answers = texts(prompts, "the prompts"), texts(answers, "the answers")
     if len(prompts) != len(answers):
         raise DataError(f"{len(prompts)} prompts came with {len(answers)} answers: give one right answer a prompt.")
     if not all(answer.strip() for answer in answers):

@@ -22,6 +22,7 @@ from utils.models import packing
 from utils.models.drawing import Draw, Stop
 from utils.models.settings import GenerationSettings, own_settings_only, read_settings
 from utils.models.stopping import before_stop
+from utils.progress import working
 
 BATCH_SIZE = 16
 _FINGERPRINTS: WeakKeyDictionary[PreTrainedModel, dict[tuple, str]] = WeakKeyDictionary()
@@ -137,9 +138,14 @@ class LanguageModel:
         self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings
     ) -> Iterator[tuple[int, str]]:
         size, pads = 1 if chosen.others else BATCH_SIZE, not virtual_tokens(self.model)
-        for batch in _batches(rows, size=size, pads=pads):
-            found = self._complete([rows[n] for n in batch], [seeds[n] for n in batch], chosen)
-            yield from zip(batch, found, strict=True)
+        batches, steps = _batches(rows, size=size, pads=pads), chosen.config.max_new_tokens
+        what = f"Writing {len(rows)} completion{'s' * (len(rows) > 1)}, token by token"
+        with working(what, total=steps * len(batches)) as advance:
+            for batch in batches:
+                stop = Stop(self.decode, () if chosen.beams else chosen.config.stop, advance)
+                found = self._complete([rows[n] for n in batch], [seeds[n] for n in batch], chosen, stop)
+                advance(steps - stop.steps)
+                yield from zip(batch, found, strict=True)
 
     @torch.inference_mode()
     def next_token_logits(self, prompt: str) -> torch.Tensor:
@@ -163,23 +169,20 @@ class LanguageModel:
         return tuple(ids) if isinstance(ids, list) else () if ids is None else (ids,)
 
     @torch.inference_mode()
-    def _complete(self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings) -> list[str]:
-        config, inputs = chosen.config, self._batch(rows)
-        start = torch.ones(len(rows), 1) if self.is_encoder_decoder else inputs["attention_mask"]
-        stop = Stop(self.decode, config.stop, start.shape[1])
-        with (
-            without_known_warnings(),
-            own_settings_only(self.model, pad=self.tokenizer.pad_token_id, given=chosen.others),
-        ):
+    def _complete(self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings, stop: Stop) -> list[str]:
+        config, inputs, pad = chosen.config, self._batch(rows), self.tokenizer.pad_token_id
+        mask = torch.ones(len(rows), 1) if self.is_encoder_decoder else inputs["attention_mask"]
+        stop.begun = mask.shape[1]
+        with without_known_warnings(), own_settings_only(self.model, pad=pad, given=chosen.others):
             generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
             output = generate(
                 **inputs,
                 **chosen.others,
                 max_new_tokens=config.max_new_tokens,
-                logits_processor=[Draw(config, seeds, start.to(self.device))] if chosen.draws else [],
-                stopping_criteria=[] if chosen.beams else [stop],
+                logits_processor=[Draw(config, seeds, mask.to(self.device))] if chosen.draws else [],
+                stopping_criteria=[stop],
             )
-        new = output[:, start.shape[1] :].tolist()
+        new = output[:, stop.begun :].tolist()
         return [self._completion_text(ids[: stop.lengths.get(row)], config.stop) for row, ids in enumerate(new)]
 
     def _completion_text(self, ids: list[int], stop: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from utils.adapters.methods import MANIFEST, load_adapter
+from utils.arguments import texts
 from utils.errors import RegistryError
 from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
@@ -140,6 +141,7 @@ def find(reference: str) -> Version:
 
 def compare(references: Sequence[str]) -> pd.DataFrame:
     """Return a table of the parameters and metrics (rows) in which versions (columns) differ. Raises RegistryError."""
+    references = texts(references, "the versions")
     with _asking() as client:
         found = [_find(client, reference) for reference in references]
     names = dict.fromkeys(chain(*(version.parameters for version in found), *(version.metrics for version in found)))

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
-from utils.datasets.records import TextToText
+from utils.datasets.records import TextToText, as_records
 from utils.errors import DataError
 from utils.models.language_model import LanguageModel
 from utils.tables import TextTable
@@ -50,8 +51,9 @@ class Report:
         return self.table()._repr_html_()
 
 
-def lint(train: Sequence[TextToText], validation: Sequence[TextToText] = (), *, model: LanguageModel) -> Report:
-    """Return what is good and bad about the data that a model shall be tuned on."""
+def lint(train: Any, validation: Any = (), *, model: LanguageModel) -> Report:
+    """Return what is good and bad about the data that a model shall be tuned on. Raises DataError for no records."""
+    train, validation = as_records(train, "the training records"), as_records(validation, "the validation records")
     splits = {"training": train, "validation": validation}
     encoded = [(name, _encoded(model, records)) for name, records in splits.items()]
     return Report(

@@ -14,7 +14,7 @@ INSTRUCTION = "Summarize the dialogue in one sentence."
 def prompt_workbench(bench: Bench) -> widgets.VBox:
     """Show a workbench and return its view; its controls are in `.children[0].children`."""
     query = widgets.Dropdown(
-        options=[(f"{dialogue.id}: {dialogue.topic}", dialogue) for dialogue in bench.queries],
+        options=list(zip(bench.names, bench.queries, strict=True)),
         description="Dialogue",
         style=FULL_LABEL,
         layout=WIDE,
