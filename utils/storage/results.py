@@ -13,7 +13,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:
     if kept is not None:
         return kept
     answer = compute()
-    _keep(path, lambda path: write_text(path, json.dumps(answer)))
+    _keep(path, partial(write_text, text=json.dumps(answer)))
     return answer
 
 
@@ -66,13 +66,13 @@ def remembered_each(
     with working(what, total=count) as advance:
         advance(count - len(missing))
         for number, answer in compute(missing) if missing else ():
-            _keep(parts, lambda path, line=json.dumps([number, answer]): _append(path, line))
+            _keep(parts, partial(_append, line=json.dumps([number, answer])))
             advance(number not in found)
             found[number] = answer
     answers = [found[number] for number in range(count)]
     if not forget:
-        _keep(path, lambda path: write_text(path, json.dumps(answers)))
-    _keep(parts, lambda path: path.unlink(missing_ok=True))
+        _keep(path, partial(write_text, text=json.dumps(answers)))
+    _keep(parts, partial(Path.unlink, missing_ok=True))
     return answers
 
 
