@@ -16,6 +16,7 @@ from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
 from utils.models.stopping import before_stop, certain_text
 from utils.models.tokens import token_text
+from utils.progress import progress
 
 ALTERNATIVES = 5
 END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT = "end of text", "stop sequence", "max new tokens"
@@ -96,7 +97,8 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
     logits = reader.start(())[:, -1]
     rows: list[list[int]] = [[] for _ in seeds]
     done: dict[int, str] = {}
-    for position in range(config.max_new_tokens):
+    what = f"Writing {len(seeds)} completion{'s' * (len(seeds) > 1)}, token by token"
+    for position in progress(range(config.max_new_tokens), what):
         seen = torch.cat([reader.seen(row)[None] for row in rows])
         for n, probabilities in enumerate(reshape(logits, **config.sampling, input_ids=seen)):
             if n in done:

@@ -10,6 +10,7 @@ from typing import Any
 from utils.datasets.records import TextToText, as_records
 from utils.errors import DataError
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 from utils.tables import TextTable
 from utils.training.records import Encoded, encode
 
@@ -192,7 +193,11 @@ def _too_long(model: LanguageModel, splits: Sequence[Numbered]) -> Finding:
 
 
 def _encoded(model: LanguageModel, records: Sequence[TextToText]) -> dict[int, Encoded]:
-    return {n: encode(model, record) for n, record in enumerate(records, 1) if record.input_text.strip()}
+    return {
+        n: encode(model, record)
+        for n, record in enumerate(progress(records, "Reading records"), 1)
+        if record.input_text.strip()
+    }
 
 
 def _size(model: LanguageModel, record: Encoded) -> int:
