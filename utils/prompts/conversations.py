@@ -35,8 +35,8 @@ def conversation(tokenizer: "PreTrainedTokenizerBase", turns: Sequence[dict[str,
         )
     except Exception as error:  # a template raises what its author chose
         raise DataError(
-            f"The model's chat template refuses these turns ({short_reason(error)}): let user and assistant take turns, "
-            "beginning and ending with the user."
+            f"The model's chat template refuses these turns ({short_reason(error)}): let user and assistant "
+            "take turns, beginning and ending with the user."
         ) from None
     return str(prompt)
 
