@@ -9,6 +9,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -87,10 +88,22 @@ def tokenizer_state(tokenizer: Any) -> str:
     return tokenizer.backend_tokenizer.to_str()
 
 
-def drop_quantization(config: Any) -> None:
-    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in `config.quantization_config`."""
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
+@cache
+def byte_alphabet() -> dict[str, int]:
+    """Return the byte that each letter of a byte-level vocabulary stands for; transformers 5.23 has the table of both.
+
+    It is `bytes_to_unicode` of `transformers.convert_slow_tokenizer`; GPT-2's tokenizer began it.
+    """
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {letter: byte for byte, letter in bytes_to_unicode().items()}
+
+
+def drop_quantization(model: Any) -> None:
+    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in two places, and then saves none."""
+    for owner, note in ((model, "hf_quantizer"), (model.config, "quantization_config")):
+        if hasattr(owner, note):
+            delattr(owner, note)
 
 
 def times_changed(tensor: "torch.Tensor") -> int:

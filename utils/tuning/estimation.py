@@ -15,7 +15,7 @@ from utils.datasets.records import as_records
 from utils.errors import DataError
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import embeddings
-from utils.training.forward import forward_for
+from utils.training.forward import forward_for, has_two_halves
 from utils.training.loop import EVALUATIONS_PER_EPOCH, Training, TrainingConfig, evaluate
 from utils.training.records import Encoded, encode
 
@@ -76,7 +76,9 @@ def estimate(
     memory = sum(weight.nbytes for weight in model.model.parameters())
     memory += COPIES * sum(weight.nbytes for _, weight in trained(adapted.model))
     memory += sum(saved) * max(largest) * len(largest) / sum(map(len, sample))
-    if method.top_blocks:  # the trunk is passed once, in the first step, and what it made is kept
+    if method.top_blocks and has_two_halves(
+        model
+    ):  # the trunk is passed once, in the first step, and what it made is kept
         seconds += max(0.0, first - second) * (to_train + to_validate)
         memory += sum(map(len, chain(records, held_out))) * embeddings(model.model)[0].nbytes
     return Estimate(seconds, int(memory))
