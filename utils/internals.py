@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,17 @@ def tokenizer_state(tokenizer: Any) -> str:
         files = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in Path(folder).iterdir()}
     added = {number: repr(token) for number, token in tokenizer.added_tokens_decoder.items()}
     return json.dumps([type(tokenizer).__name__, tokenizer.get_vocab(), added, files], sort_keys=True)
+
+
+@cache
+def byte_alphabet() -> dict[str, int]:
+    """Return the byte that each letter of a byte-level vocabulary stands for; transformers 5.23 has the table of both.
+
+    It is `bytes_to_unicode` of `transformers.convert_slow_tokenizer`; GPT-2's tokenizer began it.
+    """
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
 
 def drop_quantization(model: Any) -> None:

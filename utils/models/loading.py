@@ -12,6 +12,7 @@ from utils.errors import CourseError, ModelNotFound, UnsupportedSetting, short_r
 from utils.models.fitting import fit
 from utils.models.language_model import LanguageModel
 from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
+from utils.storage.places import lasting
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 ADAPTER_FILES = ("adapter_config.json", "adapter.json")
@@ -40,6 +41,7 @@ def load_model(
         raise
     except Exception as error:  # of every kind, as what stands in the folder is
         raise ModelNotFound(_why_not_found(name, source, error)) from None
+    name = name if name == DEFAULT_MODEL else lasting(name)
     fit(LanguageModel(name, model.eval(), tokenizer, window := _context_window(model.config, tokenizer)))
     return LanguageModel(name, model.to(device), tokenizer, window)
 

@@ -88,7 +88,7 @@ def read_model(source: str | Path, **options: Any) -> tuple[Any, Any]:
 
     where = {name: value for name, value in options.items() if name == "gguf_file"}
     config = AutoConfig.from_pretrained(source, **where)
-    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     name = options.get("gguf_file", source)
     _require_writer(name, config)
     tokenizer = AutoTokenizer.from_pretrained(source, **where)
