@@ -135,10 +135,11 @@ class _Terminal:
     """One line of the terminal, written over and over, and empty at the end."""
 
     def __init__(self) -> None:
+        self.stream = sys.stderr
         self.line: Callable[[str], None] | None = None
 
     def show(self, work: _Work, text: str) -> None:
-        self.line = self.line or tqdm.status_printer(sys.stderr)
+        self.line = self.line or tqdm.status_printer(self.stream)
         width = shutil.get_terminal_size().columns - 1
         self.line(tqdm.format_meter(work.done, work.total, 0, width, bar_format=f"|{{bar:20}}| {text}"))
 

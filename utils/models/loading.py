@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from utils.arguments import text
 from utils.errors import ModelNotFound, UnsupportedSetting, short_reason
 from utils.models.language_model import LanguageModel
+from utils.progress import working
 from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
 from utils.storage.places import lasting
 
@@ -34,7 +35,8 @@ def load_model(
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
     source = _source(name)
     try:
-        tokenizer, model = read_model(source)
+        with working(f"Reading the model {name}"):
+            tokenizer, model = read_model(source)
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         raise ModelNotFound(_why_not_found(name, source, error)) from None
     if tokenizer.pad_token is None:
