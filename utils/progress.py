@@ -173,7 +173,7 @@ def _drawn_on(screen: _Screen) -> Generator[None]:
             screen.show(outer, f"{outer} ({inner[-1]})" if inner else str(outer))
         screen.clear()
 
-    drawer = threading.Thread(target=copy_context().run, args=(draw,), daemon=True)
+    drawer = threading.Thread(target=copy_context().run, args=(draw,), name="progress", daemon=True)
     drawer.start()
     try:
         yield
