@@ -10,7 +10,7 @@ import inspect
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -117,6 +117,26 @@ def drop_quantization(model: Any) -> None:
     for owner, note in ((model, "hf_quantizer"), (model.config, "quantization_config")):
         if hasattr(owner, note):
             delattr(owner, note)
+
+
+@contextmanager
+def weights_read_through(shown: "Callable[[Iterable], Iterable]") -> "Generator[None]":
+    """Let weights pass through `shown` as they are read; transformers 5.23 gives them to what `set_tqdm_hook` got.
+
+    Those of a GGUF file it gives to the `tqdm` of `modeling_gguf_pytorch_utils`.
+    """
+    from transformers import modeling_gguf_pytorch_utils
+    from transformers.utils import logging
+
+    gguf: Any = modeling_gguf_pytorch_utils
+    own = gguf.tqdm
+    before = logging.set_tqdm_hook(lambda _make, arguments, _named: shown(arguments[0]))
+    gguf.tqdm = lambda items, **_named: shown(items)
+    try:
+        yield
+    finally:
+        gguf.tqdm = own
+        logging.set_tqdm_hook(before)
 
 
 def times_changed(tensor: "torch.Tensor") -> int:

@@ -80,7 +80,7 @@ class LanguageModel:
         known = _FINGERPRINTS.setdefault(self.model, {})
         if state not in known:
             digest = hashlib.sha256(tokenizer_state(self.tokenizer).encode())
-            for name, weight in progress(weights.items(), "Reading the model's weights", total=len(weights)):
+            for name, weight in progress(weights.items(), "Hashing the model's weights"):
                 digest.update(f"{name} {tuple(weight.shape)}".encode())
                 digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
             known[state] = digest.hexdigest()

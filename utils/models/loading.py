@@ -11,6 +11,7 @@ from utils.arguments import text
 from utils.errors import CourseError, ModelNotFound, UnsupportedSetting, short_reason
 from utils.models.fitting import fit
 from utils.models.language_model import LanguageModel
+from utils.progress import working
 from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
 from utils.storage.places import lasting
 
@@ -36,7 +37,8 @@ def load_model(
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
     source = _source(name)
     try:
-        tokenizer, model = read_model(source)
+        with working(f"Reading the model {name}"):
+            tokenizer, model = read_model(source)
     except (CourseError, MemoryError):
         raise
     except Exception as error:  # of every kind, as what stands in the folder is

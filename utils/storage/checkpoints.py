@@ -1,19 +1,18 @@
 """Models on disk: whole ones that write text, or a sentence; GGUF files as folders that load fast, converted once."""
 
 import hashlib
-import io
 import re
 import tempfile
 import zipfile
 from collections.abc import Generator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from utils.errors import CourseError, ModelNotFound, short_reason
-from utils.internals import drop_quantization
+from utils.internals import drop_quantization, weights_read_through
+from utils.progress import progress, working
 from utils.storage.downloads import SMOLLM2, fetch
 from utils.storage.files import build_once
 from utils.storage.places import cache_dir
@@ -92,7 +91,7 @@ def read_model(source: str | Path, **options: Any) -> tuple[Any, Any]:
     name = options.get("gguf_file", source)
     _require_writer(name, config)
     tokenizer = AutoTokenizer.from_pretrained(source, **where)
-    with _without_reports():
+    with _without_reports(), weights_read_through(partial(progress, what="Reading weights")):
         model, report = kind.from_pretrained(
             source, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
@@ -154,14 +153,11 @@ def _convert_default(new: Path) -> None:
 
 
 def _convert(gguf: Path, new: Path) -> None:
-    with tqdm(total=3, desc="Preparing the model", bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
-        with redirect_stderr(io.StringIO()):  # bars of its own that no setting silences
-            tokenizer, model = load_gguf(gguf)
-            bar.update(2)
-            drop_quantization(model)
-            tokenizer.save_pretrained(new)
-            model.save_pretrained(new)
-        bar.update()
+    with working(f"Converting {gguf.name}, once"), _without_reports():
+        tokenizer, model = load_gguf(gguf)
+        drop_quantization(model)
+        tokenizer.save_pretrained(new)
+        model.save_pretrained(new)
 
 
 def _size(path: Path) -> int:
