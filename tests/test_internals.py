@@ -290,14 +290,19 @@ def tokenizer_state():
     assert json.loads(internals.tokenizer_state(letters))["model"]["vocab"] == {"a": 0, "<unk>": 1}
 
 
-@contract("transformers", "config.quantization_config", hidden(PreTrainedConfig, "quantization_config"))
+@contract(
+    "transformers",
+    "model.hf_quantizer and config.quantization_config",
+    hidden(PreTrainedConfig, "quantization_config"),
+    hidden(LlamaForCausalLM, "hf_quantizer"),
+)
 def drop_quantization():
-    config = copy.deepcopy(tiny().config)
-    get_hf_quantizer(config, None, "cpu", True, {}, gguf_file="weights.gguf")
-    assert "quantization_config" in config.to_dict()
-    internals.drop_quantization(config)
-    assert "quantization_config" not in config.to_dict()
-    internals.drop_quantization(config)
+    model = copy.deepcopy(tiny())
+    model.hf_quantizer, *_ = get_hf_quantizer(model.config, None, "cpu", True, {}, gguf_file="weights.gguf")
+    assert "quantization_config" in model.config.to_dict() and vars(model)["hf_quantizer"]
+    internals.drop_quantization(model)
+    assert "quantization_config" not in model.config.to_dict() and "hf_quantizer" not in vars(model)
+    internals.drop_quantization(model)
 
 
 @contract("torch", "tensor._version", hidden(torch.Tensor, "_version"))

@@ -87,10 +87,11 @@ def tokenizer_state(tokenizer: Any) -> str:
     return tokenizer.backend_tokenizer.to_str()
 
 
-def drop_quantization(config: Any) -> None:
-    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in `config.quantization_config`."""
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
+def drop_quantization(model: Any) -> None:
+    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in two places, and then saves none."""
+    for owner, note in ((model, "hf_quantizer"), (model.config, "quantization_config")):
+        if hasattr(owner, note):
+            delattr(owner, note)
 
 
 def times_changed(tensor: "torch.Tensor") -> int:
