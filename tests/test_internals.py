@@ -292,6 +292,19 @@ def tokenizer_state():
 
 @contract(
     "transformers",
+    "convert_slow_tokenizer.bytes_to_unicode",
+    lambda patch: patch.delattr("transformers.convert_slow_tokenizer.bytes_to_unicode"),
+)
+def byte_alphabet():
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    found = internals.byte_alphabet.__wrapped__()
+    assert sorted(found.values()) == list(range(256)) and set(found) == set(ByteLevel.alphabet())
+    assert (found["Ġ"], found["a"], found["â"]) == (ord(" "), ord("a"), 0xE2)
+
+
+@contract(
+    "transformers",
     "model.hf_quantizer and config.quantization_config",
     hidden(PreTrainedConfig, "quantization_config"),
     hidden(LlamaForCausalLM, "hf_quantizer"),

@@ -26,7 +26,7 @@ def whole_number(value: Any, what: str, *, least: int | None = None, most: int |
 def number(value: Any, what: str, *, least: float = -math.inf, most: float = math.inf, above: bool = False) -> float:
     """Return a finite number within a range; above: `least` itself is out of it. Raises UnsupportedSetting."""
     given = _plain(value)
-    fits = isinstance(given, Real) and not isinstance(given, bool) and math.isfinite(given)
+    fits = isinstance(given, Real) and not isinstance(given, bool) and -math.inf < given < math.inf
     if not fits or not least <= given <= most or (above and given == least):
         raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {value!r} was given.")
     return int(given) if isinstance(given, Integral) else float(given)

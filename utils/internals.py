@@ -9,6 +9,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -85,6 +86,17 @@ def before_logits(model: Any, select: "Callable[[torch.Tensor], torch.Tensor]") 
 def tokenizer_state(tokenizer: Any) -> str:
     """Return all of a tokenizer as JSON; transformers 5.23 wraps one of `tokenizers` as `backend_tokenizer`."""
     return tokenizer.backend_tokenizer.to_str()
+
+
+@cache
+def byte_alphabet() -> dict[str, int]:
+    """Return the byte that each letter of a byte-level vocabulary stands for; transformers 5.23 has the table of both.
+
+    It is `bytes_to_unicode` of `transformers.convert_slow_tokenizer`; GPT-2's tokenizer began it.
+    """
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
 
 def drop_quantization(model: Any) -> None:

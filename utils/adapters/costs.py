@@ -1,17 +1,23 @@
 """What tuning costs, computed: parameters, memory, arithmetic and files. And measured, to compare."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
 
-from utils.errors import UnsupportedSetting
 from utils.internals import adam_moments
+from utils.models.language_model import LanguageModel
 from utils.models.memory import FLOAT32, TrainingMemory
+from utils.transformer.sizes import read_sizes
 
 RELATIVE_POSITIONS = 32
 """How many distances between tokens a T5 model tells apart, in each half of the model, a number a head."""
+
+
+COMPUTED, BIASES = ("llama", "mistral"), ("attention_bias", "mlp_bias")
+FUSED = ("gpt2",)
+"""Kinds whose parameters the formula computes, unless they have biases; kinds with one matrix for all three."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,8 @@ class Architecture:
     """The sizes that say how many parameters a transformer has: no biases, gated feed-forward layers.
 
     layers: blocks of the decoder, and as many of the encoder if there is one. tied:
-    whether the matrix that reads tokens also writes them.
+    whether the matrix that reads tokens also writes them. fused: whether one matrix makes
+    query, key and value. counted: the parameters of a model that has other parts, too.
     """
 
     name: str
@@ -32,6 +39,8 @@ class Architecture:
     feed_forward: int
     tied: bool
     encoder_decoder: bool = False
+    fused: bool = False
+    counted: int | None = None
 
     @property
     def attentions(self) -> int:
@@ -50,31 +59,39 @@ LLAMA_7B = Architecture("LLaMA-7B", 32_000, 4_096, 32, 32, 32, 128, 11_008, tied
 """H. Touvron et al., "LLaMA", arXiv 2302.13971."""
 
 
-def read_architecture(name: str, config: PreTrainedConfig) -> Architecture:
-    """Return the architecture that a model's configuration states.
+def read_architecture(model: LanguageModel) -> Architecture:
+    """Return a model's architecture, as its configuration states it.
 
-    Raises UnsupportedSetting unless the model is of type llama, without biases.
+    The parameters of a kind with biases, plain feed-forward layers or further norms are
+    counted, and a sentence says so.
     """
-    if config.model_type != "llama" or config.attention_bias or config.mlp_bias:
-        raise UnsupportedSetting(
-            f"The parameters of a model of type {config.model_type!r} are not known by formula: "
-            "count them in the loaded model, with num_parameters()."
+    config, sizes = model.model.config, read_sizes(model.model.config)
+    computed = config.model_type in COMPUTED and not any(getattr(config, name, False) for name in BIASES)
+    if not computed:
+        print(
+            f"A model of type {config.model_type!r} has parts that the formula does not know: "
+            "its parameters are counted here, not computed."
         )
     return Architecture(
-        name,
-        vocabulary=config.vocab_size,
-        hidden=config.hidden_size,
-        layers=config.num_hidden_layers,
-        heads=config.num_attention_heads,
-        key_value_heads=config.num_key_value_heads,
-        head_size=config.head_dim,
-        feed_forward=config.intermediate_size,
+        Path(model.name).name.removesuffix("-Instruct"),
+        vocabulary=sizes.vocabulary,
+        hidden=sizes.hidden,
+        layers=sizes.layers,
+        heads=sizes.heads,
+        key_value_heads=sizes.key_value_heads,
+        head_size=sizes.head_size,
+        feed_forward=getattr(config, "intermediate_size", 0),
         tied=config.tie_word_embeddings,
+        encoder_decoder=model.is_encoder_decoder,
+        fused=config.model_type in FUSED,
+        counted=None if computed else model.model.num_parameters(),
     )
 
 
 def parameters(model: Architecture) -> int:
     """Return how many parameters a model has."""
+    if model.counted is not None:
+        return model.counted
     embeddings = model.vocabulary * model.hidden * (1 if model.tied else 2)
     attention = 2 * model.hidden * model.head_size * (model.heads + model.key_value_heads)
     feed_forward = 3 * model.hidden * model.feed_forward
@@ -86,10 +103,13 @@ def parameters(model: Architecture) -> int:
 
 
 def lora_parameters(model: Architecture, rank: int) -> int:
-    """Return how many parameters LoRA trains with A and B beside each query and value matrix, peft's choice."""
-    query = model.hidden + model.heads * model.head_size
-    value = model.hidden + model.key_value_heads * model.head_size
-    return model.attentions * rank * (query + value)
+    """Return how many parameters LoRA trains with A and B beside each query and value matrix, peft's choice.
+
+    Where one matrix makes query, key and value, it stands beside this one.
+    """
+    query, value = model.heads * model.head_size, model.key_value_heads * model.head_size
+    widths = [query + 2 * value] if model.fused else [query, value]
+    return model.attentions * rank * sum(model.hidden + width for width in widths)
 
 
 def measured_memory(model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingMemory:

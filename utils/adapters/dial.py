@@ -2,11 +2,12 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 from peft.helpers import rescale_adapter_scale
 
-from utils.arguments import a_list, texts
+from utils.arguments import a_list, number, texts
 from utils.datasets.records import TextToText, completion_text
 from utils.errors import UnknownLabel, UnsupportedSetting
 from utils.internals import is_variant, lora_layers
@@ -17,6 +18,11 @@ LOWEST, HIGHEST = 0.0, 2.0
 OTHER = "other"
 
 
+def check_scale(scale: Any) -> float:
+    """Return a scale, 0 to 2. Raises UnsupportedSetting."""
+    return number(scale, "an adapter is scaled by a number from 0 to 2", least=LOWEST, most=HIGHEST)
+
+
 @contextmanager
 def at_scale(model: LanguageModel, scale: float) -> Generator[None]:
     """Run a model with its LoRA adapter's change times a scale, and set it back afterwards.
@@ -25,8 +31,7 @@ def at_scale(model: LanguageModel, scale: float) -> Generator[None]:
     another multiplies their scales. Raises UnsupportedSetting for another scale, and for a
     model without a LoRA adapter that can be scaled as a whole (peft's `rescale_adapter_scale`).
     """
-    if not LOWEST <= scale <= HIGHEST:
-        raise UnsupportedSetting(f"An adapter cannot be scaled by {scale}: take a number from 0 to 2.")
+    scale = check_scale(scale)
     layers = lora_layers(model.model)
     if not layers:
         raise UnsupportedSetting(

@@ -4,7 +4,13 @@ Source: E.J. Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", IC
 Shapes: weight (outputs, inputs); a (rank, inputs); b (outputs, rank).
 """
 
+from typing import Any
+
 import torch
+from torch import nn
+
+from utils.internals import base_model, lora_layers
+from utils.models.language_model import LanguageModel
 
 
 def delta(a: torch.Tensor, b: torch.Tensor, *, alpha: float) -> torch.Tensor:
@@ -26,3 +32,20 @@ def low_rank(matrix: torch.Tensor, rank: int) -> torch.Tensor:
 def relative_error(matrix: torch.Tensor, other: torch.Tensor) -> float:
     """Return the relative error in the Frobenius norm: 0 the same matrix, 1 as far away as zeros."""
     return ((matrix - other).norm() / matrix.norm()).item()
+
+
+def first_layer(adapted: LanguageModel) -> tuple[str, Any]:
+    """Return the first layer that a LoRA adapter stands beside, and its name in the base model."""
+    inside, layer = base_model(adapted.model), lora_layers(adapted.model)[0]
+    return next(name for name, module in inside.named_modules() if module is layer), layer
+
+
+def matrix(model: LanguageModel, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the weight, shape (outputs, inputs), and the bias, shape (outputs,), of a layer without an adapter.
+
+    The bias is 0 where there is none. GPT-2 keeps its weights as (inputs, outputs).
+    """
+    layer: Any = model.model.get_submodule(name)
+    weight = (layer.weight if isinstance(layer, nn.Linear) else layer.weight.T).detach()
+    bias = getattr(layer, "bias", None)
+    return weight, torch.zeros_like(weight[:, 0]) if bias is None else bias.detach()

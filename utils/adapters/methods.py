@@ -68,8 +68,10 @@ def _size(method: Method) -> int:
 
 def _lora(method: Method, model: PreTrainedModel, **options: Any) -> peft.PeftModel:
     if method.top_blocks:
-        count = len(blocks(model))
-        options["layers_to_transform"] = list(range(max(0, count - method.top_blocks), count))
+        found = blocks(model)
+        named = next(name for name, module in model.named_modules() if module is found)
+        options["layers_pattern"] = named.rpartition(".")[2]
+        options["layers_to_transform"] = list(range(max(0, len(found) - method.top_blocks), len(found)))
     return peft.get_peft_model(model, peft.LoraConfig(r=_size(method), lora_alpha=2 * _size(method), **options))
 
 

@@ -6,25 +6,28 @@ Source: B. Lester et al., "The Power of Scale for Parameter-Efficient Prompt Tun
 import torch
 from torch.nn.functional import normalize
 
-from utils.errors import UnsupportedSetting
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import embeddings
+from utils.models.tokens import token_text
 
 
 def embed(model: LanguageModel, text: str) -> torch.Tensor:
     """Return the embeddings of a text's tokens, shape (tokens, hidden size)."""
-    return embeddings(model.model)[model.encode(text)].detach()
+    ids = torch.tensor(model.encode(text), device=model.device)
+    return model.model.get_input_embeddings()(ids).detach()
 
 
 @torch.inference_mode()
-def logits_after(model: LanguageModel, vectors: torch.Tensor) -> torch.Tensor:
-    """Return the next token's logits, shape (vocabulary,), after vectors of shape (n, hidden size).
+def logits_after(model: LanguageModel, prompt: torch.Tensor) -> torch.Tensor:
+    """Return the next token's logits, shape (vocabulary,), after a prompt as the model reads it.
 
-    Raises UnsupportedSetting for an encoder-decoder model, whose completion does not follow its prompt.
+    prompt: vectors, shape (n, hidden size), or token ids, shape (n,). An encoder-decoder
+    model's encoder reads them, and the logits are those of the completion's first token.
     """
+    inputs = {"inputs_embeds" if prompt.is_floating_point() else "input_ids": prompt[None].to(model.device)}
     if model.is_encoder_decoder:
-        raise UnsupportedSetting(f"{model.name} writes with a decoder of its own: take a decoder-only model.")
-    return model.model(inputs_embeds=vectors[None]).logits[0, -1].float()
+        inputs["decoder_input_ids"] = torch.tensor([[model.decoder_start]], device=model.device)
+    return model.model(**inputs).logits[0, -1].float()
 
 
 @torch.inference_mode()
@@ -33,6 +36,6 @@ def nearest_tokens(model: LanguageModel, vectors: torch.Tensor) -> list[tuple[st
     table = normalize(embeddings(model.model), dim=-1)
     nearest = (normalize(vectors, dim=-1) @ table.T).max(dim=-1)
     return [
-        (model.decode([token]), cosine)
+        (token_text(model.tokenizer, token), cosine)
         for token, cosine in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
     ]

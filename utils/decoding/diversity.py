@@ -1,8 +1,9 @@
 """Diversity of completions: distinct n-grams, repetition, self-BLEU, and the cross-entropy of the model's own text."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from utils.decoding.generation import complete_many
 from utils.errors import DataError
 from utils.logits.config import DecodingConfig, check_seed
 from utils.models.forcing import continuation_ids, forced_logits
-from utils.models.language_model import LanguageModel
-from utils.storage.results import remembered
+from utils.models.language_model import BATCH_SIZE, LanguageModel
+from utils.progress import progress
+from utils.storage.results import remembered_each
 from utils.words import words
 
 COLUMNS = ("distinct-2", "repeated 3-grams", "self-BLEU", "bits per token")
@@ -55,7 +57,7 @@ def self_bleu(texts: Sequence[str]) -> float:
     smoothing = SmoothingFunction().method1
     scores = [
         sentence_bleu([*split[:i], *split[i + 1 :]], hypothesis, smoothing_function=smoothing, auto_reweigh=True)
-        for i, hypothesis in enumerate(split)
+        for i, hypothesis in enumerate(progress(split, "Comparing completions"))
     ]
     return math.fsum(scores) / len(scores)
 
@@ -74,7 +76,9 @@ def surprise(model: LanguageModel, prompt: str, completions: Sequence[str]) -> f
     for _, ids in rows:
         model.check_window(prompt, max_new_tokens=len(ids))
     question = {"surprise": completions, "prompt": prompt, "model": model.fingerprint}
-    return remembered(question, lambda: _bits_per_token(model, rows))
+    read = lambda missing: _bits(model, rows, first=missing[0])  # noqa: E731
+    bits = list(chain.from_iterable(remembered_each(question, len(rows), read, "Reading completions")))
+    return math.fsum(bits) / len(bits) if bits else 0.0
 
 
 def completions(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
@@ -82,7 +86,13 @@ def completions(model: LanguageModel, prompt: str, config: DecodingConfig, *, se
     seeds = _seeds(seeds)
     drawn = seeds if config.temperature else seeds[:1]
     question = {"completions": prompt, "config": asdict(config), "seeds": drawn, "model": model.fingerprint}
-    found = remembered(question, lambda: complete_many(model, prompt, config, seeds=drawn))
+
+    def missing(numbers: list[int]) -> Iterator[tuple[int, str]]:
+        for start in range(0, len(numbers), BATCH_SIZE):
+            some = numbers[start : start + BATCH_SIZE]
+            yield from zip(some, complete_many(model, prompt, config, seeds=[drawn[n] for n in some]), strict=True)
+
+    found = remembered_each(question, len(drawn), missing, "Completing a prompt")
     return found if config.temperature else found * len(seeds)
 
 
@@ -92,7 +102,8 @@ def completions_by_temperature(
     """Return `completions` at each temperature, all other settings as in `config`; 0.0 is greedy."""
     seeds = _seeds(seeds)
     settings = [replace(config, temperature=each) for each in arguments.a_list(temperatures, "temperatures")]
-    return {float(setting.temperature): completions(model, prompt, setting, seeds=seeds) for setting in settings}
+    shown = progress(settings, "Writing at each temperature")
+    return {float(setting.temperature): completions(model, prompt, setting, seeds=seeds) for setting in shown}
 
 
 def diversity_curve(
@@ -114,7 +125,7 @@ def diversity_curve(
             self_bleu(texts),
             surprise(model, prompt, texts),
         )
-        for texts in found.values()
+        for texts in progress(list(found.values()), "Measuring diversity")
     ]
     return pd.DataFrame(rows, index=pd.Index(found, name="temperature"), columns=list(COLUMNS)).round(2)
 
@@ -133,11 +144,13 @@ def _ngrams(items: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(items[i : i + n]) for i in range(len(items) - n + 1)]
 
 
-def _bits_per_token(model: LanguageModel, rows: Sequence[tuple[list[int], list[int]]]) -> float:
-    begun = [(prompt, ids[:-1]) for prompt, ids in rows]
-    bits = [
-        -float(row[token]) / math.log(2)
-        for (_, ids), logits in zip(rows, forced_logits(model, begun), strict=True)
-        for row, token in zip(logits.log_softmax(-1), ids, strict=True)
-    ]
-    return math.fsum(bits) / len(bits) if bits else 0.0
+def _bits(
+    model: LanguageModel, rows: Sequence[tuple[list[int], list[int]]], *, first: int
+) -> Iterator[tuple[int, list[float]]]:
+    """Yield each row's number, from `first` on, and the surprise of each of its tokens."""
+    logits = forced_logits(model, [(prompt, ids[:-1]) for prompt, ids in rows], first=first)
+    for number, (row, (_, ids)) in enumerate(zip(logits, rows[first:], strict=True), first):
+        yield (
+            number,
+            [-float(each[token]) / math.log(2) for each, token in zip(row.log_softmax(-1), ids, strict=True)],
+        )

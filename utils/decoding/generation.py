@@ -15,6 +15,8 @@ from utils.logits.sampling import noise_generator, sample
 from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
 from utils.models.stopping import before_stop, certain_text
+from utils.models.tokens import token_text
+from utils.progress import progress
 
 ALTERNATIVES = 5
 END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT = "end of text", "stop sequence", "max new tokens"
@@ -38,7 +40,7 @@ class Step:
     what it was drawn with, 1 for greedy decoding. The rest speaks of the model's own
     distribution, before any setting: model_probability, rank (1 is the likeliest token),
     entropy (bits), alternatives (the likeliest other tokens). stop_reason: why the
-    completion ends here, None if it goes on.
+    completion ends here, None if it goes on. token_text: the token alone, as `models.tokens` writes it.
     """
 
     token: int
@@ -49,6 +51,7 @@ class Step:
     entropy: float
     alternatives: tuple[Alternative, ...]
     stop_reason: str | None = None
+    token_text: str = ""
 
 
 @torch.inference_mode()
@@ -94,7 +97,8 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
     logits = reader.start(())[:, -1]
     rows: list[list[int]] = [[] for _ in seeds]
     done: dict[int, str] = {}
-    for position in range(config.max_new_tokens):
+    what = f"Writing {len(seeds)} completion{'s' * (len(seeds) > 1)}, token by token"
+    for position in progress(range(config.max_new_tokens), what):
         seen = torch.cat([reader.seen(row)[None] for row in rows])
         for n, probabilities in enumerate(reshape(logits, **config.sampling, input_ids=seen)):
             if n in done:
@@ -173,10 +177,11 @@ def _step(
         rank=int((before > before[token]).sum()) + 1,
         entropy=float(entropy(before)),
         alternatives=tuple(
-            Alternative(other, model.decode([other]), float(after[other]), float(before[other]))
+            Alternative(other, token_text(model.tokenizer, other), float(after[other]), float(before[other]))
             for other in others[:ALTERNATIVES]
         ),
         stop_reason=reason,
+        token_text=token_text(model.tokenizer, token),
     )
 
 

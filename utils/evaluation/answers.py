@@ -18,6 +18,7 @@ from utils.logits.config import DecodingConfig
 from utils.logits.reshaping import reshape
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def answer_logits(model: LanguageModel, prompts: Sequence[str], answers: Sequenc
     ends = answer_ends(model)
     return [
         AnswerLogits(logits, tuple(ids), ends, (model.decoder_start,) if model.is_encoder_decoder else tuple(prompt))
-        for (prompt, ids), logits in zip(rows, forced_logits(model, rows), strict=True)
+        for (prompt, ids), logits in zip(progress(rows, "Reading answers"), forced_logits(model, rows), strict=True)
     ]
 
 
@@ -89,4 +90,5 @@ def expected_accuracy(scored: Sequence[AnswerLogits], config: DecodingConfig) ->
     """
     if not scored:
         raise DataError("There is no question to measure: give at least one.")
-    return bootstrap(np.array([answer_probability(answer, config) for answer in scored]))
+    shown = progress(scored, "Reshaping at every token of the answers")
+    return bootstrap(np.array([answer_probability(answer, config) for answer in shown]))

@@ -4,7 +4,7 @@ Expensive answers are kept on disk (`utils.storage.results`); every random choic
 """
 
 import random
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,9 @@ from utils.errors import DataError, TooManyShots, UnknownLabel
 from utils.evaluation.intervals import Interval, bootstrap
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 from utils.prompts.templates import REVIEWS, Example, Template, build_prompt
-from utils.storage.results import remembered
+from utils.storage.results import remembered_each
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def score_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequence[
     for prompt in prompts:
         model.check_window(prompt, max_new_tokens=max(map(len, targets)))
     question = {"score": prompts, "labels": list(labels), "model": model.fingerprint}
-    return np.array(remembered(question, lambda: _score(model, prompts, targets)))
+    score = lambda missing: _score(model, prompts, targets, first=missing[0])  # noqa: E731
+    return np.array(remembered_each(question, len(prompts), score, "Scoring prompts"))
 
 
 def predict_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequence[str]) -> list[int]:
@@ -177,7 +179,8 @@ def shots_curve(
     draws = [(n, seed) for n in shots for seed in (seeds if n else seeds[:1])]
     for n, seed in draws:
         draw_examples(task.train, n, task.labels, seed=seed)
-    return ShotsCurve(tuple(run_task(model, task, n, seed=seed) for n, seed in draws))
+    shown = progress(draws, "Measuring prompts with more and more examples")
+    return ShotsCurve(tuple(run_task(model, task, n, seed=seed) for n, seed in shown))
 
 
 def run_task(model: LanguageModel, task: ClassificationTask, shots: int, *, seed: int, alternate: bool = True) -> Run:
@@ -221,16 +224,19 @@ def _label_ids(model: LanguageModel, prompt: str, label: str) -> list[int]:
     return continuation_ids(model, prompt, label)
 
 
-def _score(model: LanguageModel, prompts: Sequence[str], targets: list[list[int]]) -> list[list[float]]:
-    """Score the targets' tokens; rows that are the same but for the target's last token run once."""
-    prompt_ids = [model.encode(prompt) for prompt in prompts]
-    rows = {(p, tuple(target[:-1])): None for p in range(len(prompts)) for target in targets}
-    logits = forced_logits(model, [(prompt_ids[p], list(begun)) for p, begun in rows])
-    log_probabilities = dict(zip(rows, (row.log_softmax(-1) for row in logits), strict=True))
-    return [
-        [
-            sum(float(log_probabilities[p, tuple(target[:-1])][k, token]) for k, token in enumerate(target))
-            for target in targets
-        ]
-        for p in range(len(prompts))
-    ]
+def _score(
+    model: LanguageModel, prompts: Sequence[str], targets: list[list[int]], *, first: int
+) -> Iterator[tuple[int, list[float]]]:
+    """Yield each prompt's number, from `first` on, and the targets' log-probabilities behind it.
+
+    Rows that are the same but for the target's last token run once.
+    """
+    begun = list(dict.fromkeys(tuple(target[:-1]) for target in targets))
+    rows = [(ids, list(some)) for ids in map(model.encode, prompts) for some in begun]
+    logits = forced_logits(model, rows, first=first * len(begun))
+    for number in range(first, len(prompts)):
+        found = {some: next(logits).log_softmax(-1) for some in begun}
+        yield (
+            number,
+            [sum(float(found[tuple(target[:-1])][k, token]) for k, token in enumerate(target)) for target in targets],
+        )

@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from utils.arguments import texts
 from utils.models.language_model import LanguageModel
-from utils.storage.results import remembered
 
 
 def complete(model: LanguageModel, prompts: Sequence[str], **config: Any) -> list[str]:
-    """Return the completions of prompts (`model.generate`), kept on disk."""
-    prompts = texts(prompts, "the prompts")
-    question = {"complete": prompts, "model": model.fingerprint, "config": config}
-    return remembered(question, lambda: model.generate(prompts, **config))
+    """Return the completions of prompts (`model.generate`), each kept on disk as it comes."""
+    return model.kept_completions(prompts, **config)
 
 
 def first_line(completion: str) -> str:

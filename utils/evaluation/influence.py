@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import permutations
+from math import factorial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from utils.datasets.reviews import Review
 from utils.errors import DataError
 from utils.evaluation.classification import ClassificationTask, check_label, check_reviews, score_labels
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 from utils.prompts.templates import Example, as_examples, build_prompt
 
 
@@ -42,7 +44,8 @@ def by_last_label(
     for example in examples:
         check_label(example.output_text, task.labels)
     found: dict[str, list[float]] = {f"last is {label}": [] for label in task.labels}
-    for order in permutations(examples):
+    orders = progress(permutations(examples), "Trying orders of the examples", total=factorial(len(examples)))
+    for order in orders:
         mean = label_log_probability(model, task, order, queries).mean()
         found[f"last is {order[-1].output_text}"].append(float(mean))
     return found

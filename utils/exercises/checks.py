@@ -30,14 +30,14 @@ def assess(exercise: str, answer: Any, **given: Any) -> tuple[str, bool]:
     try:
         if answer is ... or answer is None:
             raise NotAttempted
-        found.judge(answer, **given)
+        note = found.judge(answer, **given)
     except NotAttempted:
         return NOT_ATTEMPTED, False
     except Mistake as mistake:
         return f"not yet. {mistake}", False
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError):
         return "not yet. Your answer is another kind of value than the exercise asks for. Read its text again.", False
-    return f"correct. {found.praise}", True
+    return f"correct. {found.praise} {note}".strip(), True
 
 
 def _find(exercise: str) -> Exercise:

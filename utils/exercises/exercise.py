@@ -86,8 +86,8 @@ class Exercise:
     alike: Callable[[Any, Any], bool] = same
     examine: Callable | None = None
 
-    def judge(self, answer: Any, **given: Any) -> None:
-        """Return if an answer is right. Raises NotAttempted, or Mistake with what is wrong and why.
+    def judge(self, answer: Any, **given: Any) -> str:
+        """Return what else is to be said of a right answer. Raises NotAttempted, or Mistake with what is wrong and why.
 
         A mistake that explains all results is named; otherwise the first wrong case is. Where
         a case breaks, those before it are judged first.
@@ -96,8 +96,8 @@ class Exercise:
         for case in self.cases:
             if case.edge:
                 self._judge_edge(answer, case)
-        if self.examine:
-            self.examine(answer, **given)
+        said = self.examine(answer, **given) if self.examine else None
+        return str(said or "")
 
     def _judge_ordinary(self, answer: Callable, cases: list[Case]) -> None:
         results, trouble = [], ""

@@ -19,7 +19,7 @@ def describe_environment(model: LanguageModel) -> pd.DataFrame:
         "device": model.device.type,
         "model": model.name,
         "parameters": f"{model.model.num_parameters():,}",
-        "vocabulary": f"{model.model.config.vocab_size:,} tokens",
+        "vocabulary": f"{model.model.config.get_text_config().vocab_size:,} tokens",
         "context window": f"{model.context_window:,} tokens",
     }
     return pd.DataFrame({"found": rows})

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, overload
 from weakref import WeakKeyDictionary
 
@@ -24,7 +24,8 @@ from utils.models import packing
 from utils.models.drawing import Draw, Stop
 from utils.models.settings import GenerationSettings, own_settings_only, read_settings
 from utils.models.stopping import before_stop
-from utils.progress import working
+from utils.progress import progress, working
+from utils.storage.results import remembered_each
 
 BATCH_SIZE = 16
 _FINGERPRINTS: WeakKeyDictionary[PreTrainedModel, dict[tuple, str]] = WeakKeyDictionary()
@@ -73,7 +74,7 @@ class LanguageModel:
         known = _FINGERPRINTS.setdefault(self.model, {})
         if state not in known:
             digest = hashlib.sha256(tokenizer_state(self.tokenizer).encode())
-            for name, weight in weights.items():
+            for name, weight in progress(weights.items(), "Reading the model's weights", total=len(weights)):
                 digest.update(f"{name} {tuple(weight.shape)}".encode())
                 digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
             known[state] = digest.hexdigest()
@@ -125,7 +126,24 @@ class LanguageModel:
         """
         if isinstance(prompts, str):
             return self.generate([prompts], **settings)[0]
-        return [completion for _, completion in sorted(self.completions(prompts, **settings))]
+        if len(listed := texts(prompts, "prompts")) > BATCH_SIZE:
+            return self.kept_completions(listed, forget=True, **settings)
+        return [completion for _, completion in sorted(self.completions(listed, **settings))]
+
+    def kept_completions(self, prompts: Sequence[str], *, forget: bool = False, **settings: Any) -> list[str]:
+        """Return `generate` of a list, each completion kept on disk as its batch ends (`remembered_each`)."""
+        listed, chosen = texts(prompts, "prompts"), read_settings(settings)
+
+        def missing(numbers: list[int]) -> Iterator[tuple[int, str]]:
+            """Ask for a prompt as often as it stands in the list: each time it has another seed."""
+            wanted = {listed[number] for number in numbers}
+            asked = [number for number, prompt in enumerate(listed) if prompt in wanted]
+            for n, completion in self.completions([listed[number] for number in asked], **settings):
+                yield asked[n], completion
+
+        config = {**asdict(chosen.config), "others": repr(sorted(chosen.others.items()))}
+        question = {"complete": listed, "model": self.fingerprint, "config": config}
+        return remembered_each(question, len(listed), missing, "Completing prompts", forget=forget)
 
     def completions(self, prompts: Sequence[str], **settings: Any) -> Iterator[tuple[int, str]]:
         """Yield each prompt's number in the list, from 0, and its completion, as batches end; settings: `generate`."""

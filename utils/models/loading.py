@@ -11,6 +11,7 @@ from utils.arguments import text
 from utils.errors import ModelNotFound, UnsupportedSetting, short_reason
 from utils.models.language_model import LanguageModel
 from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
+from utils.storage.places import lasting
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 UNSTATED_WINDOW = 2048
@@ -38,6 +39,7 @@ def load_model(
         raise ModelNotFound(_why_not_found(name, source, error)) from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    name = name if name == DEFAULT_MODEL else lasting(name)
     return LanguageModel(name, model.eval().to(device), tokenizer, _context_window(model.config, tokenizer))
 
 

@@ -98,20 +98,24 @@ def as_mask(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def last_logits(model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]]) -> Iterator[torch.Tensor]:
+def last_logits(
+    model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]], *, first: int = 0
+) -> Iterator[torch.Tensor]:
     """Yield, row after row, the logits at the positions `keep[row]` of that row, for a model that `can_share`.
 
-    rows: token ids; keep: ascending positions in the row, from 0. Yields float32 tensors
-    of shape (len(keep[row]), vocabulary).
+    rows: token ids; keep: ascending positions in the row, from 0; first: the row to begin with, whose numbers are those
+    of the whole list. Yields float32 tensors of shape (len(keep[row]), vocabulary).
     """
     model = base_model(model)
     shared = min(shared_prefix(rows), *(positions[0] for positions in keep))
     prefix = _prefill(model, rows[0][:shared])
     run = _run_pack if can_pack(model) else _run_batch
     for group in _groups(model, [row[shared:] for row in rows]):
+        if group[-1] < first:
+            continue
         kept = [[k - shared for k in keep[i]] for i in group]
         logits, _ = run(model, [rows[i][shared:] for i in group], prefix, shared, keep=kept)
-        yield from logits.float().split([len(keep[i]) for i in group])
+        yield from logits.float().split([len(keep[i]) for i in group])[max(0, first - group[0]) :]
 
 
 @torch.inference_mode()

@@ -1,6 +1,7 @@
 """Prompts: templates, examples, and what they take of the context window."""
 
 from utils.prompts.budget import TokenBudget, token_budget
+from utils.prompts.conversations import chat_prompt
 from utils.prompts.templates import (
     DIALOGUES,
     PLAIN,
@@ -22,5 +23,6 @@ __all__ = [
     "Template",
     "TokenBudget",
     "build_prompt",
+    "chat_prompt",
     "token_budget",
 ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from utils.arguments import a_list, texts
 from utils.errors import DataError, EmptyPrompt
+from utils.prompts.conversations import conversation, say_where_none
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -82,25 +83,22 @@ class PlainTemplate:
         return f"{self.input_label}:{chr(10) if self.multiline else ' '}{text}\n{self.output_label}:"
 
 
-NO_CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ message.role | capitalize }}: {{ message.content }}\n\n{% endfor %}Assistant: "
-)
-"""How a conversation is written for a model that was not trained on any."""
-
-
 @dataclass(frozen=True)
 class ChatTemplate:
     """A conversation in the form that an instruction-tuned model was trained on.
 
     Examples become earlier turns: the user gives an input, the assistant its output. The
     instruction stands in the first turn of the user. A tokenizer without a chat template
-    gets the words User and Assistant.
+    gets the words User and Assistant, and a sentence says so.
     """
 
     tokenizer: "PreTrainedTokenizerBase"
     input_label: str = "Input"
     output_label: str = "Output"
     multiline: bool = False
+
+    def __post_init__(self) -> None:
+        say_where_none(self.tokenizer)
 
     def render(self, instruction: str, query: str, examples: Sequence[Any]) -> str:
         """Return the conversation up to where the assistant's answer begins."""
@@ -111,11 +109,7 @@ class ChatTemplate:
                 {"role": "user", "content": plain.render("" if messages else instruction, case.input_text, ())},
                 {"role": "assistant", "content": case.output_text},
             ]
-        template = None if self.tokenizer.chat_template else NO_CHAT_TEMPLATE
-        prompt = self.tokenizer.apply_chat_template(
-            messages[:-1], tokenize=False, add_generation_prompt=True, chat_template=template
-        )
-        return str(prompt)
+        return conversation(self.tokenizer, messages[:-1])
 
     def completion(self, output_text: str) -> str:
         """Return the output as it is: an answer begins on a new line."""

@@ -83,7 +83,7 @@ def read_model(source: str | Path, **options: Any) -> tuple[Any, Any]:
 
     where = {name: value for name, value in options.items() if name == "gguf_file"}
     config = AutoConfig.from_pretrained(source, **where)
-    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     tokenizer = AutoTokenizer.from_pretrained(source, **where)
     with _without_reports():
         model, report = kind.from_pretrained(

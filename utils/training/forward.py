@@ -28,8 +28,18 @@ Forward = Callable[[Sequence[Encoded]], tuple[torch.Tensor, torch.Tensor]]
 
 
 def forward_for(model: LanguageModel, method: Method) -> Forward:
-    """Return the forward pass that suits a method: behind a frozen trunk where only top blocks are adapted."""
-    return above_frozen_trunk(model, method.top_blocks) if method.top_blocks else whole_model(model)
+    """Return the forward pass that suits a method: behind a frozen trunk where only top blocks are adapted.
+
+    The whole model runs where its kind's blocks cannot be run in two halves: slower, with the same numbers.
+    """
+    if method.top_blocks and has_two_halves(model):
+        return above_frozen_trunk(model, method.top_blocks)
+    return whole_model(model)
+
+
+def has_two_halves(model: LanguageModel) -> bool:
+    """Whether a model is of a kind whose blocks can be run in two halves."""
+    return model.model.config.model_type in EMBEDDINGS_GO_STRAIGHT_IN
 
 
 def whole_model(model: LanguageModel) -> Forward:
@@ -50,7 +60,7 @@ def above_frozen_trunk(model: LanguageModel, top_blocks: int) -> Forward:
     a record (shape (tokens, hidden size), float32) is kept in memory. Raises
     UnsupportedSetting for a model whose blocks cannot be run in two halves.
     """
-    if model.model.config.model_type not in EMBEDDINGS_GO_STRAIGHT_IN:
+    if not has_two_halves(model):
         raise UnsupportedSetting(
             f"A frozen trunk is known for models of type {', '.join(EMBEDDINGS_GO_STRAIGHT_IN)} only: "
             "use method='lora'."

@@ -1,6 +1,17 @@
-"""Inside a transformer: attention and the KV cache."""
+"""Inside a transformer: its sizes, attention and the KV cache."""
 
 from utils.transformer.attention import visibility, visible_pairs
+from utils.transformer.decoder import decoder_of, family
 from utils.transformer.kv_cache import cache_bytes, timing_table, watch_passes
+from utils.transformer.sizes import read_sizes
 
-__all__ = ["cache_bytes", "timing_table", "visibility", "visible_pairs", "watch_passes"]
+__all__ = [
+    "cache_bytes",
+    "decoder_of",
+    "family",
+    "read_sizes",
+    "timing_table",
+    "visibility",
+    "visible_pairs",
+    "watch_passes",
+]

@@ -7,6 +7,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from utils.errors import EmptyPrompt
+from utils.models.tokens import token_text
+from utils.transformer.sizes import read_sizes
 
 CHANGE = 1e-4
 """The least change that counts, as a share of the position's largest number; rounding stays far below."""
@@ -31,12 +33,13 @@ def visibility(
     ids = torch.tensor([*first, *second])
     rows = ids.repeat(len(ids) + 1, 1)
     each = torch.arange(len(ids))
-    rows[each + 1, each] = (ids + model.config.vocab_size // 2) % model.config.vocab_size
+    vocabulary = read_sizes(model.config).vocabulary
+    rows[each + 1, each] = (ids + vocabulary // 2) % vocabulary
     hidden = _last_hidden_states(model, rows.to(model.device), len(first) if both else None)
     changes = (hidden[1:] - hidden[0]).abs().amax(-1).T
     seen = changes > CHANGE * hidden[0].abs().amax(-1)[:, None]
     parts = ["encoder"] * len(first) + ["decoder"] * len(second) if both else ["model"] * len(ids)
-    words = [word.strip() for word in tokenizer.batch_decode(ids[:, None])]
+    words = [token_text(tokenizer, token).strip() for token in ids.tolist()]
     axis = pd.MultiIndex.from_arrays([parts, words], names=["part", "token"])
     return pd.DataFrame(seen.cpu().numpy(), index=axis, columns=axis)
 
