@@ -24,7 +24,7 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact 
 	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud)
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
-.PHONY: lab monitor setup dev cloud assets quick test mutants labs execute bench sweeps reproduce lint format \
+.PHONY: lab monitor setup dev cloud assets quick test mutants labs execute bench sweeps ladder reproduce lint format \
 	clean-results lock newest newest-tested test-pythons python-tested
 
 lab: assets
@@ -98,6 +98,10 @@ bench: dev assets
 # The long trainings whose results lesson 08 and Lab 3 read: about two hours for what is missing.
 sweeps: assets
 	COURSE_MODEL= $(BIN)/python -m utils.experiments.sweeps
+
+# The course's four tasks on models of several sizes, MODELS="name-or-path ..."; a record each in labs/data/models.
+ladder: assets
+	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.experiments.ladder $(MODELS)
 
 # The committed outputs on one thread, and with the oldest kernels that torch has.
 reproduce: dev assets

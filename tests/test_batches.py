@@ -8,8 +8,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.conftest import WORDS
 from utils.adapters.methods import add_adapter, find_method
-from utils.decoding.generation import generate_stream
-from utils.errors import DataError, UnsupportedSetting
+from utils.decoding.generation import complete_many, generate_stream
+from utils.errors import ContextWindowExceeded, DataError, UnsupportedSetting
 from utils.logits.config import DecodingConfig
 from utils.models import packing
 from utils.models.forcing import forced_logits
@@ -100,6 +100,29 @@ def test_a_lora_adapter_shares_prefixes_and_soft_prompts_do_not(tiny):
         prompts = [PREFIX + end for end in ENDS]
         texts = adapted.generate(prompts, max_new_tokens=12)
         assert texts == [adapted.generate(prompt, max_new_tokens=12) for prompt in prompts]
+
+
+@pytest.mark.parametrize("method", ["prompt", "prefix", "ia3", "lora", "dora", "bottleneck"])
+def test_a_tuned_model_streams_what_it_generates(tiny, method):
+    adapted = add_adapter(tiny, find_method(method))
+    noise = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in adapted.model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn(parameter.shape, generator=noise) * 0.5)
+    adapted.model.eval()
+    config = DecodingConfig(temperature=0, max_new_tokens=12)
+    completion = adapted.generate("abc def", max_new_tokens=12)
+    assert completion == "".join(step.text for step in generate_stream(adapted, "abc def", config))
+    assert [completion] * 2 == complete_many(adapted, "abc def", config, seeds=[0, 1])
+
+
+def test_a_soft_prompt_takes_its_part_of_the_window(tiny):
+    adapted = add_adapter(tiny, find_method("prompt", 20))
+    room = tiny.context_window - 20 - (0 if tiny.is_encoder_decoder else 4)
+    adapted.generate("a" * room, max_new_tokens=4)
+    with pytest.raises(ContextWindowExceeded, match="its soft prompt 20"):
+        adapted.generate("a" * (room + 1), max_new_tokens=4)
 
 
 CHOSEN = st.fixed_dictionaries(

@@ -12,6 +12,7 @@ from utils.adapters.methods import METHODS, add_adapter, count_trainable, save_a
 from utils.adapters.taxonomy import methods_table
 from utils.datasets.records import TextToText
 from utils.errors import UnsupportedSetting
+from utils.models.memory import training_memory
 from utils.training.forward import whole_model
 from utils.training.loop import Training, TrainingConfig
 from utils.training.records import encode
@@ -79,14 +80,14 @@ def test_the_memory_computed_is_the_memory_measured_after_a_step(tiny, name):
     training = Training(adapted, whole_model(adapted), [encode(tiny, RECORD)], [], TrainingConfig(1, 1e-3, 1))
     next(training.run())
     added = count_trainable(adapted.model) if name == "lora" else None
-    computed = costs.training_memory(tiny.model.num_parameters(), added=added)
+    computed = training_memory(tiny.model.num_parameters(), added=added)
     assert computed == costs.measured_memory(adapted.model, training.optimizer)
     assert computed.total == computed.weights + computed.gradients + computed.moments
 
 
 def test_sixteen_bytes_a_trained_parameter_and_four_a_frozen_one():
-    assert costs.training_memory(1_000).total == 16_000
-    assert costs.training_memory(1_000, added=10).total == 4_000 + 160
+    assert training_memory(1_000).total == 16_000
+    assert training_memory(1_000, added=10).total == 4_000 + 160
 
 
 def test_a_step_with_a_frozen_model_saves_the_gradients_of_the_weights():

@@ -674,7 +674,8 @@ def test_each_token_is_read_once(tiny):
     hooks = [tiny.model.register_forward_pre_hook(count, with_kwargs=True)]
     if tiny.is_encoder_decoder:
         encoder = tiny.model.get_encoder()
-        hooks.append(encoder.register_forward_pre_hook(lambda _, args: encoded.append(tuple(args[0].shape))))
+        note = lambda _, args, given: encoded.append(tuple(given.get("input_ids", *args).shape))  # noqa: E731
+        hooks.append(encoder.register_forward_pre_hook(note, with_kwargs=True))
     prompt = tiny.count_tokens(PROMPT)
     start = 1 if tiny.is_encoder_decoder else prompt
     try:

@@ -1,7 +1,9 @@
 """Diversity and repetition: hand-computed values, properties, and the models' own surprise."""
 
 import math
+import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,12 +18,12 @@ from utils.decoding.diversity import (
     repeated_ngrams,
     self_bleu,
     surprise,
-    words,
 )
 from utils.decoding.generation import complete_many
-from utils.errors import DataError, UnsupportedSetting
+from utils.errors import CourseError, DataError, UnsupportedSetting
 from utils.logits.config import DecodingConfig
 from utils.plots import diversity_curves
+from utils.words import words
 
 PROMPT = "The cat: "
 STORY = "Once upon a time, in a garden behind the old school,"
@@ -39,7 +41,37 @@ def test_words_are_lower_cased_and_bare():
     assert words("Don't stop: the 2 cats, O\u2019Neil's_x! \u00c9t\u00e9.") == [
         *("don't", "stop", "the", "2", "cats", "o\u2019neil's", "x", "\u00e9t\u00e9")
     ]
+    assert words("Don't", apostrophes=False) == ["don", "t"]
     assert words(" ... ") == words("") == []
+
+
+@given(st.text(st.characters(codec="ascii")))
+@properties
+def test_words_of_ascii_text_are_runs_of_letters_and_digits(text):
+    assert words(text) == re.findall(r"[a-z0-9]+(?:'[a-z0-9]+)*", text.lower())
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("Größe, Straße", "größe straße"),
+        ("Привет, мир!", "привет мир"),
+        ("मेरो नेपाली भाषा।", "मेरो नेपाली भाषा"),
+        ("தமிழ் மொழி", "தமிழ் மொழி"),
+        ("שלום, עולם", "שלום עולם"),
+        ("한국어 말", "한국어 말"),
+        ("e\u0301te\u0301", "\u00e9t\u00e9"),
+        ("می\u200cخواهم co\u00adop a\u200bb", "میخواهم coop a b"),  # noqa: RUF001
+        ("我爱北京2008年iPhone。", "我 爱 北 京 2008 年 iphone"),
+        ("コーヒーを、", "コ ー ヒ ー を"),
+        ("น้ำดีปี ๒๕๖๗", "น้ำ ดี ปี ๒๕๖๗"),
+        ("ខ្មែរ", "ខ្មែ រ"),
+        ("3.14 ½", "3 14 ½"),
+        ("\u0301 ไ\U0001f44d", "ไ"),
+    ],
+)
+def test_words_of_other_scripts_keep_their_marks_and_stand_alone_where_no_spaces_are(text, expected):
+    assert words(text) == words(text, apostrophes=False) == expected.split()
 
 
 @pytest.mark.parametrize(
@@ -104,10 +136,55 @@ def test_distinct_and_repeated_are_two_sides_of_one_text(text):
 def test_wrong_input_is_named(tiny):
     with pytest.raises(DataError, match="give two or more"):
         self_bleu(["a"])
-    with pytest.raises(DataError, match="n=0 was given"):
-        distinct_n(["a"], 0)
+    for n in (0, 1.5, "2"):
+        with pytest.raises(UnsupportedSetting, match=f"whole number from 1; {n!r} was given"):
+            distinct_n(["a"], n)
     with pytest.raises(UnsupportedSetting, match="Temperature is 0"):
         completions_by_temperature(tiny, PROMPT, SHORT, temperatures=[-1], seeds=[0])
+
+
+@pytest.mark.parametrize("text", ["น้ำดีปีใหม่", "我爱北京", "मेरो नेपाली भाषा", "Größe und Grüße"])
+def test_diversity_is_measured_in_any_language(text):
+    assert distinct_n([text, text], 1) == 1 / 2 and repeated_ngrams(f"{text} {text}", 1) == 1 / 2
+    assert self_bleu([text, text]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ("the cat", "are given in a list.*'the cat'"),
+        (None, "are given in a list"),
+        (["a", None], "texts; number 2 is None"),
+        (["a", float("nan")], "number 2 is nan"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(tiny, given, said):
+    measures = (lambda: distinct_n(given, 2), lambda: self_bleu(given), lambda: surprise(tiny, PROMPT, given))
+    for measure in measures:
+        with pytest.raises(DataError, match=said):
+            measure()
+
+
+def test_numbers_of_numpy_are_seeds_and_temperatures(tiny):
+    curve = diversity_curve(tiny, PROMPT, SHORT, temperatures=np.array([0, 1.0]), seeds=np.arange(2))
+    assert curve.equals(diversity_curve(tiny, PROMPT, SHORT, temperatures=[0, 1], seeds=[0, 1]))
+    assert distinct_n(np.array(["a b", "b a"]), np.int64(2)) == 1
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"seeds": [0]}, "give two or more"),
+        ({"seeds": "01"}, "Seeds are given in a list"),
+        ({"seeds": [0, 1.5]}, "seed is a whole number; 1.5"),
+        ({"temperatures": "12"}, "Temperatures are given in a list"),
+        ({"temperatures": [1, "2"]}, "Temperature is 0 .* '2' was given"),
+    ],
+)
+def test_a_curve_is_refused_before_anything_is_written(tiny, monkeypatch, settings, said):
+    monkeypatch.setattr("utils.decoding.diversity.complete_many", lambda *_, **__: pytest.fail("too late"))
+    with pytest.raises(CourseError, match=said):
+        diversity_curve(tiny, PROMPT, SHORT, **{"temperatures": [1], "seeds": [0, 1], **settings})
 
 
 def test_surprise_is_minus_log2_of_the_model_s_probabilities(tiny):

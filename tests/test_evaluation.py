@@ -5,23 +5,37 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rouge_score.tokenizers import DefaultTokenizer
 
+from utils.adapters.dial import dial_curve, label_probabilities
+from utils.datasets.dialogues import load_dialogues
+from utils.datasets.records import TextToText, as_records
 from utils.datasets.reviews import LABELS, Review, load_reviews
-from utils.errors import DataError, TooManyShots, UnknownLabel
+from utils.datasets.splits import SPLITS
+from utils.errors import DataError, TooManyShots, UnknownLabel, UnsupportedSetting
+from utils.evaluation.answers import answer_logits
 from utils.evaluation.classification import (
     ClassificationTask,
     Run,
     draw_examples,
     gain,
+    predict_labels,
     run_task,
     score_labels,
     shots_curve,
 )
-from utils.evaluation.completions import first_line
+from utils.evaluation.completions import complete, first_line
 from utils.evaluation.influence import by_last_label, label_log_probability, leave_one_out
 from utils.evaluation.intervals import bootstrap
-from utils.evaluation.summaries import rouge
-from utils.prompts.templates import REVIEWS, build_prompt
+from utils.evaluation.summaries import Words, rouge, summarize
+from utils.evaluation.workbench import make_bench
+from utils.experiments.query_costs import seconds_a_query
+from utils.prompts.templates import PLAIN, REVIEWS, build_prompt
+from utils.registry.versions import compare
+from utils.training.linter import lint
+from utils.training.tasks import text_to_label
 
 PREFIX = "A beginning that all prompts share. "
 PROMPTS = [PREFIX + text for text in ("abc: ", "a longer one: ", "x: ", "The end of it all: ")]
@@ -160,6 +174,157 @@ def test_rouge_is_the_package_s_f_measure():
     assert scores["rouge1"].mean == pytest.approx((2 * 1 * 0.5 / 1.5 + 1) / 2)
     assert set(scores) == {"rouge1", "rouge2", "rougeL"}
     assert scores["rouge1"].low <= scores["rouge1"].mean <= scores["rouge1"].high
+
+
+LANGUAGES = {
+    "Thai": "น้ำดีปีใหม่",
+    "Nepali": "मेरो नेपाली भाषा।",
+    "Chinese": "我爱北京。",
+    "Japanese": "コーヒーを飲む",
+    "Russian": "Привет, мир!",
+    "German": "Größe und Grüße",
+}
+
+
+@pytest.mark.parametrize("text", LANGUAGES.values(), ids=LANGUAGES)
+def test_a_text_in_any_language_is_like_itself_and_unlike_others(text):
+    for kind, found in rouge([text], [text]).items():
+        assert found.mean == 1, kind
+    others = [other for other in LANGUAGES.values() if other != text]
+    assert rouge([text] * len(others), others)["rouge1"].mean == 0
+
+
+def test_letters_with_marks_are_letters_of_their_own():
+    assert rouge(["Größe"], ["Grüße"])["rouge1"].mean == 0
+    assert rouge(["cafe\u0301"], ["caf\u00e9"])["rouge1"].mean == 1
+    assert rouge(["我爱北京"], ["他爱上海"])["rouge1"].mean == 1 / 4
+
+
+def test_on_ascii_text_the_tokens_are_the_package_s_own():
+    dialogues = [dialogue for split in SPLITS for dialogue in load_dialogues(split)]
+    texts = [text for dialogue in dialogues for text in (dialogue.input_text, dialogue.output_text)]
+    texts += [review.text for split in SPLITS for review in load_reviews(split)]
+    texts += ["Don't stop_here: 3.14 O'Neil's 'x' a1b2 -- ...", "sing ings dying flies U.S.A. e-mails", "", " \t\n "]
+    own, ours = DefaultTokenizer(use_stemmer=True), Words()
+    assert len(texts) > 1000 and all(text.isascii() for text in texts)
+    assert [ours.tokenize(text) for text in texts] == [own.tokenize(text) for text in texts]
+
+
+@given(st.text(st.characters(codec="ascii")))
+@settings(derandomize=True, deadline=None)
+def test_on_any_ascii_text_the_tokens_are_the_package_s_own(text):
+    assert Words().tokenize(text) == DefaultTokenizer(use_stemmer=True).tokenize(text)
+
+
+NO_LISTS = [
+    ("the cat", "are given in a list, .*'the cat' \\(str\\) was given"),
+    (None, "are given in a list"),
+    ({"a": 1}, "are given in a list"),
+    (["a", None], "are texts; number 2 is None"),
+    (["a", 3], "are texts; number 2 is 3"),
+    (["a", float("nan")], "are texts; number 2 is nan"),
+]
+
+
+@pytest.mark.parametrize("given, said", NO_LISTS)
+def test_a_bare_text_is_no_list_of_texts(tiny, given, said):
+    calls = (
+        lambda: rouge(given, ["a", "b"]),
+        lambda: rouge(["a", "b"], given),
+        lambda: complete(tiny, given, max_new_tokens=2),
+        lambda: score_labels(tiny, given, LABELS),
+        lambda: score_labels(tiny, PROMPTS, given),
+        lambda: predict_labels(tiny, PROMPTS, given),
+        lambda: draw_examples(TRAIN, 2, given, seed=0),
+        lambda: answer_logits(tiny, given, ["a", "b"]),
+        lambda: answer_logits(tiny, ["a", "b"], given),
+        lambda: ClassificationTask("", given, TRAIN, TEST),
+        lambda: text_to_label("a", given),
+        lambda: label_probabilities(tiny, "a", given, 1),
+        lambda: dial_curve(tiny, {"a": "a"}, given, [0, 1]),
+        lambda: seconds_a_query(tiny, given),
+        lambda: compare(given),
+    )
+    for call in calls:
+        with pytest.raises(DataError, match=said):
+            call()
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ("the cat", "are given in a list"),
+        (None, "are given in a list"),
+        (["the cat"], "[Nn]umber 1 of .* is 'the cat'"),
+        ([None], "[Nn]umber 1 of .* is None"),
+    ],
+)
+def test_a_bare_text_is_no_list_of_records(tiny, given, said):
+    calls = (
+        lambda: summarize(tiny, given, instruction=""),
+        lambda: summarize(tiny, [("a", "b")], instruction="", examples=given),
+        lambda: draw_examples(given, 2, LABELS, seed=0),
+        lambda: ClassificationTask("", LABELS, given, TEST),
+        lambda: ClassificationTask("", LABELS, TRAIN, given),
+        lambda: by_last_label(tiny, TASK, given, TEST),
+        lambda: label_log_probability(tiny, TASK, given, TEST),
+        lambda: label_log_probability(tiny, TASK, [], given),
+        lambda: leave_one_out(given),
+        lambda: make_bench(tiny, given, [("a", "b")], {}),
+        lambda: make_bench(tiny, [("a", "b")], given, {}),
+        lambda: lint(given, model=tiny),
+        lambda: lint([("a", "b")], given, model=tiny),
+    )
+    for call in calls:
+        with pytest.raises(DataError, match=said):
+            call()
+
+
+def test_summaries_are_asked_of_records_pairs_and_dictionaries(tiny):
+    records = [TextToText("a b", "c"), ("d e", "f"), {"input": "g h", "output": "i"}]
+    asked = {"instruction": "Sum up.", "max_new_tokens": 3}
+    assert summarize(tiny, records, examples=records[1:], **asked) == summarize(
+        tiny, as_records(records), examples=[("d e", "f"), ("g h", "i")], **asked
+    )
+
+
+def test_a_task_takes_lists_and_keeps_them():
+    task = ClassificationTask("", list(LABELS), iter(TRAIN), list(TEST))
+    assert (task.labels, task.train, task.test) == (LABELS, TRAIN, TEST)
+
+
+@pytest.mark.parametrize("labels", [[], ["a", "a"]])
+def test_labels_are_one_or_more_and_no_two_the_same(tiny, labels):
+    for call in (
+        lambda: ClassificationTask("", labels, (), ()),
+        lambda: draw_examples((), 0, labels, seed=0),
+        lambda: score_labels(tiny, PROMPTS, labels),
+    ):
+        with pytest.raises(UnknownLabel, match="no two the same"):
+            call()
+
+
+@pytest.mark.parametrize("shots", [-1, 1.5, "2", None])
+def test_shots_are_a_whole_number(tiny, shots):
+    with pytest.raises(UnsupportedSetting, match="Shots are a whole number, 0 or more"):
+        draw_examples(TRAIN, shots, LABELS, seed=0)
+    with pytest.raises(UnsupportedSetting, match="Shots are a whole number, 0 or more"):
+        shots_curve(tiny, TASK, shots=[0, shots])
+
+
+def test_a_learner_s_own_records_make_a_workbench(tiny):
+    bench = make_bench(tiny, [("a b\nc", "d")], [{"input": "e", "output": "f"}], {"plain": PLAIN})
+    assert bench.names == ["1: a b"]
+    assert bench.prompt(bench.queries[0], "Do.", 1, "plain") == build_prompt("Do.", "a b\nc", [("e", "f")])
+
+
+def test_what_there_is_none_of_is_said(tiny):
+    with pytest.raises(DataError, match="no example to put in order"):
+        by_last_label(tiny, TASK, [], TEST)
+    with pytest.raises(DataError, match="no prompt to measure"):
+        seconds_a_query(tiny, [])
+    with pytest.raises(DataError, match="no query to ask about"):
+        make_bench(tiny, [], [], {})
 
 
 def test_rouge_of_lists_that_do_not_match_is_refused():

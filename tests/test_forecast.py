@@ -2,11 +2,14 @@
 
 import pytest
 
-from utils.decoding.candidates import read_prompt
-from utils.decoding.forecasts import Forecasts
+from utils.decoding.candidates import next_token, read_prompt
+from utils.decoding.forecasts import Forecast, Forecasts
 from utils.errors import UnsupportedSetting
 from utils.exercises.lab_2 import FORECASTS
+from utils.logits.config import DecodingConfig
 from utils.logits.reshaping import reshape
+from utils.widgets.forecasts import Predict
+from utils.widgets.sampler_picture import sampler_picture
 
 NAMES = [item.name for item in FORECASTS]
 
@@ -84,6 +87,28 @@ def test_the_score_counts_the_near_and_the_committed(read, forecasts):
     for name in NAMES[1:]:
         forecasts.commit(name, truths(read)[name])
     assert forecasts.score == "3 of 4 near enough, 4 of 4 committed."
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("seed", 3, "one of temperature, top_k"),
+        ("top_k", 2.5, "Top-k is a whole"),
+        ("temperature", -1, "Temperature is"),
+    ],
+)
+def test_a_forecast_about_what_cannot_be_set_is_refused(setting, value, said):
+    with pytest.raises(UnsupportedSetting, match=said):
+        Forecast("name", "question", setting, value, lambda found: found.kept, 1)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("min_p", 0.1), ("repetition_penalty", 5), ("temperature", 3)])
+def test_every_setting_of_the_distribution_can_be_forecast(read, setting, value):
+    item = Forecast("name", "question", setting, value, lambda found: found.kept, 1)
+    made = Predict(read, [item])
+    made.commit("name", 3)
+    made.questions[0].slider.value = value
+    assert made.picture.value == sampler_picture(next_token(read, DecodingConfig(**{setting: value}), shown=10))
 
 
 @pytest.mark.parametrize("item", FORECASTS, ids=NAMES)

@@ -290,14 +290,32 @@ def tokenizer_state():
     assert json.loads(internals.tokenizer_state(letters))["model"]["vocab"] == {"a": 0, "<unk>": 1}
 
 
-@contract("transformers", "config.quantization_config", hidden(PreTrainedConfig, "quantization_config"))
+@contract(
+    "transformers",
+    "convert_slow_tokenizer.bytes_to_unicode",
+    lambda patch: patch.delattr("transformers.convert_slow_tokenizer.bytes_to_unicode"),
+)
+def byte_alphabet():
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    found = internals.byte_alphabet.__wrapped__()
+    assert sorted(found.values()) == list(range(256)) and set(found) == set(ByteLevel.alphabet())
+    assert (found["Ġ"], found["a"], found["â"]) == (ord(" "), ord("a"), 0xE2)
+
+
+@contract(
+    "transformers",
+    "model.hf_quantizer and config.quantization_config",
+    hidden(PreTrainedConfig, "quantization_config"),
+    hidden(LlamaForCausalLM, "hf_quantizer"),
+)
 def drop_quantization():
-    config = copy.deepcopy(tiny().config)
-    get_hf_quantizer(config, None, "cpu", True, {}, gguf_file="weights.gguf")
-    assert "quantization_config" in config.to_dict()
-    internals.drop_quantization(config)
-    assert "quantization_config" not in config.to_dict()
-    internals.drop_quantization(config)
+    model = copy.deepcopy(tiny())
+    model.hf_quantizer, *_ = get_hf_quantizer(model.config, None, "cpu", True, {}, gguf_file="weights.gguf")
+    assert "quantization_config" in model.config.to_dict() and vars(model)["hf_quantizer"]
+    internals.drop_quantization(model)
+    assert "quantization_config" not in model.config.to_dict() and "hf_quantizer" not in vars(model)
+    internals.drop_quantization(model)
 
 
 @contract("torch", "tensor._version", hidden(torch.Tensor, "_version"))
@@ -338,6 +356,12 @@ def peft_config():
     assert not internals.peft_config(adapted(peft.LoraConfig())).is_prompt_learning
     prefix = internals.peft_config(adapted(peft.PrefixTuningConfig(**SOFT)))
     assert prefix.is_prompt_learning and prefix.peft_type == "PREFIX_TUNING"
+
+
+@contract("peft", "config.num_virtual_tokens", hidden(peft.PromptTuningConfig, "num_virtual_tokens"))
+def virtual_tokens():
+    assert internals.virtual_tokens(tiny()) == internals.virtual_tokens(adapted(peft.LoraConfig())) == 0
+    assert internals.virtual_tokens(adapted(peft.PromptTuningConfig(**SOFT))) == SOFT["num_virtual_tokens"]
 
 
 @contract("peft", "model.get_base_model", hidden(peft.PeftModel, "get_base_model"))

@@ -1,10 +1,12 @@
 """What a learner is told before training: the linter, the loss mask's preview and the estimate."""
 
+import copy
 import html
 import re
 from dataclasses import replace
 
 import pytest
+from tokenizers.normalizers import Lowercase, Replace, Sequence
 
 from utils.adapters.methods import METHODS
 from utils.datasets.dialogues import load_dialogues
@@ -107,6 +109,40 @@ def test_a_report_shows_whole_sentences(tiny):
     for found in report.findings:
         assert found.text in repr(report)
         assert html.escape(found.text) in report._repr_html_()
+
+
+def test_what_the_tokenizer_has_no_token_for_is_said_with_its_records(tiny):
+    train = [*records(20), TextToText("{a: {b}}", "{c}"), TextToText("(d", "e")]
+    unknown = finding(lint(train, [TextToText("f", "g}")], model=tiny), "unknown")
+    assert unknown.level == "advice"
+    said = "'}' (4), '{' (3), '(' (1) in training records 21, 22 and validation record 1: write it in other characters"
+    assert f"The tokenizer has no token for {said}" in unknown.text
+
+
+def test_an_output_of_which_nothing_is_known_is_an_error(tiny):
+    report = lint([*records(20), TextToText("a", "{}"), TextToText("(b)", "c")], model=tiny)
+    error, advice = (found for found in report.findings if found.check == "unknown")
+    assert (error.level, advice.level) == ("error", "advice") and report.refused
+    assert "no token for anything in the output of training record 21:" in error.text
+    assert "'{' (1), '}' (1), '(' (1), ')' (1) in training record 22:" in advice.text
+
+
+def test_many_unknown_characters_are_counted_and_five_named(tiny):
+    unknown = finding(lint([*records(20), TextToText("a((((([[[[]]]{{}!", "b")], model=tiny), "unknown")
+    assert "'(' (5), '[' (4), ']' (3), '{' (2), '}' (1) and 1 more in training record 21" in unknown.text
+
+
+def test_special_tokens_and_spaces_in_a_text_are_not_unknown(tiny):
+    report = lint([*records(120), TextToText("a\t b</s>", "c</s>"), TextToText("<unk>", "d")], model=tiny)
+    assert "unknown" not in {found.check for found in report.findings}
+
+
+def test_a_tokenizer_that_drops_characters_without_a_word_is_found_too(tiny):
+    tokenizer = copy.deepcopy(tiny.tokenizer)
+    tokenizer.backend_tokenizer.normalizer = Sequence([Lowercase(), Replace("?", "")])
+    model = replace(tiny, tokenizer=tokenizer)
+    unknown = finding(lint([*records(20), TextToText("Who?", "ME")], model=model), "unknown")
+    assert "for '?' (1) in training record 21" in unknown.text
 
 
 def test_the_course_s_own_data_passes(course_model):

@@ -8,7 +8,6 @@ from typing import Any
 import nbformat
 import pytest
 from matplotlib import pyplot
-from tokenizers import processors
 from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import KINDS, byte_pairs, save, tiny_model

@@ -1,10 +1,13 @@
 """Prompts: their exact text, and what they cost."""
 
+import numpy as np
 import pytest
 
-from utils.errors import EmptyPrompt
+from utils.datasets.records import TextToText
+from utils.datasets.reviews import Review
+from utils.errors import DataError, EmptyPrompt, UnsupportedSetting
 from utils.prompts.budget import token_budget
-from utils.prompts.templates import DIALOGUES, PLAIN, REVIEWS, ChatTemplate, build_prompt
+from utils.prompts.templates import DIALOGUES, PLAIN, REVIEWS, ChatTemplate, Example, build_prompt
 
 EXAMPLES = [("Great fun.", "positive"), ("A bore.", "negative")]
 
@@ -52,6 +55,69 @@ def test_a_tokenizer_without_a_chat_template_gets_plain_words(tiny_tokenizer):
 def test_an_empty_query_is_refused(query):
     with pytest.raises(EmptyPrompt, match="query is empty"):
         build_prompt("Judge it.", query)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("happy", "sad"),
+        ["happy", "sad"],
+        {"input": "happy", "output": "sad"},
+        {"output_text": "sad", "input_text": "happy", "note": "a learner's own"},
+        TextToText("happy", "sad"),
+        Review("happy", "sad", 2.0),
+        Example("happy", "sad"),
+    ],
+)
+def test_records_pairs_and_dictionaries_are_examples(given, tiny_tokenizer):
+    pair = [("happy", "sad")]
+    assert build_prompt("Give the antonym.", "big", [given]) == (
+        "Give the antonym.\n\nInput: happy\nOutput: sad\n\nInput: big\nOutput:"
+    )
+    for template in (PLAIN, ChatTemplate(tiny_tokenizer)):
+        assert template.render("", "big", [given]) == build_prompt("", "big", iter(pair), template)
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ("ab", r"The examples are given in a list, \[...\]; 'ab'"),
+        ({"input": "a", "output": "b"}, "given in a list"),
+        (("a", "b"), "Number 1 of the examples is 'a': give a record, a pair"),
+        ([("a", "b"), {"question": "a", "answer": "b"}], "Number 2 of the examples is {'question'.*`input_text`"),
+        ([("a", "b", "c")], "give a record, a pair"),
+        ([{"a", "b"}], "give a record, a pair"),
+        ([("a", 1)], r"number 1 of the examples are texts; number 2 is 1 \(int\)"),
+        ([("a", None)], "number 2 is None"),
+        ([None], "Number 1 of the examples is None"),
+        (None, "given in a list"),
+    ],
+)
+def test_what_is_no_example_is_refused(given, said):
+    with pytest.raises(DataError, match=said) as caught:
+        build_prompt("", "big", given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "instruction, query, said",
+    [
+        ("", None, r"texts; number 2 is None"),
+        (3, "big", r"Instruction and query are texts; number 1 is 3"),
+        ("", ["big"], r"number 2 is \['big'\]"),
+        ("", "big\ud83d", "holds half a character"),
+    ],
+)
+def test_instruction_and_query_are_texts(instruction, query, said):
+    with pytest.raises(DataError, match=said):
+        build_prompt(instruction, query)
+
+
+def test_a_budget_is_asked_for_in_whole_tokens(tiny):
+    for wrong in (0, 2.5, "10"):
+        with pytest.raises(UnsupportedSetting, match="Max new tokens is a whole number"):
+            token_budget(tiny, "Two words", max_new_tokens=wrong)
+    assert token_budget(tiny, "Two words", max_new_tokens=np.int64(3)).completion == 3
 
 
 def test_the_budget_adds_up(course_model):

@@ -72,7 +72,9 @@ def test_a_stop_string_in_the_prompt_does_not_count(tiny):
 
 @pytest.mark.model
 def test_one_rule_for_special_tokens_on_the_course_model(course_model):
-    prompt = "<|im_start|>user\nSay yes.<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n"
+    turn = "<|im_start|>{}<|im_end|>\n"
+    prompt = "".join(map(turn.format, ("user\nSay yes.", "assistant\nYes.", "user\nAnd again.")))
+    assert course_model.generate(prompt, max_new_tokens=3).startswith("assistant")
     for stop in ("<|im_start|>", "<|im_start|>assistant", "<|im_start|>assistant\n"):
         steps = assert_same_text(course_model, prompt, (stop,))
         assert steps[-1].stop_reason == STOP_SEQUENCE

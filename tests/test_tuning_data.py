@@ -11,7 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 from torch.nn.functional import cross_entropy
 
-from utils.datasets import records as datasets
+from utils.datasets import addresses
 from utils.datasets.records import TextToText, completion_text, load_text_to_text
 from utils.errors import DataError, EmptyPrompt
 from utils.models.packing import can_pack, shared_prefix
@@ -184,7 +184,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setattr(datasets, "READ_SECONDS", 2)
+    monkeypatch.setattr(addresses, "READ_SECONDS", 2)
     for service in ("S3", "STORAGE"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:9")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")

@@ -3,7 +3,7 @@
 import pytest
 
 from utils.datasets.dialogues import load_dialogues
-from utils.errors import DataError, TooManyShots
+from utils.errors import DataError, TooManyShots, UnsupportedSetting
 from utils.evaluation.workbench import make_bench
 from utils.exercises import load_quiz
 from utils.prompts.templates import DIALOGUES, ChatTemplate
@@ -55,6 +55,25 @@ def test_the_workbench_says_what_is_wrong_in_its_own_place(bench, monkeypatch):
         assert "context window is 50 tokens" in view.children[4].value
     finally:
         object.__setattr__(bench.model, "context_window", 8192)
+
+
+def test_what_a_workbench_does_not_have_is_refused_in_words(bench):
+    _query, _instruction, shots, template = prompt_workbench(bench).children[0].children
+    with pytest.raises(UnsupportedSetting, match=r"Shots \(examples\) is one of 0, 1, 2, 3, 4; 9 was given"):
+        shots.value = 9
+    with pytest.raises(UnsupportedSetting, match="Template is one of plain, chat; 'Chat' was given"):
+        template.value = "Chat"
+
+
+def test_an_instruction_that_gives_no_prompt_is_told_in_the_workbench(bench, monkeypatch):
+    view = prompt_workbench(bench)
+    monkeypatch.setattr(type(bench), "prompt", lambda *_: refuse("No such prompt."))
+    view.children[0].children[1].value = "Say it."
+    assert "No such prompt." in view.children[4].value and 'role="alert"' in view.children[4].value
+
+
+def refuse(words: str):
+    raise DataError(words)
 
 
 def test_a_workbench_that_would_show_the_answer_is_refused(course_model):

@@ -7,14 +7,15 @@ from dataclasses import replace
 from importlib import import_module
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 import pytest
-import traitlets
+import torch
 
 from utils.decoding.candidates import given, next_token, read_prompt
 from utils.decoding.diversity import COLUMNS
 from utils.decoding.generation import END_OF_TEXT, TOKEN_LIMIT, Step, generate_stream
-from utils.errors import EmptyPrompt, UnsupportedSetting
+from utils.errors import DataError, EmptyPrompt, UnsupportedSetting
 from utils.exercises.lab_2 import FORECASTS
 from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
@@ -25,21 +26,13 @@ from utils.widgets.playground import Playground
 from utils.widgets.repetition import Repetition
 from utils.widgets.sampler import Sampler
 from utils.widgets.sampler_picture import describe, percent, sampler_picture
-from utils.widgets.slider import (
-    Slider,
-    min_p_slider,
-    repetition_penalty_slider,
-    temperature_slider,
-    top_k_slider,
-    top_p_slider,
-)
+from utils.widgets.slider import SLIDERS, Slider, limit_box, seed_box, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
-from utils.widgets.view import alert, paragraph, show, told_in
+from utils.widgets.view import Dropdown, RadioButtons, alert, paragraph, plain, prompt_box, show, told_in
 
 SAMPLER, REPETITION = import_module("utils.widgets.sampler"), import_module("utils.widgets.repetition")
 PROMPT = "The garden was full of beautiful"
 SHORT = DecodingConfig(temperature=0.9, max_new_tokens=4)
-SLIDERS = [temperature_slider, top_k_slider, top_p_slider, min_p_slider, repetition_penalty_slider]
 
 
 @pytest.fixture
@@ -80,7 +73,7 @@ def stands_without_a_kernel(bundle: dict) -> bool:
 # A slider
 
 
-@pytest.mark.parametrize("make", SLIDERS)
+@pytest.mark.parametrize("make", SLIDERS.values(), ids=list(SLIDERS))
 def test_every_slider_has_a_label_a_hint_and_stops_in_order(make):
     slider = make()
     assert slider.label and slider.hint and not slider.disabled and slider.error == ""
@@ -92,34 +85,111 @@ def test_two_configurations_are_told_apart_by_their_labels():
 
 
 @pytest.mark.parametrize(
-    ("typed", "value"), [("0,7", 0.7), ("0.7", 0.7), (" 1 ", 1), ("0", 0), ("2", 2), ("0.123", 0.123)]
+    ("typed", "value"),
+    [("0,7", 0.7), ("0.7", 0.7), (" 1 ", 1), ("0", 0), ("2", 2), ("0.123", 0.123), ("3", 3), ("1e-9", 1e-9)],
 )
-def test_a_number_in_the_range_is_taken_as_typed(typed, value):
+def test_a_number_that_the_configuration_takes_is_taken_as_typed(typed, value):
     slider = temperature_slider(1.5)
     slider.type(typed)
     assert (slider.value, slider.error) == (value, "")
 
 
-@pytest.mark.parametrize("typed", ["-1", "2.1", "many", "", "nan", "inf", "-inf", "1.2.3", "0,5,5"])
-def test_what_is_refused_is_told_with_the_range_and_the_last_good_value_stays(typed):
+def in_words(setting: str, value: object) -> str:
+    """What `DecodingConfig` says of a value."""
+    with pytest.raises(UnsupportedSetting) as told:
+        DecodingConfig(**{setting: value})
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [("-1", -1.0), ("nan", float("nan")), ("inf", float("inf")), ("1e999", float("inf")), ("9" * 5000, float("inf"))]
+    + [(typed, typed) for typed in ("many", "", "1.2.3", "0,5,5")],
+)
+def test_what_is_refused_is_told_as_the_configuration_tells_it_and_the_last_good_value_stays(typed, read):
     slider = temperature_slider(0.4)
     slider.type(typed)
-    assert slider.value == 0.4
-    assert slider.error == f"Temperature is a number from 0 to 2; {typed} was refused."
+    assert slider.value == 0.4 and slider.shown == "0.4"
+    assert slider.error == in_words("temperature", read)
 
 
-@pytest.mark.parametrize("typed", ["1.5", "-1", "many", "", "nan", "inf", "10001", "1,000"])
+@pytest.mark.parametrize("typed", ["1.5", "-1", "many", "", "nan", "inf", "1,000", "3.0"])
 def test_top_k_takes_whole_numbers_only(typed):
     slider = top_k_slider(7)
     slider.type(typed)
     assert slider.value == 7
-    assert slider.error == f"Top-k is a whole number from 0 to 10000; {typed} was refused."
+    assert slider.error == in_words("top_k", -1 if typed == "-1" else typed)
 
 
 def test_a_whole_number_between_two_stops_may_be_typed():
     slider = top_k_slider()
     slider.type("37")
     assert slider.value == 37 and slider.error == "" and 37 not in slider.stops
+
+
+BEYOND = [
+    ("temperature", 3),
+    ("top_k", 49_152),
+    ("repetition_penalty", 5),
+    ("repetition_penalty", 0.01),
+    ("temperature", np.float32(2.5)),
+    ("top_k", np.int64(20_000)),
+    ("top_p", np.float64(0.25)),
+    ("temperature", torch.tensor(7)),
+]
+
+
+@pytest.mark.parametrize(("setting", "value"), BEYOND)
+def test_a_slider_holds_whatever_the_configuration_takes(setting, value):
+    kept = getattr(DecodingConfig(**{setting: value}), setting)
+    built, moved, typed = SLIDERS[setting](value), SLIDERS[setting](), SLIDERS[setting]()
+    moved.value = value
+    typed.type(str(kept))
+    for slider in (built, moved, typed):
+        assert slider.value == kept and type(slider.value) in (int, float) and slider.error == ""
+        assert slider.stops[0] <= kept <= slider.stops[-1] and slider.stops == sorted(slider.stops)
+    built.draw_ahead(str)
+    assert built.ahead.get(plain(kept)) == (str(kept) if kept in built.stops else None)
+
+
+def test_a_number_that_a_page_would_round_is_refused_in_words():
+    with pytest.raises(UnsupportedSetting, match="Top-k goes up to 9007199254740991 on a slider; 9007199254740993 was"):
+        top_k_slider(2**53 + 1)
+    with pytest.raises(UnsupportedSetting, match="Temperature goes up to"):
+        temperature_slider(10**400)
+    slider = top_k_slider(2**53 - 1)
+    slider.type(str(2**53))
+    assert slider.value == 2**53 - 1 and "goes up to" in slider.error
+
+
+# A box for a number
+
+
+@pytest.mark.parametrize("seed", [20_240_101, -1, 2**53 + 1, -(10**40), np.int64(7), torch.tensor(3)])
+def test_a_seed_box_holds_any_whole_number_and_shows_all_of_its_digits(seed):
+    built, moved, typed = seed_box(seed), seed_box(0), seed_box(0)
+    moved.value = seed
+    typed.type(f" {int(seed)} ")
+    for box in (built, moved, typed):
+        assert box.value == int(seed) and type(box.value) is int and box.shown == str(int(seed)) and box.error == ""
+    assert built.get_state()["shown"] == str(int(seed)) and "value" not in built.get_state()
+
+
+@pytest.mark.parametrize("typed", ["1.5", "", "many", "3.0", "1e3"])
+def test_what_is_no_seed_is_told_and_the_last_one_stays(typed):
+    box = seed_box(5)
+    box._handle_custom_msg({"typed": typed}, [])
+    assert box.value == 5 and box.error == in_words("seed", typed)
+    box.type("5")
+    assert box.error == ""
+
+
+@pytest.mark.parametrize(("make", "setting", "value"), [(seed_box, "seed", 1.5), (limit_box, "max_new_tokens", 0)])
+def test_a_wrong_number_in_code_is_refused_as_the_configuration_does(make, setting, value):
+    box = make(9)
+    with pytest.raises(UnsupportedSetting) as told:
+        box.value = value
+    assert str(told.value) == in_words(setting, value) and box.value == 9 and box.shown == "9"
 
 
 def test_a_good_value_clears_the_error_typed_moved_or_the_same():
@@ -131,15 +201,21 @@ def test_a_good_value_clears_the_error_typed_moved_or_the_same():
         assert slider.error == ""
 
 
-@pytest.mark.parametrize(("make", "value"), [(temperature_slider, 2.5), (top_k_slider, 1.5), (top_p_slider, -0.1)])
-def test_a_wrong_value_in_code_is_refused_with_the_range(make, value):
-    slider = make()
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        *(("temperature", value) for value in (-1, "1", float("nan"), True)),
+        *(("top_k", 1.5), ("top_p", 1.5), ("min_p", -0.1), ("top_p", None), ("repetition_penalty", 0)),
+    ],
+)
+def test_a_wrong_value_in_code_is_refused_as_the_configuration_does(setting, value):
+    slider = SLIDERS[setting]()
     before = slider.value
-    with pytest.raises(traitlets.TraitError, match=rf"{slider.label} is a .*number from 0 to .*; {value} was refused"):
-        slider.value = value
+    for wrong in (lambda: setattr(slider, "value", value), lambda: SLIDERS[setting](value)):
+        with pytest.raises(UnsupportedSetting) as told:
+            wrong()
+        assert str(told.value) == in_words(setting, value)
     assert slider.value == before
-    with pytest.raises(traitlets.TraitError, match="was refused"):
-        make(value)
 
 
 def test_the_page_sends_what_was_typed_and_hears_what_holds(monkeypatch):
@@ -285,10 +361,51 @@ def test_the_controls_stand_as_the_configuration_says(course_model):
     assert greedy.config.temperature == 0 and greedy.choice.value == "greedy" and greedy.temperature.value == 1
 
 
+ALL = DecodingConfig(3, 49_152, 0.123, 0.0625, 5, "vertex", 20_240_101, 600, ("\n", "Q:"))
+
+
+@pytest.mark.parametrize(
+    "config", [ALL, replace(ALL, seed=-1), replace(ALL, temperature=0), DecodingConfig(seed=2**80)]
+)
+def test_the_sampler_keeps_every_setting_and_shows_its_draw(read, config):
+    made = sampler_of(read, config)
+    assert made.config == config and made.found == next_token(read, config)
+    if config.temperature:
+        assert f"Seed {config.seed} draws" in words_of(made.message) and made.seed.shown == str(config.seed)
+
+
+def sampler_of(read, config: DecodingConfig) -> Sampler:
+    """A sampler on a prompt that was read already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SAMPLER, "read_prompt", lambda _model, _prompt: read)
+        return Sampler(None, read.prompt, config)
+
+
+def test_numpy_s_numbers_are_settings_too(read):
+    config = DecodingConfig(np.float64(0.5), np.int64(40), np.float64(0.9), seed=np.int64(3))
+    made = sampler_of(read, config)
+    made.seed.value, made.top_k.value = np.int64(-4), np.int32(7)
+    assert made.config == replace(config, seed=-4, top_k=7) and "Seed -4 draws" in words_of(made.message)
+
+
+def test_a_choice_that_there_is_not_is_refused_in_words(view):
+    with pytest.raises(UnsupportedSetting, match="Order of the steps is one of transformers, studio; 'hf' was given"):
+        view.order.value = "hf"
+    with pytest.raises(UnsupportedSetting, match="Choice of the token is one of sample, greedy; None was given"):
+        view.choice.value = None
+    assert view.config == DecodingConfig()
+
+
+def test_a_prompt_of_several_lines_stays_so_in_its_box(read):
+    assert isinstance(sampler_of(replace(read, prompt="a\nb"), DecodingConfig()).prompt, widgets.Textarea)
+    assert isinstance(prompt_box("a b", description="Prompt"), widgets.Text)
+    assert prompt_box("a\nb", description="Prompt").value == "a\nb"
+
+
 def test_every_control_of_the_sampler_has_a_full_label(view):
-    for control in (view.prompt, view.choice, view.order, view.seed):
+    for control in (view.prompt, view.choice, view.order):
         assert control.description and control.style.description_width == "initial"
-    for control in (view.temperature, view.top_k, view.top_p, view.min_p, view.repetition_penalty):
+    for control in (view.temperature, view.top_k, view.top_p, view.min_p, view.repetition_penalty, view.seed):
         assert control.label
 
 
@@ -487,6 +604,60 @@ def test_a_column_keeps_the_settings_that_have_no_slider(course_model):
     config = DecodingConfig(min_p=0.1, repetition_penalty=1.2, order="vertex", stop=("\n",), max_new_tokens=4)
     made = Playground(course_model, PROMPT, config, DecodingConfig())
     assert made.columns[0].config == config
+    said = "Also set: min-p 0.1, repetition penalty 1.2, order 'vertex', stop ('\\n',)."
+    assert made.columns[0].also_set == paragraph(said) and made.columns[1].also_set == ""
+
+
+@pytest.mark.parametrize("config", [ALL, replace(ALL, temperature=0, seed=-1)])
+def test_a_playground_shows_every_setting_as_it_is(config):
+    made = Playground(None, PROMPT, config, config)
+    assert [column.config for column in made.columns] == [config, config]
+    assert (made.seed.shown, made.max_new_tokens.shown) == (str(config.seed), "600")
+
+
+def test_columns_with_another_seed_or_limit_keep_their_own_and_say_so(course_model, shown):
+    left, right = replace(SHORT, seed=-3), replace(SHORT, seed=20_240_101, max_new_tokens=2)
+    made = playground(course_model, PROMPT, left, right)
+    assert [box.label for box in made.boxes] == ["Seed A", "Seed B", "Max new tokens A", "Max new tokens B"]
+    assert [column.text for column in made.columns] == [text_of(course_model, PROMPT, c) for c in (left, right)]
+    page = html.unescape(shown[0]["text/html"])
+    assert all(said in page for said in ("Seed A: -3<", "Seed B: 20240101<", "Max new tokens B: 2<"))
+    made.columns[1].seed.value = -3
+    made.columns[1].max_new_tokens.value = 4
+    made.generate()
+    assert made.columns[0].text == made.columns[1].text
+
+
+def test_columns_that_agree_share_one_box_and_the_one_not_given_agrees(tiny):
+    left, right = DecodingConfig(seed=5, max_new_tokens=2), DecodingConfig(seed=6, max_new_tokens=3)
+    for asked_for, expected in (((left, None), left), ((None, right), right), ((None, None), DecodingConfig())):
+        made = Playground(tiny, PROMPT, left, left)
+        assert [box.label for box in made.boxes] == ["Seed", "Max new tokens"]
+        made = playground(tiny, "a b", *asked_for)
+        assert [box.value for box in made.boxes] == [expected.seed, expected.max_new_tokens]
+    assert [column.config.temperature for column in made.columns] == [0, 1]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.5, "10"])
+def test_a_limit_that_is_none_is_refused_in_words(tiny, limit):
+    made = Playground(tiny, PROMPT, SHORT, SHORT)
+    with pytest.raises(UnsupportedSetting, match="ax new tokens is a whole number, 1 or more"):
+        made.max_new_tokens.value = limit
+    assert made.columns[0].config == SHORT
+
+
+def test_a_limit_beyond_the_window_is_told_when_it_is_asked_for(both):
+    both.max_new_tokens.type("9000")
+    both.generate()
+    assert is_alert(both.message) and "the completion may have 9000" in words_of(both.message)
+
+
+@pytest.mark.parametrize(("position", "token"), [(-1, 5), (99, 5), (1.5, 5), (0, -1), (0, 49_152), (0, "the")])
+def test_going_on_where_there_is_no_token_is_refused_in_words(both, position, token):
+    before = both.columns[0].steps
+    with pytest.raises(UnsupportedSetting, match=r"is a whole number from 0 to \d+; .* was given"):
+        both.continue_from("A", position, token)
+    assert both.columns[0].steps is before
 
 
 def test_the_playground_without_a_kernel(course_model, shown):
@@ -572,6 +743,42 @@ def test_its_controls_are_what_the_next_measurement_takes(asked):
     made.top_k.value, made.top_p.value = 40, 0.9
     made.measure_button.click()
     assert asked == [("Once", DecodingConfig(top_k=40, top_p=0.9, max_new_tokens=12), (1,), 3)]
+
+
+def test_the_repetition_widget_keeps_every_setting_and_says_what_has_no_control(asked, shown):
+    made = repetition(None, PROMPT, ALL, temperatures=np.array([0, 1.5]))
+    assert made.config == ALL and [config for _, config, *_ in asked] == [ALL, ALL]
+    said = "Also set: min-p 0.0625, repetition penalty 5, order 'vertex', seed 20240101, stop ('\\n', 'Q:')."
+    assert words_of(made.also_set) == said and said in html.unescape(shown[0]["text/html"])
+    assert made.also_set in made.view.children
+    assert Repetition(None, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""
+
+
+def test_the_runs_begin_with_the_configuration_s_seed(monkeypatch):
+    drawn, curve = [], quick_curve([])
+    monkeypatch.setattr(
+        REPETITION, "diversity_curve", lambda *a, **named: drawn.append(named["seeds"]) or curve(*a, **named)
+    )
+    monkeypatch.setattr(REPETITION, "completions", lambda *_, seeds: drawn.append(seeds) or ["x"])
+    Repetition(None, PROMPT, DecodingConfig(seed=-1), (1,)).measure()
+    assert drawn == [range(-1, 7)] * 2
+
+
+@pytest.mark.parametrize("runs", [1, 17, 2.5, "3"])
+def test_how_many_runs_there_can_be_is_said(runs):
+    made = Repetition(None, PROMPT, DecodingConfig(), (0,))
+    with pytest.raises(UnsupportedSetting, match="Runs lie between 2, .* and 16, .* was given"):
+        made.runs.value = runs
+    made.runs.type(str(runs) if runs != "3" else "three")
+    assert made.runs.value == 8 and "Runs lie between" in made.runs.error
+
+
+def test_a_temperature_that_is_none_is_refused_before_anything_is_measured(asked, shown):
+    with pytest.raises(UnsupportedSetting, match="Temperature is 0"):
+        repetition(None, PROMPT, temperatures=(0, -1))
+    with pytest.raises(DataError, match="Temperatures are given in a list"):
+        repetition(None, PROMPT, temperatures=0.7)
+    assert asked == [] and shown == []
 
 
 def test_a_measurement_can_be_stopped_between_two_temperatures(asked):
@@ -774,6 +981,33 @@ def test_a_learner_s_error_is_shown_and_not_raised(turns):
 
 
 # What all widgets share
+
+
+def test_a_choice_takes_its_options_and_whatever_equals_one():
+    shots = Dropdown(options=range(4), description="Shots")
+    shots.value = np.int64(2)
+    assert shots.value == 2 and shots.index == 2
+    with pytest.raises(UnsupportedSetting, match="Shots is one of 0, 1, 2, 3; 9 was given"):
+        shots.value = 9
+    answer = RadioButtons(options=[("yes", 0), ("no", 1)], value=None, description="Answer")
+    with pytest.raises(UnsupportedSetting, match="Answer is one of yes, no; 2 was given"):
+        answer.value = 2
+    assert shots.value == 2 and answer.value is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1"),
+        (0.15, "0.15"),
+        (49_152, "49152"),
+        (1_234_567.0, "1234567"),
+        (1e300, "1e+300"),
+        (10**20, "1" + "0" * 20),
+    ],
+)
+def test_a_number_is_shown_with_all_of_its_digits(value, text):
+    assert plain(value) == text
 
 
 def test_errors_are_told_in_their_place():

@@ -7,12 +7,13 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from utils.adapters.dial import label_probabilities
-from utils.errors import TuningError, UnsupportedSetting
+from utils.errors import DataError, TuningError, UnsupportedSetting
 from utils.plots import training_curves
 from utils.training.loop import Measured
 from utils.tuning import TuningJob
@@ -247,8 +248,17 @@ def test_the_dial_leaves_the_notebook_s_model_alone(lora):
 
 def test_a_scale_out_of_range_is_refused_in_words(lora):
     made = AdapterDial(lora, PROMPTS, ["a", "b"])
-    made.scale.type("3")
-    assert made.scale.value == 1 and made.scale.error == "Adapter scale is a number from 0 to 2; 3 was refused."
+    said = "An adapter is scaled by a number from 0 to 2; "
+    for typed, given in (("3", "3.0"), ("-0.1", "-0.1"), ("nan", "nan"), ("twice", "'twice'")):
+        made.scale.type(typed)
+        assert made.scale.value == 1 and made.scale.error == f"{said}{given} was given."
+    for wrong in (2.5, "1", None):
+        with pytest.raises(UnsupportedSetting, match=said):
+            made.scale.value = wrong
+    with pytest.raises(UnsupportedSetting, match="Prompt is one of .*; 'three' was given"):
+        made.prompt.value = "three"
+    made.scale.value = np.float32(0.5)
+    assert made.scale.value == 0.5 and "scale 0.5" in made.picture.value
 
 
 def test_an_error_is_told_in_the_dial_and_goes_when_all_is_well_again(lora):
@@ -264,6 +274,10 @@ def test_a_model_without_a_lora_adapter_and_a_dial_without_prompts_are_refused(t
         adapter_dial(tiny, PROMPTS, ["a", "b"])
     with pytest.raises(UnsupportedSetting, match="needs a prompt"):
         adapter_dial(lora, {}, ["a", "b"])
+    with pytest.raises(UnsupportedSetting, match="by its name"):
+        adapter_dial(lora, ["a text"], ["a", "b"])
+    with pytest.raises(DataError, match="The labels are given in a list"):
+        adapter_dial(lora, PROMPTS, "ab")
     assert shown == []
 
 

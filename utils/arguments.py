@@ -6,6 +6,7 @@ nor a bare string as a list.
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -25,7 +26,7 @@ def whole_number(value: Any, what: str, *, least: int | None = None, most: int |
 def number(value: Any, what: str, *, least: float = -math.inf, most: float = math.inf, above: bool = False) -> float:
     """Return a finite number within a range; above: `least` itself is out of it. Raises UnsupportedSetting."""
     given = _plain(value)
-    fits = isinstance(given, Real) and not isinstance(given, bool) and math.isfinite(given)
+    fits = isinstance(given, Real) and not isinstance(given, bool) and -math.inf < given < math.inf
     if not fits or not least <= given <= most or (above and given == least):
         raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {value!r} was given.")
     return int(given) if isinstance(given, Integral) else float(given)
@@ -35,7 +36,7 @@ def text(value: Any, what: str) -> str:
     """Return a text, or a path as text. what: the argument's name. Raises DataError."""
     if not isinstance(value, str | os.PathLike):
         raise DataError(f"{what[0].upper()}{what[1:]} is a text; {_named(value)} was given.")
-    return str(os.fspath(value)) if isinstance(value, os.PathLike) else str(value)
+    return _whole(str(os.fspath(value)), what)
 
 
 def texts(values: Any, what: str) -> list[str]:
@@ -44,7 +45,7 @@ def texts(values: Any, what: str) -> list[str]:
     wrong = [n for n, value in enumerate(found, 1) if not isinstance(value, str)]
     if wrong:
         raise DataError(f"{what[0].upper()}{what[1:]} are texts; number {wrong[0]} is {_named(found[wrong[0] - 1])}.")
-    return [str(value) for value in found]
+    return [_whole(str(value), f"number {n} of {what}") for n, value in enumerate(found, 1)]
 
 
 def a_list(values: Any, what: str) -> list[Any]:
@@ -52,6 +53,18 @@ def a_list(values: Any, what: str) -> list[Any]:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise DataError(f"{what[0].upper()}{what[1:]} are given in a list, [...]; {_named(values)} was given.")
     return list(values)
+
+
+def _whole(found: str, what: str) -> str:
+    """Return a text that can be written as UTF-8: half a character can be neither kept nor given to a model."""
+    if not found.isascii():
+        half = re.search("[\ud800-\udfff]", found)
+        if half:
+            raise DataError(
+                f"{what[0].upper()}{what[1:]} holds half a character ({half[0]!a}, a lone surrogate) at character "
+                f"{half.start() + 1}: write the whole character or delete it."
+            )
+    return found
 
 
 def _plain(value: Any) -> Any:

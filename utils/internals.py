@@ -9,6 +9,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -87,10 +88,22 @@ def tokenizer_state(tokenizer: Any) -> str:
     return tokenizer.backend_tokenizer.to_str()
 
 
-def drop_quantization(config: Any) -> None:
-    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in `config.quantization_config`."""
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
+@cache
+def byte_alphabet() -> dict[str, int]:
+    """Return the byte that each letter of a byte-level vocabulary stands for; transformers 5.23 has the table of both.
+
+    It is `bytes_to_unicode` of `transformers.convert_slow_tokenizer`; GPT-2's tokenizer began it.
+    """
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {letter: byte for byte, letter in bytes_to_unicode().items()}
+
+
+def drop_quantization(model: Any) -> None:
+    """Forget that the weights came from a GGUF file; transformers 5.23 notes it in two places, and then saves none."""
+    for owner, note in ((model, "hf_quantizer"), (model.config, "quantization_config")):
+        if hasattr(owner, note):
+            delattr(owner, note)
 
 
 def times_changed(tensor: "torch.Tensor") -> int:
@@ -106,6 +119,12 @@ def adam_moments(optimizer: "torch.optim.Optimizer") -> "list[torch.Tensor]":
 def peft_config(model: Any) -> Any:
     """Return an adapter's settings, None without one; peft 0.21 gives them as `active_peft_config`."""
     return getattr(model, "active_peft_config", None)
+
+
+def virtual_tokens(model: Any) -> int:
+    """Return how many vectors an adapter puts before a prompt; peft 0.21 has them as `num_virtual_tokens`."""
+    adapter = peft_config(model)
+    return adapter.num_virtual_tokens if adapter and adapter.is_prompt_learning else 0
 
 
 def base_model(model: Any) -> Any:
@@ -137,10 +156,14 @@ def adapted_weight(layer: Any) -> "torch.Tensor":
 
 @contextmanager
 def without_known_warnings() -> "Generator[None]":
-    """Add an adapter in silence; peft 0.21 asks transformers 5.23 by an old name and mends `fan_in_fan_out` aloud."""
+    """Use adapters in silence; peft 0.21 asks transformers 5.23 by an old name, and mends `fan_in_fan_out` aloud.
+
+    It also says that soft prompts take no `position_ids`, which transformers' `generate` gives.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         warnings.filterwarnings("ignore", "fan_in_fan_out", UserWarning)
+        warnings.filterwarnings("ignore", "Position ids are not supported", UserWarning)
         yield
 
 

@@ -11,12 +11,12 @@ from utils.adapters.costs import (
     parameters,
     read_architecture,
     step_flops,
-    training_memory,
 )
 from utils.adapters.dial import dial_curve
 from utils.adapters.methods import METHODS, Method, add_adapter, find_method, load_adapter, merge, save_adapter
 from utils.adapters.soft_prompts import embed, logits_after, nearest_tokens
 from utils.adapters.taxonomy import methods_table
+from utils.models.memory import training_memory
 
 __all__ = [
     "FLAN_T5_BASE",

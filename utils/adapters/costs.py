@@ -8,10 +8,8 @@ from torch import nn
 
 from utils.internals import adam_moments
 from utils.models.language_model import LanguageModel
+from utils.models.memory import FLOAT32, TrainingMemory
 from utils.transformer.sizes import read_sizes
-
-FLOAT32 = 4
-"""Bytes of one number."""
 
 RELATIVE_POSITIONS = 32
 """How many distances between tokens a T5 model tells apart, in each half of the model, a number a head."""
@@ -19,7 +17,7 @@ RELATIVE_POSITIONS = 32
 
 COMPUTED, BIASES = ("llama", "mistral"), ("attention_bias", "mlp_bias")
 FUSED = ("gpt2",)
-"""Kinds whose parameters the formula computes, unless they have biases, and kinds with one matrix for query, key, value."""
+"""Kinds whose parameters the formula computes, unless they have biases; kinds with one matrix for all three."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +57,6 @@ FLAN_T5_XXL = Architecture("FLAN-T5-XXL", 32_128, 4_096, 24, 64, 64, 64, 10_240,
 
 LLAMA_7B = Architecture("LLaMA-7B", 32_000, 4_096, 32, 32, 32, 128, 11_008, tied=False)
 """H. Touvron et al., "LLaMA", arXiv 2302.13971."""
-
-
-@dataclass(frozen=True)
-class TrainingMemory:
-    """Bytes that training keeps from step to step; the activations of a step are left out."""
-
-    weights: int
-    gradients: int
-    moments: int
-
-    @property
-    def total(self) -> int:
-        """All bytes together."""
-        return self.weights + self.gradients + self.moments
 
 
 def read_architecture(model: LanguageModel) -> Architecture:
@@ -126,17 +110,6 @@ def lora_parameters(model: Architecture, rank: int) -> int:
     query, value = model.heads * model.head_size, model.key_value_heads * model.head_size
     widths = [query + 2 * value] if model.fused else [query, value]
     return model.attentions * rank * sum(model.hidden + width for width in widths)
-
-
-def training_memory(parameters: int, *, added: int | None = None) -> TrainingMemory:
-    """Return what training keeps in memory in float32 with Adam, which has two moments for each trained number.
-
-    added: how many parameters an adapter adds and trains while the model stays as it is;
-    None trains the model itself. 16 bytes a trained parameter, 4 bytes a frozen one.
-    """
-    trained = parameters if added is None else added
-    weights = parameters + (added or 0)
-    return TrainingMemory(FLOAT32 * weights, FLOAT32 * trained, 2 * FLOAT32 * trained)
 
 
 def measured_memory(model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingMemory:

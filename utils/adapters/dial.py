@@ -2,10 +2,12 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 from peft.helpers import rescale_adapter_scale
 
+from utils.arguments import a_list, number, texts
 from utils.datasets.records import TextToText, completion_text
 from utils.errors import UnknownLabel, UnsupportedSetting
 from utils.internals import is_variant, lora_layers
@@ -16,6 +18,11 @@ LOWEST, HIGHEST = 0.0, 2.0
 OTHER = "other"
 
 
+def check_scale(scale: Any) -> float:
+    """Return a scale, 0 to 2. Raises UnsupportedSetting."""
+    return number(scale, "an adapter is scaled by a number from 0 to 2", least=LOWEST, most=HIGHEST)
+
+
 @contextmanager
 def at_scale(model: LanguageModel, scale: float) -> Generator[None]:
     """Run a model with its LoRA adapter's change times a scale, and set it back afterwards.
@@ -24,8 +31,7 @@ def at_scale(model: LanguageModel, scale: float) -> Generator[None]:
     another multiplies their scales. Raises UnsupportedSetting for another scale, and for a
     model without a LoRA adapter that can be scaled as a whole (peft's `rescale_adapter_scale`).
     """
-    if not LOWEST <= scale <= HIGHEST:
-        raise UnsupportedSetting(f"An adapter cannot be scaled by {scale}: take a number from 0 to 2.")
+    scale = check_scale(scale)
     layers = lora_layers(model.model)
     if not layers:
         raise UnsupportedSetting(
@@ -47,6 +53,7 @@ def label_probabilities(model: LanguageModel, prompt: str, labels: Sequence[str]
     sum to 1. Raises UnsupportedSetting as `at_scale` does, and UnknownLabel for
     labels that begin with the same token.
     """
+    labels = texts(labels, "the labels")
     tokens = [_first_token(model, prompt, label) for label in labels]
     if len(set(tokens)) < len(labels):
         raise UnknownLabel(f"The labels {', '.join(labels)} begin with the same token: take other ones.")
@@ -63,6 +70,7 @@ def dial_curve(
 
     prompts: by the name of their column. Raises what `label_probabilities` raises.
     """
+    labels, scales = texts(labels, "the labels"), a_list(scales, "scales")
     columns = {
         name: [among(label_probabilities(model, prompt, labels, scale))[labels[0]] for scale in scales]
         for name, prompt in prompts.items()

@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import embeddings
+from utils.models.tokens import token_text
 
 
 def embed(model: LanguageModel, text: str) -> torch.Tensor:
@@ -35,6 +36,6 @@ def nearest_tokens(model: LanguageModel, vectors: torch.Tensor) -> list[tuple[st
     table = normalize(embeddings(model.model), dim=-1)
     nearest = (normalize(vectors, dim=-1) @ table.T).max(dim=-1)
     return [
-        (model.decode([token]), cosine)
+        (token_text(model.tokenizer, token), cosine)
         for token, cosine in zip(nearest.indices.tolist(), nearest.values.tolist(), strict=True)
     ]

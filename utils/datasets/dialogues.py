@@ -1,7 +1,10 @@
 """Dialogues with one-sentence summaries: the course's own, or the hub's."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from utils.arguments import text
 from utils.datasets.records import TextToText, read_records
 from utils.datasets.splits import DATA, SPLITS, check_name
 from utils.errors import DataError, short_reason
@@ -17,15 +20,16 @@ class Dialogue(TextToText):
     topic: str
 
 
-def load_dialogues(split: str, source: str | None = None) -> list[Dialogue]:
+def load_dialogues(split: str, source: str | Path | None = None) -> list[Dialogue]:
     """Return a split of the course's dialogues: "train" (240), "validation" (60) or "test" (60).
 
     source: a dataset on the hub with the fields `dialogue` and `summary`, such as
-    "knkarthick/dialogsum", in place of the course's own (needs a network). Raises DataError.
+    "knkarthick/dialogsum", in place of the course's own (needs a network), or a folder with
+    such files. Raises DataError, naming the record that has no text in one of them.
     """
     check_name(split, SPLITS, "split")
     if source is not None:
-        return _hub_dialogues(split, source)
+        return _hub_dialogues(split, text(source, "the source"))
     return [Dialogue(**record) for record in read_records(str(DIALOGUES_FOLDER / f"{split}.jsonl"))]
 
 
@@ -43,7 +47,16 @@ def _hub_dialogues(split: str, source: str) -> list[Dialogue]:
         raise DataError(
             f"The dataset {source!r} has the fields {rows.column_names}: it needs `dialogue` and `summary`."
         )
-    return [
-        Dialogue(row["dialogue"], row["summary"], id=str(row.get("id", number)), topic=str(row.get("topic", "")))
-        for number, row in enumerate(rows)
-    ]
+    if not len(rows):
+        raise DataError(f"The dataset {source!r} has no record in its split {split!r}: take another split or dataset.")
+    return [_dialogue(row, n, f"The {split} record {n + 1} of {source!r}") for n, row in enumerate(rows)]
+
+
+def _dialogue(row: dict[str, Any], number: int, where: str) -> Dialogue:
+    for field in ("dialogue", "summary"):
+        if not isinstance(row[field], str) or not row[field].strip():
+            raise DataError(
+                f"{where} has no text in `{field}` ({row[field]!r:.80}): mend it there, or take another dataset."
+            )
+    named = {field: row[field] for field in ("id", "topic") if row.get(field) is not None}
+    return Dialogue(row["dialogue"], row["summary"], id=str(named.get("id", number)), topic=str(named.get("topic", "")))

@@ -12,6 +12,7 @@ from utils.logits.reshaping import Stages, entropy, stages
 from utils.logits.sampling import gumbel_noise, noise_generator, pick
 from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
+from utils.models.tokens import quoted, token_text
 
 SHOWN = 20
 REST = "rest of the vocabulary"
@@ -63,7 +64,7 @@ class NextToken:
         """The state in one sentence."""
         how = "Greedy decoding takes" if self.config.temperature == 0 else f"Seed {self.config.seed} draws"
         return (
-            f"{self.kept:,} of {self.vocabulary:,} tokens kept. {how} {self.drawn!r} with probability "
+            f"{self.kept:,} of {self.vocabulary:,} tokens kept. {how} {quoted(self.drawn)} with probability "
             f"{self.drawn_probability:.3f}. Entropy: {self.entropy_before:.2f} bits before, "
             f"{self.entropy_after:.2f} bits after."
         )
@@ -71,7 +72,7 @@ class NextToken:
     def table(self) -> pd.DataFrame:
         """Return a row for each candidate: token, probability before and after, kept or cut by which step."""
         rows = [
-            (repr(c.text), c.before, c.after, f"cut by {c.cut_by}" if c.cut_by else "kept") for c in self.candidates
+            (quoted(c.text), c.before, c.after, f"cut by {c.cut_by}" if c.cut_by else "kept") for c in self.candidates
         ]
         return pd.DataFrame(rows, columns=["token", "before", "after", "fate"]).round(3)
 
@@ -90,7 +91,7 @@ def read_prompt(model: LanguageModel, prompt: str) -> ReadPrompt:
     """Run the model on a prompt. Raises EmptyPrompt, ContextWindowExceeded."""
     logits = model.next_token_logits(prompt).cpu()
     ids = [model.decoder_start] if model.is_encoder_decoder else model.encode(prompt)
-    return ReadPrompt(prompt, torch.tensor(ids), logits, lambda token: model.decode([token]))
+    return ReadPrompt(prompt, torch.tensor(ids), logits, lambda token: token_text(model.tokenizer, token))
 
 
 def given(prompt: str, probabilities: Mapping[str, float]) -> ReadPrompt:
@@ -141,7 +142,7 @@ def compare(panels: Mapping[str, NextToken], *, tokens: int = 3) -> pd.DataFrame
         for found in panels.values()
     ]
     likeliest = next(iter(panels.values())).candidates[:tokens]
-    table = pd.DataFrame(rows, index=list(panels), columns=[*[repr(c.text) for c in likeliest], "all others"])
+    table = pd.DataFrame(rows, index=list(panels), columns=[*[quoted(c.text) for c in likeliest], "all others"])
     table["tokens kept"] = [found.kept for found in panels.values()]
     table["entropy (bits)"] = [found.entropy_after for found in panels.values()]
     return table.round(2)

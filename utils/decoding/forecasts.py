@@ -9,13 +9,16 @@ from utils.decoding.candidates import NextToken, ReadPrompt, next_token
 from utils.errors import UnsupportedSetting
 from utils.logits.config import DecodingConfig
 
+SETTINGS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+
 
 @dataclass(frozen=True)
 class Forecast:
     """A question whose answer the distribution under one setting gives.
 
-    setting: "temperature", "top_k" or "top_p"; value: what it is set to. measure: takes the
-    answer from the distribution. near: the largest distance that still scores.
+    setting: "temperature", "top_k", "top_p", "min_p" or "repetition_penalty"; value: what it
+    is set to. measure: takes the answer from the distribution. near: the largest distance that
+    still scores. Raises UnsupportedSetting.
     """
 
     name: str
@@ -24,6 +27,17 @@ class Forecast:
     value: float
     measure: Callable[[NextToken], float]
     near: float
+
+    def __post_init__(self) -> None:
+        if self.setting not in SETTINGS:
+            raise UnsupportedSetting(f"A forecast is about one of {', '.join(SETTINGS)}; {self.setting!r} was given.")
+        self.config(self.value)
+
+    def config(self, value: float) -> DecodingConfig:
+        """Return the setting at a value and all others off. Raises UnsupportedSetting."""
+        whole = self.setting == "top_k" and isinstance(value, float) and value.is_integer()
+        given: dict[str, Any] = {self.setting: int(value) if whole else value}
+        return DecodingConfig(**given)
 
 
 @dataclass(frozen=True)
@@ -63,8 +77,7 @@ class Forecasts:
 
     def seen(self, item: Forecast, value: float) -> NextToken:
         """Return the distribution with a forecast's setting at a value and all others off."""
-        setting: dict[str, Any] = {item.setting: int(value) if item.setting == "top_k" else value}
-        return next_token(self.read, DecodingConfig(**setting), shown=10)
+        return next_token(self.read, item.config(value), shown=10)
 
     @property
     def score(self) -> str:

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers.modeling_outputs import BaseModelOutput
 
-from utils.internals import repeat_cache, takes_logits_to_keep
-from utils.logits.config import DecodingConfig
+from utils.arguments import a_list
+from utils.internals import base_model, repeat_cache, takes_logits_to_keep
+from utils.logits.config import DecodingConfig, check_seed
 from utils.logits.reshaping import entropy, reshape
 from utils.logits.sampling import noise_generator, sample
 from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
 from utils.models.stopping import before_stop, certain_text
+from utils.models.tokens import token_text
+from utils.progress import progress
 
 ALTERNATIVES = 5
 END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT = "end of text", "stop sequence", "max new tokens"
@@ -36,7 +40,7 @@ class Step:
     what it was drawn with, 1 for greedy decoding. The rest speaks of the model's own
     distribution, before any setting: model_probability, rank (1 is the likeliest token),
     entropy (bits), alternatives (the likeliest other tokens). stop_reason: why the
-    completion ends here, None if it goes on.
+    completion ends here, None if it goes on. token_text: the token alone, as `models.tokens` writes it.
     """
 
     token: int
@@ -47,6 +51,7 @@ class Step:
     entropy: float
     alternatives: tuple[Alternative, ...]
     stop_reason: str | None = None
+    token_text: str = ""
 
 
 @torch.inference_mode()
@@ -82,8 +87,9 @@ def generate_stream(
 def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
     """Return one completion a seed, computed side by side: the text of `generate_stream` with that seed.
 
-    Raises EmptyPrompt, ContextWindowExceeded.
+    Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting, DataError.
     """
+    seeds = [check_seed(seed) for seed in a_list(seeds, "seeds")]
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
     if not seeds:
         return []
@@ -91,7 +97,8 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
     logits = reader.start(())[:, -1]
     rows: list[list[int]] = [[] for _ in seeds]
     done: dict[int, str] = {}
-    for position in range(config.max_new_tokens):
+    what = f"Writing {len(seeds)} completion{'s' * (len(seeds) > 1)}, token by token"
+    for position in progress(range(config.max_new_tokens), what):
         seen = torch.cat([reader.seen(row)[None] for row in rows])
         for n, probabilities in enumerate(reshape(logits, **config.sampling, input_ids=seen)):
             if n in done:
@@ -114,37 +121,38 @@ class _CachedReader:
         self.model, self.rows = model, rows
         self.prompt_ids = model.encode(prompt)
         self.cache: Any = None
-        self.extra: dict[str, Any] = {}
+        self.encoder: dict[str, Any] = {}
 
     def start(self, begun: Sequence[int]) -> torch.Tensor:
-        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary)."""
-        keep = len(begun) + 1
+        """Read the prompt and the begun tokens once; return logits of shape (rows, len(begun) + 1, vocabulary).
+
+        An adapter's soft prompt is read before them, and then stands in the cache.
+        """
+        model, keep = self.model.model, len(begun) + 1
         if self.model.is_encoder_decoder:
-            read = self.model.model.get_encoder()(self._tensor([self.prompt_ids]))
-            self.extra = {"encoder_outputs": read}
-            logits = self._run("decoder_input_ids", self._tensor([[self.model.decoder_start, *begun]]))
-            read.last_hidden_state = read.last_hidden_state.expand(self.rows, -1, -1)
+            ids = self._tensor([[self.model.decoder_start, *begun]])
+            output = model(input_ids=self._tensor([self.prompt_ids]), decoder_input_ids=ids, use_cache=True)
+            read = output.encoder_last_hidden_state.expand(self.rows, -1, -1)
+            self.encoder = {"encoder_outputs": BaseModelOutput(last_hidden_state=read)}
         else:
-            self.extra = {"logits_to_keep": keep} if takes_logits_to_keep(self.model.model) else {}
-            logits = self._run("input_ids", self._tensor([[*self.prompt_ids, *begun]]))
-            self.extra = {}
+            only = {"logits_to_keep": keep} if takes_logits_to_keep(base_model(model)) else {}
+            output = model(input_ids=self._tensor([[*self.prompt_ids, *begun]]), **only, use_cache=True)
+        self.cache = output.past_key_values
         repeat_cache(self.cache, self.rows)
-        return logits[:, -keep:].expand(self.rows, -1, -1)
+        return output.logits[:, -keep:].float().expand(self.rows, -1, -1)
 
     def read(self, tokens: Sequence[int]) -> torch.Tensor:
         """Read one more token a row; return logits of shape (rows, vocabulary)."""
         name = "decoder_input_ids" if self.model.is_encoder_decoder else "input_ids"
-        return self._run(name, self._tensor(tokens)[:, None])[:, -1]
+        inputs = {name: self._tensor(tokens)[:, None], **self.encoder}
+        output = base_model(self.model.model)(**inputs, past_key_values=self.cache, use_cache=True)
+        self.cache = output.past_key_values
+        return output.logits[:, -1].float()
 
     def seen(self, ids: Sequence[int]) -> torch.Tensor:
         """Return the tokens that a repetition penalty looks at: shape (tokens,)."""
         before = [self.model.decoder_start] if self.model.is_encoder_decoder else self.prompt_ids
         return self._tensor([*before, *ids])
-
-    def _run(self, name: str, ids: torch.Tensor) -> torch.Tensor:
-        output = self.model.model(**{name: ids}, **self.extra, past_key_values=self.cache, use_cache=True)
-        self.cache = output.past_key_values
-        return output.logits.float()
 
     def _tensor(self, ids: Sequence) -> torch.Tensor:
         return torch.tensor(ids, device=self.model.device)
@@ -169,10 +177,11 @@ def _step(
         rank=int((before > before[token]).sum()) + 1,
         entropy=float(entropy(before)),
         alternatives=tuple(
-            Alternative(other, model.decode([other]), float(after[other]), float(before[other]))
+            Alternative(other, token_text(model.tokenizer, other), float(after[other]), float(before[other]))
             for other in others[:ALTERNATIVES]
         ),
         stop_reason=reason,
+        token_text=token_text(model.tokenizer, token),
     )
 
 

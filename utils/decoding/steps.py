@@ -5,15 +5,23 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from utils.decoding.generation import Step
+from utils.models.tokens import is_bytes, quoted
 
 
 def steps_table(steps: Iterable[Step]) -> pd.DataFrame:
     """Return a row for each step: token, probability, rank, entropy in bits, likeliest other token."""
     rows = [
-        (repr(step.text), step.probability, step.rank, step.entropy, repr(step.alternatives[0].text)) for step in steps
+        (quoted(shown(step)), step.probability, step.rank, step.entropy, quoted(step.alternatives[0].text))
+        for step in steps
     ]
     names = ["token", "probability", "rank", "entropy in bits", "best other token"]
     return pd.DataFrame(rows, columns=names).round({"probability": 3, "entropy in bits": 2})
+
+
+def shown(step: Step) -> str:
+    """Return what a step adds to the completion, or its token's bytes where they end no character yet."""
+    whole = step.text and "\N{REPLACEMENT CHARACTER}" not in step.text
+    return step.text if whole or not is_bytes(step.token_text) else step.token_text
 
 
 def endings_table(runs: Mapping[str, Iterable[Step]]) -> pd.DataFrame:

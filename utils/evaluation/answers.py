@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from utils.arguments import texts
 from utils.errors import DataError
 from utils.evaluation.intervals import Interval, bootstrap
 from utils.logits.config import DecodingConfig
 from utils.logits.reshaping import reshape
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ def answer_logits(model: LanguageModel, prompts: Sequence[str], answers: Sequenc
     and every end-of-text token, counts as its end. Raises EmptyPrompt,
     ContextWindowExceeded, DataError.
     """
+    prompts, answers = texts(prompts, "the prompts"), texts(answers, "the answers")
     if len(prompts) != len(answers):
         raise DataError(f"{len(prompts)} prompts came with {len(answers)} answers: give one right answer a prompt.")
     if not all(answer.strip() for answer in answers):
@@ -54,7 +57,7 @@ def answer_logits(model: LanguageModel, prompts: Sequence[str], answers: Sequenc
     ends = answer_ends(model)
     return [
         AnswerLogits(logits, tuple(ids), ends, (model.decoder_start,) if model.is_encoder_decoder else tuple(prompt))
-        for (prompt, ids), logits in zip(rows, forced_logits(model, rows), strict=True)
+        for (prompt, ids), logits in zip(progress(rows, "Reading answers"), forced_logits(model, rows), strict=True)
     ]
 
 
@@ -87,4 +90,5 @@ def expected_accuracy(scored: Sequence[AnswerLogits], config: DecodingConfig) ->
     """
     if not scored:
         raise DataError("There is no question to measure: give at least one.")
-    return bootstrap(np.array([answer_probability(answer, config) for answer in scored]))
+    shown = progress(scored, "Reshaping at every token of the answers")
+    return bootstrap(np.array([answer_probability(answer, config) for answer in shown]))

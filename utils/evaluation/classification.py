@@ -4,19 +4,21 @@ Expensive answers are kept on disk (`utils.storage.results`); every random choic
 """
 
 import random
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from utils.arguments import a_list, texts, whole_number
 from utils.datasets.reviews import Review
-from utils.errors import TooManyShots, UnknownLabel
+from utils.errors import DataError, TooManyShots, UnknownLabel
 from utils.evaluation.intervals import Interval, bootstrap
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 from utils.prompts.templates import REVIEWS, Example, Template, build_prompt
-from utils.storage.results import remembered
+from utils.storage.results import remembered_each
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class ClassificationTask:
     template: Template = REVIEWS
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", check_labels(self.labels))
+        object.__setattr__(self, "train", check_reviews(self.train, "the training reviews"))
+        object.__setattr__(self, "test", check_reviews(self.test, "the test reviews"))
         for review in (*self.train, *self.test):
             check_label(review.label, self.labels)
 
@@ -117,13 +122,15 @@ def score_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequence[
     of one token or more. Returns shape (prompts, labels), natural logarithm. The prompts'
     common beginning is computed once. Raises EmptyPrompt, ContextWindowExceeded, UnknownLabel.
     """
+    prompts, labels = texts(prompts, "the prompts"), check_labels(labels)
     if not prompts:
         return np.zeros((0, len(labels)))
     targets = [_label_ids(model, prompts[0], label) for label in labels]
     for prompt in prompts:
         model.check_window(prompt, max_new_tokens=max(map(len, targets)))
-    question = {"score": list(prompts), "labels": list(labels), "model": model.fingerprint}
-    return np.array(remembered(question, lambda: _score(model, prompts, targets)))
+    question = {"score": prompts, "labels": list(labels), "model": model.fingerprint}
+    score = lambda missing: _score(model, prompts, targets, first=missing[0])  # noqa: E731
+    return np.array(remembered_each(question, len(prompts), score, "Scoring prompts"))
 
 
 def predict_labels(model: LanguageModel, prompts: Sequence[str], labels: Sequence[str]) -> list[int]:
@@ -139,6 +146,8 @@ def draw_examples(
     alternate: the labels take turns, which keeps a model from repeating the last label it
     saw; False mixes them. The same seed draws the same examples. Raises TooManyShots.
     """
+    train, labels = check_reviews(train, "the training reviews"), check_labels(labels)
+    shots = whole_number(shots, "shots are a whole number, 0 or more", least=0)
     rng = random.Random(f"{seed} {shots}")
     order = rng.sample(list(labels), len(labels))
     drawn = []
@@ -166,10 +175,12 @@ def shots_curve(
 
     Without examples there is nothing to draw, so 0 shots run once. Raises TooManyShots.
     """
+    shots, seeds = a_list(shots, "shots"), a_list(seeds, "seeds")
     draws = [(n, seed) for n in shots for seed in (seeds if n else seeds[:1])]
     for n, seed in draws:
         draw_examples(task.train, n, task.labels, seed=seed)
-    return ShotsCurve(tuple(run_task(model, task, n, seed=seed) for n, seed in draws))
+    shown = progress(draws, "Measuring prompts with more and more examples")
+    return ShotsCurve(tuple(run_task(model, task, n, seed=seed) for n, seed in shown))
 
 
 def run_task(model: LanguageModel, task: ClassificationTask, shots: int, *, seed: int, alternate: bool = True) -> Run:
@@ -180,6 +191,24 @@ def run_task(model: LanguageModel, task: ClassificationTask, shots: int, *, seed
     predictions = tuple(task.labels[index] for index in chosen)
     correct = tuple(p == review.label for p, review in zip(predictions, task.test, strict=True))
     return Run(shots, seed, predictions, correct)
+
+
+def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return labels, one or more and no two the same. Raises UnknownLabel, and DataError for what is no list."""
+    found = tuple(texts(labels, "the labels"))
+    if not found or len(set(found)) < len(found):
+        raise UnknownLabel(f"Labels are one or more, no two the same; {list(found)!r} were given.")
+    return found
+
+
+def check_reviews(reviews: Sequence[Review], what: str) -> tuple[Review, ...]:
+    """Return reviews as a tuple. Raises DataError naming the number of the first that is none."""
+    found = a_list(reviews, what)
+    wrong = [n for n, review in enumerate(found, 1) if not isinstance(review, Review)]
+    if wrong:
+        shown = f"{found[wrong[0] - 1]!r:.80}"
+        raise DataError(f"Number {wrong[0]} of {what} is {shown}: give Review(text, label, rating).")
+    return tuple(found)
 
 
 def check_label(label: str, labels: Sequence[str]) -> None:
@@ -195,16 +224,19 @@ def _label_ids(model: LanguageModel, prompt: str, label: str) -> list[int]:
     return continuation_ids(model, prompt, label)
 
 
-def _score(model: LanguageModel, prompts: Sequence[str], targets: list[list[int]]) -> list[list[float]]:
-    """Score the targets' tokens; rows that are the same but for the target's last token run once."""
-    prompt_ids = [model.encode(prompt) for prompt in prompts]
-    rows = {(p, tuple(target[:-1])): None for p in range(len(prompts)) for target in targets}
-    logits = forced_logits(model, [(prompt_ids[p], list(begun)) for p, begun in rows])
-    log_probabilities = dict(zip(rows, (row.log_softmax(-1) for row in logits), strict=True))
-    return [
-        [
-            sum(float(log_probabilities[p, tuple(target[:-1])][k, token]) for k, token in enumerate(target))
-            for target in targets
-        ]
-        for p in range(len(prompts))
-    ]
+def _score(
+    model: LanguageModel, prompts: Sequence[str], targets: list[list[int]], *, first: int
+) -> Iterator[tuple[int, list[float]]]:
+    """Yield each prompt's number, from `first` on, and the targets' log-probabilities behind it.
+
+    Rows that are the same but for the target's last token run once.
+    """
+    begun = list(dict.fromkeys(tuple(target[:-1]) for target in targets))
+    rows = [(ids, list(some)) for ids in map(model.encode, prompts) for some in begun]
+    logits = forced_logits(model, rows, first=first * len(begun))
+    for number in range(first, len(prompts)):
+        found = {some: next(logits).log_softmax(-1) for some in begun}
+        yield (
+            number,
+            [sum(float(found[tuple(target[:-1])][k, token]) for k, token in enumerate(target)) for target in targets],
+        )

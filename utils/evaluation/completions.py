@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from utils.models.language_model import LanguageModel
-from utils.storage.results import remembered
 
 
 def complete(model: LanguageModel, prompts: Sequence[str], **config: Any) -> list[str]:
-    """Return the completions of prompts (`model.generate`), kept on disk."""
-    question = {"complete": list(prompts), "model": model.fingerprint, "config": config}
-    return remembered(question, lambda: model.generate(list(prompts), **config))
+    """Return the completions of prompts (`model.generate`), each kept on disk as it comes."""
+    return model.kept_completions(prompts, **config)
 
 
 def first_line(completion: str) -> str:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import permutations
+from math import factorial
 
 import numpy as np
 
 from utils.datasets.reviews import Review
-from utils.evaluation.classification import ClassificationTask, check_label, score_labels
+from utils.errors import DataError
+from utils.evaluation.classification import ClassificationTask, check_label, check_reviews, score_labels
 from utils.models.language_model import LanguageModel
-from utils.prompts.templates import Example, build_prompt
+from utils.progress import progress
+from utils.prompts.templates import Example, as_examples, build_prompt
 
 
 def label_log_probability(
@@ -19,6 +22,7 @@ def label_log_probability(
     The labels' probabilities are normalised to sum to one, so that the number says how
     sure the model is between the labels and not how likely any label is.
     """
+    examples, queries = as_examples(examples), check_reviews(queries, "the queries")
     for query in queries:
         check_label(query.label, task.labels)
     prompts = [build_prompt(task.instruction, query.text, examples, task.template) for query in queries]
@@ -34,10 +38,14 @@ def by_last_label(
 
     The orders are grouped by the label of the last example: "last is positive", ...
     """
+    examples = as_examples(examples)
+    if not examples:
+        raise DataError("There is no example to put in order: give at least one.")
     for example in examples:
         check_label(example.output_text, task.labels)
     found: dict[str, list[float]] = {f"last is {label}": [] for label in task.labels}
-    for order in permutations(examples):
+    orders = progress(permutations(examples), "Trying orders of the examples", total=factorial(len(examples)))
+    for order in orders:
         mean = label_log_probability(model, task, order, queries).mean()
         found[f"last is {order[-1].output_text}"].append(float(mean))
     return found
@@ -45,4 +53,5 @@ def by_last_label(
 
 def leave_one_out(examples: Sequence[Example]) -> list[list[Example]]:
     """Return the lists that remain when each example in turn is left out."""
+    examples = as_examples(examples)
     return [[*examples[:i], *examples[i + 1 :]] for i in range(len(examples))]

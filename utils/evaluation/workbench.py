@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from utils.datasets.dialogues import Dialogue
+from utils.datasets.records import TextToText, as_records
 from utils.errors import DataError, TooManyShots
 from utils.evaluation.completions import first_line
 from utils.evaluation.summaries import rouge_scores
 from utils.models.language_model import LanguageModel
 from utils.prompts.budget import TokenBudget, token_budget
-from utils.prompts.templates import Example, Template, build_prompt
+from utils.prompts.templates import Example, Template, as_examples, build_prompt
 
 MAX_NEW_TOKENS = 40
 
@@ -19,16 +21,26 @@ class Bench:
     """The fixed parts of a workbench: a model, dialogues to ask about, examples, templates by name."""
 
     model: LanguageModel
-    queries: tuple[Dialogue, ...]
+    queries: tuple[TextToText, ...]
     examples: tuple[Example, ...]
     templates: dict[str, Template]
 
     def __post_init__(self) -> None:
+        if not self.queries:
+            raise DataError("There is no query to ask about: give at least one.")
         asked = {query.input_text for query in self.queries}
         if any(example.input_text in asked for example in self.examples):
             raise DataError("A dialogue to ask about is among the examples: take the examples from another split.")
 
-    def prompt(self, query: Dialogue, instruction: str, shots: int, template: str) -> str:
+    @property
+    def names(self) -> list[str]:
+        """What each query is called: its id and topic, where it has them, or its number and first line."""
+        return [
+            f"{query.id}: {query.topic}" if isinstance(query, Dialogue) else f"{n}: {first_line(query.input_text):.60}"
+            for n, query in enumerate(self.queries, 1)
+        ]
+
+    def prompt(self, query: TextToText, instruction: str, shots: int, template: str) -> str:
         """Return the prompt with the first `shots` examples. Raises TooManyShots."""
         if shots > len(self.examples):
             raise TooManyShots(f"{shots} shots were asked for and there are {len(self.examples)} examples: use fewer.")
@@ -38,14 +50,18 @@ class Bench:
         """Return what the prompt takes of the context window."""
         return token_budget(self.model, prompt, max_new_tokens=MAX_NEW_TOKENS)
 
-    def answer(self, prompt: str, query: Dialogue) -> tuple[str, float]:
+    def answer(self, prompt: str, query: TextToText) -> tuple[str, float]:
         """Return the greedy completion's first line and its ROUGE-1 against the query's summary."""
         completion = first_line(self.model.generate(prompt, max_new_tokens=MAX_NEW_TOKENS))
         return completion, float(rouge_scores([completion], [query.output_text])["rouge1"][0])
 
 
 def make_bench(
-    model: LanguageModel, queries: Sequence[Dialogue], train: Sequence[Dialogue], templates: dict[str, Template]
+    model: LanguageModel, queries: Sequence[Any], train: Sequence[Any], templates: dict[str, Template]
 ) -> Bench:
-    """Return a workbench whose examples come from `train`. Raises DataError if a query is among them."""
-    return Bench(model, tuple(queries), tuple(dialogue.example for dialogue in train), templates)
+    """Return a workbench whose examples come from `train`; both are what `as_records` takes.
+
+    Raises DataError if a query is among the examples, or there is none.
+    """
+    asked, shown = as_records(queries, "the queries"), as_examples(train, "the training records")
+    return Bench(model, tuple(asked), tuple(shown), templates)

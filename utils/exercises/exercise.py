@@ -96,7 +96,8 @@ class Exercise:
         for case in self.cases:
             if case.edge:
                 self._judge_edge(answer, case)
-        return (self.examine and self.examine(answer, **given)) or ""
+        said = self.examine(answer, **given) if self.examine else None
+        return str(said or "")
 
     def _judge_ordinary(self, answer: Callable, cases: list[Case]) -> None:
         results, trouble = [], ""

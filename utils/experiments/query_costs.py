@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Sequence
 
+from utils.arguments import texts
+from utils.errors import DataError
 from utils.models.language_model import LanguageModel
 
 
@@ -13,6 +15,9 @@ def seconds_a_query(model: LanguageModel, prompts: Sequence[str], *, max_new_tok
     Every completion is cut at the same number of tokens, and none ends before it, so that
     only the prompt's length and the adapter make a difference.
     """
+    prompts = texts(prompts, "the prompts")
+    if not prompts:
+        raise DataError("There is no prompt to measure: give at least one.")
     fixed = {"max_new_tokens": max_new_tokens, "min_new_tokens": max_new_tokens}
     model.generate(prompts[0], **fixed)
     begun = time.perf_counter()

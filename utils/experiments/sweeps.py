@@ -9,20 +9,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
-import torch
 from filelock import FileLock
 
 from utils.adapters.methods import METHODS, add_adapter, count_changed, count_trainable, find_method
 from utils.experiments.ledger import LEDGER
 from utils.experiments.measure import measure_apart
+from utils.experiments.provenance import made_by, versions
 from utils.experiments.trials import TRIALS, Trial, outcomes, own_trials
 from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
 from utils.storage.files import write_text
-from utils.storage.results import code_hash
 from utils.training.forward import forward_for
 from utils.training.loop import Training, TrainingConfig
 from utils.training.records import encode
@@ -77,18 +75,8 @@ def run(trial: Trial, base: LanguageModel) -> dict[str, object]:
         "validation_loss": training.best_loss,
         "losses": [(m.step, m.loss, m.validation_loss) for m in measured if m.validation_loss is not None],
         "answers": task.answers(model, task.records("test")),
-        "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
-        "made_by": made_by(),
-    }
-
-
-def made_by() -> dict[str, object]:
-    """Return what a result depends on besides the settings: code, threads, processor kernels, torch build."""
-    return {
-        "code": code_hash("utils.experiments.sweeps"),
-        "threads": torch.get_num_threads(),
-        "kernels": torch.backends.cpu.get_cpu_capability(),
-        "torch": torch.__version__,
+        "versions": versions("torch", "transformers", "peft"),
+        "made_by": made_by("utils.experiments.sweeps"),
     }
 
 

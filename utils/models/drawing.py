@@ -1,6 +1,6 @@
 """The course's own settings inside transformers' `generate`: what every row draws depends on no other row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -36,14 +36,20 @@ class Draw(LogitsProcessor):
 
 
 class Stop(StoppingCriteria):
-    """Ends each row where a stop string stands in its completion. lengths: tokens of the rows that it ended."""
+    """Ends each row where a stop string stands in its completion, and says that a step is done.
 
-    def __init__(self, decode: Decode, stop: Sequence[str], begun: int) -> None:
-        self.decode, self.stop, self.begun = decode, stop, begun
+    begun: how many tokens stand before the completions. lengths: tokens of the rows that it ended.
+    """
+
+    def __init__(self, decode: Decode, stop: Sequence[str], advance: Callable[[], None]) -> None:
+        self.decode, self.stop, self.advance = decode, stop, advance
+        self.begun, self.steps = 0, 0
         self.lengths: dict[int, int] = {}
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_unused: object) -> torch.Tensor:
         """Return which rows have ended, shape (rows,)."""
+        self.steps += 1
+        self.advance()
         new = input_ids[:, self.begun :]
         for row, ids in enumerate(new.tolist() if self.stop else ()):
             if row not in self.lengths and before_stop(self.decode, ids, self.stop) is not None:

@@ -21,19 +21,22 @@ def continuation_ids(model: LanguageModel, prompt: str, continuation: str) -> li
     return whole[len(before) :] if whole[: len(before)] == before and len(whole) > len(before) else alone
 
 
-def forced_logits(model: LanguageModel, rows: Sequence[tuple[list[int], list[int]]]) -> Iterator[torch.Tensor]:
+def forced_logits(
+    model: LanguageModel, rows: Sequence[tuple[list[int], list[int]]], *, first: int = 0
+) -> Iterator[torch.Tensor]:
     """Yield the logits of teacher forcing: for each (prompt ids, continuation ids), at each token and after the last.
 
     Yields float32 tensors of shape (continuation tokens + 1, vocabulary). What the prompts
     have in common is read once where the model's kind allows it (`utils.models.packing`).
+    first: the row to begin with; its numbers are those of the whole list, to the last digit.
     """
-    if not rows:
+    if first >= len(rows):
         return
     if packing.can_share(model.model):
         keep = [list(range(len(prompt) - 1, len(prompt) + len(ids))) for prompt, ids in rows]
-        yield from packing.last_logits(model.model, [prompt + ids for prompt, ids in rows], keep)
+        yield from packing.last_logits(model.model, [prompt + ids for prompt, ids in rows], keep, first=first)
         return
-    for prompt, ids in rows:
+    for prompt, ids in rows[first:]:
         yield _read(model, prompt, ids)[-len(ids) - 1 :]
 
 

@@ -2,20 +2,30 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, overload
 from weakref import WeakKeyDictionary
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from utils.arguments import texts
+from utils.arguments import text, texts
 from utils.errors import ContextWindowExceeded, EmptyPrompt
-from utils.internals import adapters_in_use, times_changed, tokenizer_state
+from utils.internals import (
+    adapters_in_use,
+    base_model,
+    takes_logits_to_keep,
+    times_changed,
+    tokenizer_state,
+    virtual_tokens,
+    without_known_warnings,
+)
 from utils.models import packing
 from utils.models.drawing import Draw, Stop
 from utils.models.settings import GenerationSettings, own_settings_only, read_settings
 from utils.models.stopping import before_stop
+from utils.progress import progress, working
+from utils.storage.results import remembered_each
 
 BATCH_SIZE = 16
 _FINGERPRINTS: WeakKeyDictionary[PreTrainedModel, dict[tuple, str]] = WeakKeyDictionary()
@@ -64,15 +74,15 @@ class LanguageModel:
         known = _FINGERPRINTS.setdefault(self.model, {})
         if state not in known:
             digest = hashlib.sha256(tokenizer_state(self.tokenizer).encode())
-            for name, weight in weights.items():
+            for name, weight in progress(weights.items(), "Reading the model's weights", total=len(weights)):
                 digest.update(f"{name} {tuple(weight.shape)}".encode())
                 digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
             known[state] = digest.hexdigest()
         return known[state]
 
     def encode(self, prompt: str) -> list[int]:
-        """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt."""
-        if not prompt.strip():
+        """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt, DataError for no text."""
+        if not text(prompt, "a prompt").strip():
             raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
         begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
         return self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"]
@@ -87,12 +97,14 @@ class LanguageModel:
 
     def check_window(self, prompt: str, *, max_new_tokens: int) -> None:
         """Raise ContextWindowExceeded if prompt and completion do not fit; nothing is cut."""
-        tokens = self.count_tokens(prompt)
-        needed = max(tokens, max_new_tokens) if self.is_encoder_decoder else tokens + max_new_tokens
+        virtual, tokens = virtual_tokens(self.model), self.count_tokens(prompt)
+        read = tokens + virtual
+        needed = max(read, max_new_tokens) if self.is_encoder_decoder else read + max_new_tokens
         if needed > self.context_window:
+            soft = f", its soft prompt {virtual}" if virtual else ""
             together = "" if self.is_encoder_decoder else f", {needed} in all"
             raise ContextWindowExceeded(
-                f"The prompt has {tokens} tokens and the completion may have {max_new_tokens}{together}, "
+                f"The prompt has {tokens} tokens{soft} and the completion may have {max_new_tokens}{together}, "
                 f"but the context window is {self.context_window} tokens: "
                 "use fewer or shorter examples, or a smaller max_new_tokens."
             )
@@ -114,34 +126,58 @@ class LanguageModel:
         """
         if isinstance(prompts, str):
             return self.generate([prompts], **settings)[0]
-        return [text for _, text in sorted(self.completions(prompts, **settings))]
+        if len(listed := texts(prompts, "prompts")) > BATCH_SIZE:
+            return self.kept_completions(listed, forget=True, **settings)
+        return [completion for _, completion in sorted(self.completions(listed, **settings))]
+
+    def kept_completions(self, prompts: Sequence[str], *, forget: bool = False, **settings: Any) -> list[str]:
+        """Return `generate` of a list, each completion kept on disk as its batch ends (`remembered_each`)."""
+        listed, chosen = texts(prompts, "prompts"), read_settings(settings)
+
+        def missing(numbers: list[int]) -> Iterator[tuple[int, str]]:
+            """Ask for a prompt as often as it stands in the list: each time it has another seed."""
+            wanted = {listed[number] for number in numbers}
+            asked = [number for number, prompt in enumerate(listed) if prompt in wanted]
+            for n, completion in self.completions([listed[number] for number in asked], **settings):
+                yield asked[n], completion
+
+        config = {**asdict(chosen.config), "others": repr(sorted(chosen.others.items()))}
+        question = {"complete": listed, "model": self.fingerprint, "config": config}
+        return remembered_each(question, len(listed), missing, "Completing prompts", forget=forget)
 
     def completions(self, prompts: Sequence[str], **settings: Any) -> Iterator[tuple[int, str]]:
         """Yield each prompt's number in the list, from 0, and its completion, as batches end; settings: `generate`."""
         listed, chosen = texts(prompts, "prompts"), read_settings(settings)
-        for text in listed:
-            self.check_window(text, max_new_tokens=chosen.config.max_new_tokens)
-        rows = [self.encode(text) for text in listed]
-        seeds = [chosen.config.seed + listed[:n].count(text) for n, text in enumerate(listed)]
+        for prompt in listed:
+            self.check_window(prompt, max_new_tokens=chosen.config.max_new_tokens)
+        rows = [self.encode(prompt) for prompt in listed]
+        seeds = [chosen.config.seed + listed[:n].count(prompt) for n, prompt in enumerate(listed)]
         return self._completions(rows, seeds, chosen)
 
     def _completions(
         self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings
     ) -> Iterator[tuple[int, str]]:
-        size, pads = 1 if chosen.others else BATCH_SIZE, not packing.has_soft_prompt(self.model)
-        for batch in _batches(rows, size=size, pads=pads):
-            found = self._complete([rows[n] for n in batch], [seeds[n] for n in batch], chosen)
-            yield from zip(batch, found, strict=True)
+        size, pads = 1 if chosen.others else BATCH_SIZE, not virtual_tokens(self.model)
+        batches, steps = _batches(rows, size=size, pads=pads), chosen.config.max_new_tokens
+        what = f"Writing {len(rows)} completion{'s' * (len(rows) > 1)}, token by token"
+        with working(what, total=steps * len(batches)) as advance:
+            for batch in batches:
+                stop = Stop(self.decode, () if chosen.beams else chosen.config.stop, advance)
+                found = self._complete([rows[n] for n in batch], [seeds[n] for n in batch], chosen, stop)
+                advance(steps - stop.steps)
+                yield from zip(batch, found, strict=True)
 
     @torch.inference_mode()
     def next_token_logits(self, prompt: str) -> torch.Tensor:
         """Return the logits of the token after a prompt: float32, shape (vocabulary,)."""
         self.check_window(prompt, max_new_tokens=1)
         inputs = torch.tensor([self.encode(prompt)], device=self.device)
-        start = {}
+        extra: dict[str, Any] = {}
         if self.is_encoder_decoder:
-            start = {"decoder_input_ids": torch.full_like(inputs[:, :1], self.decoder_start)}
-        return self.model(inputs, **start).logits[0, -1].float()
+            extra = {"decoder_input_ids": torch.full_like(inputs[:, :1], self.decoder_start)}
+        elif takes_logits_to_keep(base_model(self.model)):
+            extra = {"logits_to_keep": 1}
+        return self.model(inputs, **extra).logits[0, -1].float()
 
     @property
     def decoder_start(self) -> int:
@@ -155,20 +191,20 @@ class LanguageModel:
         return tuple(ids) if isinstance(ids, list) else () if ids is None else (ids,)
 
     @torch.inference_mode()
-    def _complete(self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings) -> list[str]:
-        config, inputs = chosen.config, self._batch(rows)
-        start = torch.ones(len(rows), 1) if self.is_encoder_decoder else inputs["attention_mask"]
-        stop = Stop(self.decode, config.stop, start.shape[1])
-        with own_settings_only(self.model, pad=self.tokenizer.pad_token_id, given=chosen.others):
+    def _complete(self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings, stop: Stop) -> list[str]:
+        config, inputs, pad = chosen.config, self._batch(rows), self.tokenizer.pad_token_id
+        mask = torch.ones(len(rows), 1) if self.is_encoder_decoder else inputs["attention_mask"]
+        stop.begun = mask.shape[1]
+        with without_known_warnings(), own_settings_only(self.model, pad=pad, given=chosen.others):
             generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
             output = generate(
                 **inputs,
                 **chosen.others,
                 max_new_tokens=config.max_new_tokens,
-                logits_processor=[Draw(config, seeds, start.to(self.device))] if chosen.draws else [],
-                stopping_criteria=[] if chosen.beams else [stop],
+                logits_processor=[Draw(config, seeds, mask.to(self.device))] if chosen.draws else [],
+                stopping_criteria=[stop],
             )
-        new = output[:, start.shape[1] :].tolist()
+        new = output[:, stop.begun :].tolist()
         return [self._completion_text(ids[: stop.lengths.get(row)], config.stop) for row, ids in enumerate(new)]
 
     def _completion_text(self, ids: list[int], stop: Sequence[str]) -> str:

@@ -1,48 +1,56 @@
 """Load a language model: the course's default, a hub name, or a local folder."""
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedTokenizerBase
 
+from utils.arguments import text
 from utils.errors import ModelNotFound, UnsupportedSetting, short_reason
 from utils.models.language_model import LanguageModel
-from utils.storage.checkpoints import default_checkpoint
+from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
+from utils.storage.places import lasting
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 UNSTATED_WINDOW = 2048
 """Context window taken for a model that states none; most of those were trained with this length."""
 
 
-def load_model(name: str | None = None, *, device: str | None = None) -> LanguageModel:
-    """Load a language model: the course's default, a hub name, or a local folder.
+def load_model(
+    name: str | os.PathLike[str] | None = None, *, device: str | torch.device | None = None
+) -> LanguageModel:
+    """Load a language model: the course's default, a hub name, a local folder, or a GGUF file.
 
     name: COURSE_MODEL, or the default model, when None. device: "cpu", "cuda", "mps";
     COURSE_DEVICE, or the best one present, when None. The first call for the default
-    model fetches and converts it. Raises ModelNotFound and what `utils.storage.fetch` raises.
+    model fetches and converts it, the first for a GGUF file converts that. Raises ModelNotFound,
+    UnsupportedSetting, and what `utils.storage.fetch` raises.
     """
-    name = name or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL
-    source = default_checkpoint() if name == DEFAULT_MODEL else name
-    device = device or os.environ.get("COURSE_DEVICE") or best_device()
+    name = text(name or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL, "a model's name or path")
+    device = str(device or os.environ.get("COURSE_DEVICE") or best_device())
     if not is_present(device):
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
-    with _no_progress_bar():
-        try:
-            config = AutoConfig.from_pretrained(source)
-            kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            tokenizer: Any = AutoTokenizer.from_pretrained(source)
-            model = kind.from_pretrained(source, dtype=torch.float32)
-        except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-            raise ModelNotFound(_why_not_found(name, source, error)) from None
+    source = _source(name)
+    try:
+        tokenizer, model = read_model(source)
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+        raise ModelNotFound(_why_not_found(name, source, error)) from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return LanguageModel(name, model.eval().to(device), tokenizer, _context_window(config, tokenizer))
+    name = name if name == DEFAULT_MODEL else lasting(name)
+    return LanguageModel(name, model.eval().to(device), tokenizer, _context_window(model.config, tokenizer))
+
+
+def _source(name: str) -> str | Path:
+    """Return what transformers can load: a folder's path, or a name that it looks up on the hub."""
+    path = Path(name).expanduser()
+    if name == DEFAULT_MODEL:
+        return default_checkpoint()
+    if is_gguf(path):
+        return gguf_checkpoint(path)
+    return str(path)
 
 
 def best_device() -> str:
@@ -74,14 +82,3 @@ def _why_not_found(name: str, source: str | Path, error: Exception) -> str:
         f"No model named {name!r} could be loaded ({reason}): check the spelling and the network connection, "
         f"give the path of a folder, or call load_model() for the course's own model."
     )
-
-
-@contextmanager
-def _no_progress_bar() -> Generator[None]:
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()

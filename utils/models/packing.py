@@ -18,8 +18,8 @@ from utils.internals import (
     base_model,
     before_logits,
     cache_layers,
-    peft_config,
     takes_logits_to_keep,
+    virtual_tokens,
 )
 
 KINDS = ("llama", "gpt2", "opt", "phi", "qwen2", "qwen3", "gpt_neox", "stablelm", "granite", "smollm3")
@@ -54,18 +54,12 @@ def can_share(model: PreTrainedModel) -> bool:
     kinds = getattr(base.config.get_text_config(), "layer_types", None) or ["full_attention"]
     return (
         not base.config.is_encoder_decoder
-        and not has_soft_prompt(model)
+        and not virtual_tokens(model)
         and not getattr(base, "_is_stateful", False)
         and {"full_attention", "sliding_attention"} >= set(kinds)
         and attention(base.config) in ("sdpa", "eager")
         and type(base).__module__.startswith("transformers.")
     )
-
-
-def has_soft_prompt(model: PreTrainedModel) -> bool:
-    """Whether an adapter's vectors stand before the prompt; padding would then stand between the two."""
-    adapter = peft_config(model)
-    return bool(adapter and adapter.is_prompt_learning)
 
 
 def shared_prefix(rows: Sequence[Sequence[int]]) -> int:
@@ -104,20 +98,24 @@ def as_mask(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def last_logits(model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]]) -> Iterator[torch.Tensor]:
+def last_logits(
+    model: PreTrainedModel, rows: list[list[int]], keep: list[list[int]], *, first: int = 0
+) -> Iterator[torch.Tensor]:
     """Yield, row after row, the logits at the positions `keep[row]` of that row, for a model that `can_share`.
 
-    rows: token ids; keep: ascending positions in the row, from 0. Yields float32 tensors
-    of shape (len(keep[row]), vocabulary).
+    rows: token ids; keep: ascending positions in the row, from 0; first: the row to begin with, whose numbers are those
+    of the whole list. Yields float32 tensors of shape (len(keep[row]), vocabulary).
     """
     model = base_model(model)
     shared = min(shared_prefix(rows), *(positions[0] for positions in keep))
     prefix = _prefill(model, rows[0][:shared])
     run = _run_pack if can_pack(model) else _run_batch
     for group in _groups(model, [row[shared:] for row in rows]):
+        if group[-1] < first:
+            continue
         kept = [[k - shared for k in keep[i]] for i in group]
         logits, _ = run(model, [rows[i][shared:] for i in group], prefix, shared, keep=kept)
-        yield from logits.float().split([len(keep[i]) for i in group])
+        yield from logits.float().split([len(keep[i]) for i in group])[max(0, first - group[0]) :]
 
 
 @torch.inference_mode()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from utils.arguments import whole_number
+
 if TYPE_CHECKING:
     from utils.models.language_model import LanguageModel
 
@@ -22,5 +24,6 @@ class TokenBudget:
 
 
 def token_budget(model: "LanguageModel", prompt: str, *, max_new_tokens: int) -> TokenBudget:
-    """Return what a prompt and the longest completion asked for take of the context window."""
-    return TokenBudget(model.count_tokens(prompt), max_new_tokens, model.context_window)
+    """Return what a prompt and the longest completion take of the context window. Raises UnsupportedSetting."""
+    completion = whole_number(max_new_tokens, "max new tokens is a whole number, 1 or more", least=1)
+    return TokenBudget(model.count_tokens(prompt), completion, model.context_window)

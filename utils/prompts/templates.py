@@ -1,10 +1,11 @@
 """Instruction, examples and query become a prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from utils.errors import EmptyPrompt
+from utils.arguments import a_list, texts
+from utils.errors import DataError, EmptyPrompt
 from utils.prompts.conversations import conversation, say_where_none
 
 if TYPE_CHECKING:
@@ -16,6 +17,33 @@ class Example(NamedTuple):
 
     input_text: str
     output_text: str
+
+
+FIELDS = (("input_text", "output_text"), ("input", "output"))
+"""How a dictionary may name an input and its output."""
+
+
+def as_example(given: Any, what: str = "the example") -> Example:
+    """Return a record, a pair of texts or a dictionary as an example.
+
+    given: anything with `.example` (a review, a dialogue, any record), a tuple or list (input, output), or a
+    dictionary with `input_text` and `output_text`, or `input` and `output`, whose other fields are left out.
+    what: its name in an error. Raises DataError for anything else.
+    """
+    case = getattr(given, "example", given)
+    if isinstance(case, Mapping):
+        case = next(([case[field] for field in pair] for pair in FIELDS if set(pair) <= case.keys()), None)
+    if not isinstance(case, tuple | list) or len(case) != 2:
+        raise DataError(
+            f"{what[0].upper()}{what[1:]} is {given!r:.80}: give a record, a pair (input, output), or a dictionary "
+            "with `input_text` and `output_text`."
+        )
+    return Example(*texts(case, f"input and output of {what}"))
+
+
+def as_examples(given: Iterable[Any], what: str = "the examples") -> list[Example]:
+    """Return `as_example` of each item of a list. Raises DataError naming the number of the first wrong one."""
+    return [as_example(case, f"number {n} of {what}") for n, case in enumerate(a_list(given, what), 1)]
 
 
 class Template(Protocol):
@@ -42,9 +70,9 @@ class PlainTemplate:
     output_label: str = "Output"
     multiline: bool = False
 
-    def render(self, instruction: str, query: str, examples: Sequence[Example]) -> str:
+    def render(self, instruction: str, query: str, examples: Sequence[Any]) -> str:
         """Return the parts with an empty line between them, ending at the output's label."""
-        solved = [f"{self._open(case.input_text)}{self.completion(case.output_text)}" for case in examples]
+        solved = [f"{self._open(case.input_text)}{self.completion(case.output_text)}" for case in as_examples(examples)]
         return "\n\n".join(filter(None, [instruction, *solved, self._open(query)]))
 
     def completion(self, output_text: str) -> str:
@@ -72,11 +100,11 @@ class ChatTemplate:
     def __post_init__(self) -> None:
         say_where_none(self.tokenizer)
 
-    def render(self, instruction: str, query: str, examples: Sequence[Example]) -> str:
+    def render(self, instruction: str, query: str, examples: Sequence[Any]) -> str:
         """Return the conversation up to where the assistant's answer begins."""
         plain = PlainTemplate(self.input_label, self.output_label, self.multiline)
         messages = []
-        for case in [*examples, Example(query, "")]:
+        for case in [*as_examples(examples), Example(query, "")]:
             messages += [
                 {"role": "user", "content": plain.render("" if messages else instruction, case.input_text, ())},
                 {"role": "assistant", "content": case.output_text},
@@ -93,14 +121,14 @@ REVIEWS = PlainTemplate("Review", "Sentiment")
 DIALOGUES = PlainTemplate("Dialogue", "Summary", multiline=True)
 
 
-def build_prompt(
-    instruction: str, query: str, examples: Sequence[tuple[str, str]] = (), template: Template = PLAIN
-) -> str:
+def build_prompt(instruction: str, query: str, examples: Sequence[Any] = (), template: Template = PLAIN) -> str:
     """Return one prompt out of an instruction, solved examples and the query to complete.
 
-    instruction: what to do, may be empty; examples: (input, output) pairs, none for a
-    zero-shot prompt. Raises EmptyPrompt for an empty query.
+    instruction: what to do, may be empty; examples: records, (input, output) pairs or
+    dictionaries (`as_example`), none for a zero-shot prompt. Raises EmptyPrompt for an empty
+    query, DataError for what is no text or no example.
     """
+    given = texts([instruction, query], "instruction and query")
     if not query.strip():
         raise EmptyPrompt("The query is empty: give the text that the prompt shall ask about.")
-    return template.render(instruction, query, [Example(*example) for example in examples])
+    return template.render(*given, as_examples(examples))

@@ -15,14 +15,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from utils.errors import short_reason
+from utils.errors import CourseError, RegistryError, short_reason
+from utils.storage.files import NOT_WRITABLE, disk_errors_explained
 from utils.storage.places import store_dir
 from utils.training.loop import Measured
 
@@ -50,6 +52,10 @@ LONGEST_VALUE = 6000
 LONGEST_NAME = 250
 """Limits of MLflow's `log_batch`: 1000 metrics, five of them a step, and characters."""
 
+SERVERS = ("http", "https", "databricks")
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+"""What an address begins with: a store elsewhere, or one that SQLAlchemy reaches through a driver."""
+
 NO_CONNECTION, NO_ANSWER = "no connection", "no answer in time"
 RUN_TAG = "course.run"
 LOCK_SECONDS = 120
@@ -64,7 +70,7 @@ PORT = 5000
 
 def tracking_uri() -> str:
     """Return where runs and models are kept: MLFLOW_TRACKING_URI, or a SQLite file of the course."""
-    named = os.environ.get("MLFLOW_TRACKING_URI")
+    named = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if named:
         return named
     path = (store_dir() / "mlflow.db").as_posix()
@@ -73,15 +79,33 @@ def tracking_uri() -> str:
 
 def address() -> str:
     """Return the store's address as it may be shown: without a user's name and password."""
-    return re.sub(r"//[^@/]*@", "//", tracking_uri())
+    return re.sub(r"//.*@", "//", tracking_uri())
+
+
+def check_address() -> None:
+    """Raise RegistryError for an address that can never work: a driver is missing, or no store is reached so.
+
+    Whether a server or a database answers is not asked.
+    """
+    if not os.environ.get("MLFLOW_TRACKING_URI", "").strip():
+        return
+    try:
+        _check(tracking_uri())
+    except Exception as error:
+        raise RegistryError(
+            f"MLFLOW_TRACKING_URI, {address()}, is no store that can be used here ({reason(error)}): install the "
+            "driver that is missing, correct the address, or unset it."
+        ) from None
+
+
+def is_server() -> bool:
+    """Whether the store is a server, which keeps files in a place of its own."""
+    return _scheme(tracking_uri()) in SERVERS
 
 
 def artifact_root() -> Path | None:
     """Return the folder for files beside the store; None for a server, which has a place of its own."""
-    uri = tracking_uri()
-    if uri.split(":")[0] in ("http", "https", "databricks"):
-        return None
-    return (_sqlite_file(uri) or store_dir() / "mlflow.db").with_name("mlartifacts")
+    return None if is_server() else (_sqlite_file(tracking_uri()) or store_dir() / "mlflow.db").with_name("mlartifacts")
 
 
 def connect() -> "MlflowClient":
@@ -92,18 +116,24 @@ def connect() -> "MlflowClient":
     _quiet()
     from mlflow import MlflowClient
 
-    with one_at_a_time():
+    with one_at_a_time(reading=True):
         return MlflowClient(tracking_uri(), registry_uri=tracking_uri())
 
 
-def store_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions by which a store says that it did not do what was asked."""
-    _quiet()
-    from mlflow.exceptions import MlflowException
-    from requests import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return MlflowException, RequestException, SQLAlchemyError, Timeout
+@contextmanager
+def asking() -> Generator["MlflowClient"]:
+    """Give a client, and turn whatever a store raises into a sentence, a RegistryError."""
+    try:
+        check_address()
+        with disk_errors_explained(artifact_root() or store_dir()):
+            yield connect()
+    except CourseError:
+        raise
+    except Exception as error:  # each store raises its own kinds
+        why = reason(error)
+        gone = is_server() and why in (NO_CONNECTION, NO_ANSWER)
+        remedy = "start the server, or unset MLFLOW_TRACKING_URI" if gone else "mend that and run this again"
+        raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from error
 
 
 def experiment_id(client: "MlflowClient", name: str) -> str:
@@ -127,7 +157,7 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
 
 def reason(error: Exception) -> str:
     """Return MLflow's error in a few words."""
-    text = short_reason(error)
+    text = short_reason(error, longest=2000).replace(tracking_uri(), address())[:200]
     if "timed out" in text:
         return NO_ANSWER
     if "Max retries exceeded" in text and "error responses" not in text:
@@ -144,15 +174,19 @@ class Tracker:
     and sends the rest in a thread, one attempt at a time. Nothing here raises, and nothing is
     sent twice. run_id: None until MLflow has given one. problem: a sentence while something is
     unsent, else None.
+
+    earlier: the id of a run that MLflow has a part of, which goes on; seconds: trained before.
     """
 
-    def __init__(self, name: str, parameters: Mapping[str, object]) -> None:
+    def __init__(
+        self, name: str, parameters: Mapping[str, object], *, earlier: str | None = None, seconds: float = 0.0
+    ) -> None:
         self.run_id: str | None = None
         self.problem: str | None = None
-        self._name, self._parameters = name, parameters
-        self._begun, self._mark, self._asked = _now(), uuid.uuid4().hex, False
+        self._name, self._parameters, self._earlier = name, parameters, earlier
+        self._begun, self._mark, self._asked = _now() - int(1000 * seconds), uuid.uuid4().hex, False
         self._client: MlflowClient | None = None
-        self._sent, self._not_before = 0, 0.0
+        self._sent, self._not_before, self._why = 0, 0.0, NO_ANSWER
         self._attempt = threading.Lock()
         self._start(self._begin).join(START_SECONDS)
 
@@ -172,13 +206,10 @@ class Tracker:
             client.set_terminated(run_id, status=status, end_time=now)
             ended.set()
 
-        self._start(end).join(FINISH_SECONDS_SERVER if artifact_root() is None else FINISH_SECONDS_FILE)
+        self._start(end).join(FINISH_SECONDS_SERVER if is_server() else FINISH_SECONDS_FILE)
         if not ended.is_set():
             missing = sum(len(_values(one)) for one in measured[self._sent :]) + len(summary)
-            self.problem = (
-                f"MLflow at {address()} did not take all of this run ({missing} values are missing "
-                "there): the run itself is whole, only MLflow's page of it is not."
-            )
+            self.problem = f"MLflow at {address()} did not take all of this run ({missing} values are missing there)."
 
     def _start(self, send: "Callable[[MlflowClient], object]") -> threading.Thread:
         """Begin an attempt, which waits until the one before it has ended."""
@@ -193,9 +224,9 @@ class Tracker:
                 send(self._client)
                 self.problem = None
             except Exception as error:
-                self._not_before = time.monotonic() + RETRY_SECONDS
+                self._not_before, self._why = time.monotonic() + RETRY_SECONDS, reason(error)
                 self.problem = (
-                    f"MLflow at {address()} does not take what is sent ({reason(error)}): training goes on, "
+                    f"MLflow at {address()} does not take what is sent ({self._why}): training goes on, "
                     "and what MLflow misses is sent again later."
                 )
 
@@ -213,11 +244,19 @@ class Tracker:
         from mlflow.entities import Param
 
         if self.run_id is None:
-            run_id = self._create(client)
+            run_id = self._taken_up(client) or self._create(client)
             parameters = {_key(name): str(value)[:LONGEST_VALUE] for name, value in self._parameters.items()}
             client.log_batch(run_id, params=[Param(*entry) for entry in parameters.items()])
             self.run_id = run_id
         return self.run_id
+
+    def _taken_up(self, client: "MlflowClient") -> str | None:
+        """Return the id of the earlier run if this store has it, and count what was sent then."""
+        if self._earlier is not None:
+            with allowing("RESOURCE_DOES_NOT_EXIST"):
+                self._sent = len(client.get_metric_history(client.get_run(self._earlier).info.run_id, "loss"))
+                return self._earlier
+        return None
 
     def _create(self, client: "MlflowClient") -> str:
         """Create a run, or find the one created by a request whose answer was lost."""
@@ -233,12 +272,13 @@ class Tracker:
 
 def serve() -> None:
     """Serve MLflow's page on the course's store, on this machine only, until interrupted."""
+    check_address()
     root = artifact_root()
     if root is None:
         print(f"MLflow's page is at {address()}")
         return
-    connect()
-    port = _free_port()
+    with asking():
+        port = _free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", tracking_uri(), "--registry-store-uri", tracking_uri()]
     command += ["--default-artifact-root", root.as_uri()]
@@ -256,6 +296,27 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+def _scheme(uri: str) -> str:
+    """Return what an address begins with, without the driver: "postgresql" of "postgresql+psycopg2://host/name"."""
+    return uri.partition(":")[0].partition("+")[0].lower()
+
+
+def _check(uri: str) -> None:
+    """Raise what says why an address cannot be a store's."""
+    from sqlalchemy import create_engine
+
+    if _scheme(uri) in DATABASES:
+        url = create_engine(uri).url  # imports the driver, and connects to nothing
+        if _scheme(uri) == "sqlite" and url.database in (None, "", ":memory:"):
+            raise ValueError("a database in memory forgets all when its process ends")
+    elif _scheme(uri) in ("http", "https"):
+        parts = urlsplit(uri)
+        if not parts.hostname or parts.port == 0:  # asking for the port raises ValueError where it is no number
+            raise ValueError("it names no server")
+    elif _scheme(uri) not in SERVERS:
+        connect()
+
+
 def _sqlite_file(uri: str) -> Path | None:
     from sqlalchemy import make_url
 
@@ -265,15 +326,33 @@ def _sqlite_file(uri: str) -> Path | None:
 
 
 @contextmanager
-def one_at_a_time() -> Generator[None]:
-    """Let one process after the other make or change a file's tables; with a server, the server sees to that."""
+def one_at_a_time(*, reading: bool = False) -> Generator[None]:
+    """Let one process after the other make or change a file's tables; with a server, the server sees to that.
+
+    reading: a folder that cannot be written, where nothing can change, needs no lock.
+    """
     file = _sqlite_file(tracking_uri())
-    if file is None:
+    with ExitStack() as held:
+        try:
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(FileLock(file.with_name(file.name + ".lock"), timeout=LOCK_SECONDS))
+        except OSError as error:
+            if not (reading and file and file.exists() and error.errno in NOT_WRITABLE):
+                raise
         yield
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(file.name + ".lock"), timeout=LOCK_SECONDS):
+
+
+@contextmanager
+def allowing(code: str) -> Generator[None]:
+    """Pass over MLflow's error of a code."""
+    from mlflow.exceptions import MlflowException
+
+    try:
         yield
+    except MlflowException as error:
+        if error.error_code != code:
+            raise
 
 
 def _quiet() -> None:
@@ -315,3 +394,5 @@ if __name__ == "__main__":
         serve()
     except KeyboardInterrupt:
         sys.exit()
+    except CourseError as error:
+        sys.exit(str(error))

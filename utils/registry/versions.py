@@ -17,25 +17,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import torch
 from safetensors import SafetensorError, safe_open
 
 from utils.adapters.methods import MANIFEST, load_adapter
+from utils.arguments import text, texts
 from utils.errors import RegistryError
 from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
 from utils.registry.tracking import (
-    NO_ANSWER,
-    NO_CONNECTION,
-    address,
+    allowing,
     artifact_root,
-    connect,
+    asking,
     experiment_id,
     one_at_a_time,
     reason,
-    store_errors,
     tracking_uri,
 )
-from utils.storage.files import build_once, disk_errors_explained
+from utils.storage.files import build_once
 from utils.storage.places import store_dir
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ class Version:
 
 def register(
     name: str,
-    folder: Path,
+    folder: str | Path,
     *,
     parameters: Mapping[str, Any],
     metrics: Mapping[str, float],
@@ -88,8 +87,9 @@ def register(
     The newest version becomes the default unless make_default is False; the first always
     does. run_id: the MLflow run that trained it. parameters: JSON values; the adapter's own
     method, size and base are added. The copy is an artifact of that run, or of one made for
-    it. Raises RegistryError, DiskFull, CacheUnusable.
+    it. Raises RegistryError, also for numbers that are not finite, DiskFull, CacheUnusable.
     """
+    name, folder = text(name, "the model's name"), Path(text(folder, "the adapter's folder"))
     if not NAME.fullmatch(name):
         raise RegistryError(
             f"{name!r} cannot be a model's name: take at most 100 letters, digits, spaces, '.', '_' and '-', "
@@ -105,7 +105,7 @@ def register(
         source = f"runs:/{run_id}/{place}"
         try:
             client.log_artifacts(run_id, str(folder), place)
-            with _allowing("RESOURCE_ALREADY_EXISTS"):
+            with allowing("RESOURCE_ALREADY_EXISTS"):
                 client.create_registered_model(name)
             number = int(client.create_model_version(name, source, run_id, tags=tags).version)
         except BaseException:
@@ -118,7 +118,7 @@ def register(
 
 def models() -> pd.DataFrame:
     """Return a table of the models: a row for each name, with its default version."""
-    with _asking() as client:
+    with asking() as client:
         found = [some for name in _names(client) if (some := _versions(client, name))]
     defaults = [next(version for version in some if DEFAULT in version.aliases) for some in found]
     rows = [[one.name, len(some), one.number, *_summary(one)] for one, some in zip(defaults, found, strict=True)]
@@ -127,21 +127,22 @@ def models() -> pd.DataFrame:
 
 def versions(name: str) -> pd.DataFrame:
     """Return a table of a model's versions, the oldest first. Raises RegistryError."""
-    with _asking() as client:
+    with asking() as client:
         rows = [[one.number, ", ".join(one.aliases), *_summary(one)] for one in _known_versions(client, name)]
     return pd.DataFrame(rows, columns=["number", "aliases", *SUMMARY])
 
 
 def find(reference: str) -> Version:
     """Return a version by "name" (its default), "name@alias" or "name/3". Raises RegistryError."""
-    with _asking() as client:
+    with asking() as client:
         return _find(client, reference)
 
 
 def compare(references: Sequence[str]) -> pd.DataFrame:
     """Return a table of the parameters and metrics (rows) in which versions (columns) differ. Raises RegistryError."""
-    with _asking() as client:
-        found = [_find(client, reference) for reference in references]
+    references = texts(references, "the versions")
+    with asking() as client:
+        found = [_find(client, reference) for reference in texts(references, "the references")]
     names = dict.fromkeys(chain(*(version.parameters for version in found), *(version.metrics for version in found)))
     values = [version.parameters | version.metrics for version in found]
     rows = {name: [each.get(name) for each in values] for name in names}
@@ -157,6 +158,7 @@ def set_default(name: str, number: int) -> None:
 
 def set_alias(name: str, number: int, alias: str) -> None:
     """Give a version an alias; another version of the model that has it loses it. Raises RegistryError."""
+    alias = text(alias, "the alias")
     if alias.lower() == DEFAULT:
         raise RegistryError("Which version is the default is said with set_default(name, number).")
     if not ALIAS.fullmatch(alias):
@@ -194,7 +196,7 @@ def load(reference: str, *, base: LanguageModel | None = None) -> LanguageModel:
     the adapter was tuned on is loaded when None. Raises RegistryError for a folder that
     is no whole adapter, AdapterMismatch for another base, and what `load_model` raises.
     """
-    with _asking() as client:
+    with asking() as client:
         version = _find(client, reference)
         _download(client, version)
     manifest = _check_adapter(version.folder)
@@ -207,6 +209,7 @@ def _give(name: str, number: int, alias: str) -> None:
 
 
 def _find(client: "MlflowClient", reference: str) -> Version:
+    reference = text(reference, "the reference")
     name, sign, which = next((reference.partition(sign) for sign in "@/" if sign in reference), (reference, "", ""))
     found = _known_versions(client, name)
     if sign == "/":
@@ -231,24 +234,36 @@ def _known_versions(client: "MlflowClient", name: str) -> list[Version]:
 
 
 def _versions(client: "MlflowClient", name: str) -> list[Version]:
-    """Return a model's versions, the oldest first; the newest counts as the default where MLflow names none."""
+    """Return a model's versions, the oldest first; the newest counts as the default where MLflow names none of them."""
     entries = sorted(client.search_model_versions(f"name='{name}'"), key=lambda entry: int(entry.version))
-    newest = {DEFAULT: entries[-1].version} if entries else {}
-    given = {**newest, **client.get_registered_model(name).aliases}
+    numbers = [str(entry.version) for entry in entries]
+    given = {alias: str(number) for alias, number in client.get_registered_model(name).aliases.items()}
+    if entries and given.get(DEFAULT) not in numbers:
+        given[DEFAULT] = numbers[-1]
     return [_from_entry(entry, given) for entry in entries]
 
 
-def _from_entry(entry: "ModelVersion", given: Mapping[str, Any]) -> Version:
-    aliases = [alias for alias, number in given.items() if str(number) == str(entry.version)]
+def _from_entry(entry: "ModelVersion", given: Mapping[str, str]) -> Version:
+    aliases = [alias for alias, number in given.items() if number == str(entry.version)]
+    metrics = _tag(entry, METRICS)
     return Version(
         name=entry.name,
         number=int(entry.version),
         aliases=tuple(sorted(aliases, key=lambda alias: (alias != DEFAULT, alias))),
         folder=_folder(str(entry.source)),
-        metrics=json.loads(entry.tags.get(METRICS, "{}")),
-        parameters=json.loads(entry.tags.get(PARAMETERS, "{}")),
+        metrics={name: value for name, value in metrics.items() if isinstance(value, int | float)},
+        parameters=_tag(entry, PARAMETERS),
         created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
     )
+
+
+def _tag(entry: "ModelVersion", name: str) -> dict[str, Any]:
+    """Return what was noted of a version; nothing where its note is broken: the version itself is still good."""
+    try:
+        noted = json.loads(entry.tags.get(name, "{}"))
+    except ValueError:
+        noted = {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def _summary(version: Version) -> list[Any]:
@@ -269,7 +284,7 @@ def _names(client: "MlflowClient") -> list[str]:
 def _run(client: "MlflowClient", name: str, run_id: str | None) -> str:
     """Return the run that takes an adapter: the one that trained it where the store has it, else a new one."""
     if run_id is not None:
-        with _allowing("RESOURCE_DOES_NOT_EXIST"):
+        with allowing("RESOURCE_DOES_NOT_EXIST"):
             return client.get_run(run_id).info.run_id
     own = client.create_run(experiment_id(client, name), run_name=name).info.run_id
     client.set_terminated(own)
@@ -294,7 +309,7 @@ def _download(client: "MlflowClient", version: Version) -> None:
         source = client.get_model_version(version.name, str(version.number)).source
         download_artifacts(artifact_uri=source, dst_path=str(new.parent), tracking_uri=tracking_uri())
 
-    with _allowing("RESOURCE_DOES_NOT_EXIST"):
+    with allowing("RESOURCE_DOES_NOT_EXIST"):
         build_once(version.folder, fetch, size=2 * int(version.metrics.get(FILE_SIZE, 0)))
 
 
@@ -306,7 +321,10 @@ def _discard(source: str) -> None:
 
 
 def _check_adapter(folder: Path) -> dict[str, Any]:
-    """Return an adapter's manifest. Raises RegistryError when a file of it is missing, cut off or no adapter's."""
+    """Return an adapter's manifest. Raises RegistryError when a file of it is missing, cut off or no adapter's.
+
+    An adapter with a number that is not finite, from a training that diverged, is none either.
+    """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf8"))
         weights = sorted(folder.glob("*.safetensors"))
@@ -314,44 +332,30 @@ def _check_adapter(folder: Path) -> dict[str, Any]:
             raise ValueError("its weights or its description are missing")
         if (folder / PEFT_WEIGHTS).exists():
             json.loads((folder / PEFT_CONFIG).read_text(encoding="utf8"))
-        for file in weights:
-            with safe_open(file, framework="pt") as tensors:
-                if not tensors.keys():
-                    raise ValueError(f"{file.name} is empty")
+        broken = [name for file in weights for name in _not_finite(file)]
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise RegistryError(
             f"The folder {folder} holds no whole adapter ({reason(error)}): tune and register it again."
         ) from None
+    if broken:
+        raise RegistryError(
+            f"The adapter in {folder} has numbers that are not finite (in {broken[0]}), its training diverged: tune "
+            "again with a lower learning rate."
+        )
     return manifest
 
 
-@contextmanager
-def _allowing(code: str) -> Generator[None]:
-    """Pass over MLflow's error of a code."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code != code:
-            raise
-
-
-@contextmanager
-def _asking() -> Generator["MlflowClient"]:
-    """Give a client, and turn what MLflow raises into a sentence."""
-    try:
-        with disk_errors_explained(artifact_root() or store_dir()):
-            yield connect()
-    except store_errors() as error:
-        why = reason(error)
-        gone = artifact_root() is None and why in (NO_CONNECTION, NO_ANSWER)
-        remedy = "start the server, or unset MLFLOW_TRACKING_URI" if gone else "mend that and run this again"
-        raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from None
+def _not_finite(file: Path) -> list[str]:
+    """Return the names of the tensors of a file that have an infinite number or one that is none."""
+    with safe_open(file, framework="pt") as tensors:
+        names = list(tensors.keys())
+        if not names:
+            raise ValueError(f"{file.name} is empty")
+        return [name for name in names if not torch.isfinite(tensors.get_tensor(name)).all()]
 
 
 @contextmanager
 def _changing() -> Generator["MlflowClient"]:
     """Give a client to one process after the other; with a server, the server sees to that."""
-    with _asking() as client, one_at_a_time():
+    with asking() as client, one_at_a_time():
         yield client

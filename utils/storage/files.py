@@ -13,8 +13,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from utils.errors import CacheUnusable, DiskFull
+from utils.storage.places import owner
 
 DISK_FULL = "No space left on device"
+NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EPERM)
 REPLACE_SECONDS = 5.0
 """How long another process may read a file that is to be replaced."""
 
@@ -26,9 +28,9 @@ def build_once(path: Path, build: Callable[[Path], None], *, size: int) -> Path:
     interrupted build left behind is removed by the next one. `size` is the free space
     in bytes that the build needs. Raises DiskFull, CacheUnusable.
     """
-    if path.exists():
-        return path
     with disk_errors_explained(path):
+        if path.exists():
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(path.name + ".lock")):
             if path.exists():
@@ -84,7 +86,7 @@ def require_space(folder: Path, size: int) -> None:
     if free < size:
         raise DiskFull(
             f"The course needs {size / 1e9:.1f} GB in {folder}, and {free / 1e9:.1f} GB are free: "
-            "free some space, or set COURSE_CACHE to a folder on a larger disk, and run this again."
+            f"free some space, or {_elsewhere(folder)} on a larger disk, and run this again."
         )
 
 
@@ -97,11 +99,17 @@ def disk_errors_explained(path: Path) -> Generator[None]:
         if is_disk_full(error):
             raise DiskFull(
                 f"The disk became full while {path.name} was being written to {path.parent}: nothing half "
-                "written was kept; free some space, or set COURSE_CACHE to another folder, and run this again."
+                f"written was kept; free some space, or {_elsewhere(path)}, and run this again."
             ) from None
-        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EPERM):
+        if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
             raise CacheUnusable(
-                f"The folder {path.parent} cannot be written ({error.strerror}): set COURSE_CACHE to a folder of "
-                "your own and run this again."
+                f"The folder {path.parent} cannot be written ({error.strerror}): {_elsewhere(path)} of your own and "
+                "run this again."
             ) from None
         raise
+
+
+def _elsewhere(path: Path) -> str:
+    """Return what to do to have a path's folder elsewhere: the variable that moves it and nothing more."""
+    variable = owner(path)
+    return f"set {variable} to a folder" if variable else "take a folder"

@@ -1,14 +1,32 @@
-"""Where the course keeps its files: the cache, tuning jobs, the store of runs and models."""
+"""Where the course keeps its files: the cache, results, tuning jobs, the store of runs and models.
+
+A variable of the environment may name each of the three folders: `~` is the home folder, and a relative path
+counts from the working folder.
+"""
 
 import os
 from pathlib import Path
 
 import platformdirs
 
+from utils.errors import CacheUnusable
+
+CACHE, RESULTS, TUNING = "COURSE_CACHE", "COURSE_RESULTS", "COURSE_TUNING"
+
+
+def cache_dir() -> Path:
+    """Return the course's cache folder: COURSE_CACHE, or a folder in the user's cache. Raises CacheUnusable."""
+    return _named(CACHE) or Path(platformdirs.user_cache_dir("generative-ai-course"))
+
+
+def results_dir() -> Path | None:
+    """Return the folder of kept results: COURSE_RESULTS, or one in the cache; None for COURSE_RESULTS=off."""
+    return None if os.environ.get(RESULTS) == "off" else _named(RESULTS) or cache_dir() / "results"
+
 
 def tuning_dir() -> Path:
     """Return the folder of all jobs and tuned models: COURSE_TUNING, or a folder in the course's cache."""
-    return Path(os.environ.get("COURSE_TUNING") or cache_dir() / "tuning").absolute()
+    return _named(TUNING) or cache_dir() / "tuning"
 
 
 def jobs_dir() -> Path:
@@ -21,6 +39,27 @@ def store_dir() -> Path:
     return tuning_dir() / "mlflow"
 
 
-def cache_dir() -> Path:
-    """Return the course's cache folder: COURSE_CACHE, or a folder in the user's cache."""
-    return Path(os.environ.get("COURSE_CACHE") or platformdirs.user_cache_dir("generative-ai-course"))
+def owner(path: Path) -> str | None:
+    """Return the variable that moves a path, and no more than has to move; None for a path outside of all folders."""
+    places = ((RESULTS, results_dir()), (TUNING, tuning_dir()), (CACHE, cache_dir()))
+    return next((variable for variable, place in places if place and path.is_relative_to(place)), None)
+
+
+def lasting(name: str) -> str:
+    """Return the name of a local file or folder as an absolute path, which holds in any working folder; else itself."""
+    try:
+        path = Path(name).expanduser()
+        return str(path.absolute()) if path.exists() else name
+    except (OSError, RuntimeError, ValueError):  # no path at all
+        return name
+
+
+def _named(variable: str) -> Path | None:
+    """Return the folder that a variable names, None where it names none."""
+    given = os.environ.get(variable, "").strip()
+    try:
+        return Path(given).expanduser().absolute() if given else None
+    except RuntimeError:
+        raise CacheUnusable(
+            f"{variable} is {given}, and there is no such home folder: set it to the folder's whole path."
+        ) from None

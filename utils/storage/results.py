@@ -9,16 +9,17 @@ folder; COURSE_RESULTS=off computes everything anew.
 import ast
 import hashlib
 import json
-import os
 import warnings
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from utils.progress import working
 from utils.storage.files import write_text
-from utils.storage.places import cache_dir
+from utils.storage.places import results_dir
 
 PACKAGE = Path(__file__).parents[1]
 PACKAGES = ("torch", "transformers")
@@ -31,28 +32,95 @@ def remembered(question: dict[str, Any], compute: Callable[[], Any]) -> Any:
     values too. A result is written under a temporary name and renamed; where it cannot be
     kept, a warning says so and the result is returned all the same.
     """
-    folder = _folder()
-    if folder is None:
-        return compute()
-    text = json.dumps([_versions(compute.__module__), question], sort_keys=True)
-    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-    try:
-        return json.loads(path.read_text(encoding="utf8"))
-    except (OSError, json.JSONDecodeError):
-        answer = compute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(answer))
-    except OSError as error:
-        warnings.warn(f"A result could not be kept in {folder} ({error.strerror}).", stacklevel=2)
+    path = _path(compute.__module__, question)
+    kept = _kept(path)
+    if kept is not None:
+        return kept
+    answer = compute()
+    _keep(path, partial(write_text, text=json.dumps(answer)))
     return answer
 
 
-def _folder() -> Path | None:
-    named = os.environ.get("COURSE_RESULTS")
-    if named == "off":
+def remembered_each(
+    question: dict[str, Any],
+    count: int,
+    compute: Callable[[list[int]], Iterable[tuple[int, Any]]],
+    what: str,
+    *,
+    forget: bool = False,
+) -> list[Any]:
+    """Return the answers to the `count` parts of a question; each is kept as it comes, and shown as progress.
+
+    compute: given the numbers, from 0, of the parts that are missing, yields (number, answer) for these, in any order,
+    and for others if it likes. Interrupted, the next call goes on from there. question, answers: as for `remembered`;
+    what: as for `progress`. forget: whether the parts are kept only until all are there.
+    """
+    path = _path(compute.__module__, question)
+    kept = _kept(path)
+    if kept is not None:
+        return kept
+    parts = path and path.with_suffix(".parts")
+    found = _kept_parts(parts)
+    missing = [number for number in range(count) if number not in found]
+    with working(what, total=count) as advance:
+        advance(count - len(missing))
+        for number, answer in compute(missing) if missing else ():
+            _keep(parts, partial(_append, line=json.dumps([number, answer])))
+            advance(number not in found)
+            found[number] = answer
+    answers = [found[number] for number in range(count)]
+    if not forget:
+        _keep(path, partial(write_text, text=json.dumps(answers)))
+    _keep(parts, partial(Path.unlink, missing_ok=True))
+    return answers
+
+
+def _path(module: str, question: dict[str, Any]) -> Path | None:
+    """Return where the answer to a question is kept, None where nothing is."""
+    folder = results_dir()
+    text = json.dumps([_versions(module), question], sort_keys=True)
+    return folder and folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+
+
+def _kept(path: Path | None) -> Any:
+    try:
+        return path and json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError):
         return None
-    return Path(named) if named else cache_dir() / "results"
+
+
+def _kept_parts(path: Path | None) -> dict[int, Any]:
+    """Return the parts in a file of them; a line that a stopped process left half written is no part."""
+    found = {}
+    try:
+        lines = path.read_text(encoding="utf8").splitlines() if path else []
+    except (OSError, ValueError):
+        return {}
+    for line in lines:
+        with suppress(ValueError):
+            number, found_there = json.loads(line)
+            found[number] = found_there
+    return found
+
+
+def _append(path: Path, line: str) -> None:
+    """Write a line behind what may be half a line."""
+    with path.open("a", encoding="utf8") as file:
+        file.write(f"\n{line}")
+
+
+def _keep(path: Path | None, write: Callable[[Path], None]) -> None:
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+    except OSError as error:
+        warnings.warn(
+            f"A result could not be kept in {path.parent} ({error.strerror}): set COURSE_RESULTS to a folder of your "
+            "own.",
+            stacklevel=3,
+        )
 
 
 def _versions(module: str) -> dict[str, str]:

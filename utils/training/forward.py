@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 
 from utils.adapters.methods import Method
 from utils.errors import UnsupportedSetting
-from utils.internals import base_model, before_logits, drop_last_norm, keep_blocks, peft_config
+from utils.internals import base_model, before_logits, drop_last_norm, keep_blocks, peft_config, virtual_tokens
 from utils.models.language_model import LanguageModel
-from utils.models.packing import PACK_TOKENS, can_pack, has_soft_prompt, shared_prefix
+from utils.models.packing import PACK_TOKENS, can_pack, shared_prefix
 from utils.models.sharing import blocks, share
 from utils.training.records import Batch, Encoded, collate, pack
 
@@ -111,7 +111,7 @@ def _apart(hidden: torch.Tensor, batch: Batch, records: Sequence[Encoded]) -> li
 
 def _sees_packed_rows(model: PreTrainedModel) -> bool:
     """Whether nothing stands before a model's own tokens and its kind is one that can be packed."""
-    return not has_soft_prompt(model) and can_pack(base_model(model))
+    return not virtual_tokens(model) and can_pack(base_model(model))
 
 
 def _halves(model: PreTrainedModel, first: int) -> tuple[nn.Module, PreTrainedModel]:

@@ -1,12 +1,16 @@
-"""What to know about tuning data before training: is it enough, repeated, contradictory, leaked, blank, too long."""
+"""What to know about tuning data before training: enough, repeated, contradictory, leaked, blank, unknown, too long."""
 
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
-from utils.datasets.records import TextToText
+from utils.datasets.records import TextToText, as_records
 from utils.errors import DataError
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 from utils.tables import TextTable
 from utils.training.records import Encoded, encode
 
@@ -50,8 +54,9 @@ class Report:
         return self.table()._repr_html_()
 
 
-def lint(train: Sequence[TextToText], validation: Sequence[TextToText] = (), *, model: LanguageModel) -> Report:
-    """Return what is good and bad about the data that a model shall be tuned on."""
+def lint(train: Any, validation: Any = (), *, model: LanguageModel) -> Report:
+    """Return what is good and bad about the data that a model shall be tuned on. Raises DataError for no records."""
+    train, validation = as_records(train, "the training records"), as_records(validation, "the validation records")
     splits = {"training": train, "validation": validation}
     encoded = [(name, _encoded(model, records)) for name, records in splits.items()]
     return Report(
@@ -62,6 +67,7 @@ def lint(train: Sequence[TextToText], validation: Sequence[TextToText] = (), *, 
             _repeated(train),
             _contradictory(train),
             _leaked(train, validation),
+            *_unknown(model, splits, dict(encoded)),
             _too_long(model, encoded),
         )
     )
@@ -133,6 +139,44 @@ def _leaked(train: Sequence[TextToText], validation: Sequence[TextToText]) -> Fi
     return Finding("leakage", "ok", "No input is in both training and validation.")
 
 
+def _unknown(
+    model: LanguageModel, splits: Mapping[str, Sequence[TextToText]], encoded: Mapping[str, Mapping[int, Encoded]]
+) -> Iterator[Finding]:
+    """Yield what the tokenizer has no token for: what does not come again when the tokens are decoded."""
+    lost: Counter[str] = Counter()
+    places: dict[str, dict[str, list[int]]] = {"advice": {}, "error": {}}
+    for split, records in encoded.items():
+        for n, tokens in records.items():
+            record = splits[split][n - 1]
+            read, _ = _lost(model, record.input_text, tokens.prompt)
+            learned, nothing_left = _lost(model, record.output_text, tokens.completion)
+            lost += read + learned
+            if read or learned:
+                places["error" if nothing_left else "advice"].setdefault(split, []).append(n)
+    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    characters = ", ".join(f"{character!r} ({times:,})" for character, times in lost.most_common(NAMED)) + more
+    for level, what in (("error", "for anything in the output of"), ("advice", f"for {characters} in")):
+        found = " and ".join(_records(split, numbers) for split, numbers in places[level].items())
+        if found:
+            text = f"The tokenizer has no token {what} {found}: write it in other characters, or tune another model."
+            yield Finding("unknown", level, text)
+
+
+def _lost(model: LanguageModel, text: str, ids: Sequence[int]) -> tuple[Counter[str], bool]:
+    """Return the characters of a text that its tokens have lost, how often, and whether no other is left.
+
+    Special tokens that stand in the text, spaces, and what tokenizers do on purpose (NFKC, lower case) do not count.
+    """
+    for special in model.tokenizer.all_special_tokens:
+        text = text.replace(special, "")
+    kept = _characters(model.decode(ids, skip_special_tokens=True))
+    return _characters(text) - kept, not kept
+
+
+def _characters(text: str) -> Counter[str]:
+    return Counter("".join(unicodedata.normalize("NFKC", text).casefold().split()))
+
+
 def _too_long(model: LanguageModel, splits: Sequence[Numbered]) -> Finding:
     window = f"context window of {model.context_window:,} tokens"
     sizes = {(name, n): _size(model, record) for name, records in splits for n, record in records.items()}
@@ -149,7 +193,11 @@ def _too_long(model: LanguageModel, splits: Sequence[Numbered]) -> Finding:
 
 
 def _encoded(model: LanguageModel, records: Sequence[TextToText]) -> dict[int, Encoded]:
-    return {n: encode(model, record) for n, record in enumerate(records, 1) if record.input_text.strip()}
+    return {
+        n: encode(model, record)
+        for n, record in enumerate(progress(records, "Reading records"), 1)
+        if record.input_text.strip()
+    }
 
 
 def _size(model: LanguageModel, record: Encoded) -> int:

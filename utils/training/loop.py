@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from utils.adapters.methods import trained
+from utils.arguments import number, whole_number
 from utils.errors import TuningError
 from utils.models.language_model import LanguageModel
 from utils.training.forward import Forward
@@ -21,6 +22,8 @@ CLIP = 1.0
 EVALUATIONS_PER_EPOCH = 2
 PATIENCE = 3
 EVALUATION_BATCH = 8
+MOST = 2**32
+"""The largest seed: times the steps it is still one that torch takes."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,24 @@ class TrainingConfig:
 
     epochs: times that every record is seen; learning_rate: the highest, reached after a
     warm-up over the first tenth of the steps, then falling to zero in a straight line;
-    batch_size: records a step.
+    batch_size: records a step. This is the one place that checks these settings. Raises
+    UnsupportedSetting.
     """
 
     epochs: int
     learning_rate: float
     batch_size: int
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        checked = {
+            "epochs": whole_number(self.epochs, "the number of epochs is a whole number, 1 or more", least=1),
+            "learning_rate": number(self.learning_rate, "the learning rate is a number above 0", least=0, above=True),
+            "batch_size": whole_number(self.batch_size, "the batch_size is a whole number, 1 or more", least=1),
+            "seed": whole_number(self.seed, "a seed is a whole number, 2**32 at most", least=-MOST, most=MOST),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,10 @@ class Training:
         return self.worse >= PATIENCE
 
     def run(self) -> Iterator[Measured]:
-        """Train from the step reached so far to the end. Raises TuningError when the loss is no number."""
+        """Train from the step reached so far to the end.
+
+        Raises TuningError when the loss, or after the last step a weight, is no finite number.
+        """
         for indices in itertools.islice(self._order(), self.step, None):
             begun = time.perf_counter()
             rate = self._set_learning_rate()
@@ -100,6 +117,8 @@ class Training:
             yield Measured(self.step, self.steps, epoch, loss, accuracy, *validation, rate, self.seconds)
             if self.stopped_early:
                 break
+        if not all(torch.isfinite(weight).all() for weight in (*self.weights.values(), *self.best_weights.values())):
+            raise self._diverged("Numbers of the model are not finite after the last step")
         with torch.no_grad():
             for name, weight in self.best_weights.items():
                 self.weights[name].copy_(weight)
@@ -140,15 +159,18 @@ class Training:
             logits, targets = self.forward(records)
         loss = cross_entropy(logits.float(), targets)
         if not torch.isfinite(loss):
-            raise TuningError(
-                f"The loss became {loss.item()} at step {self.step + 1}: the training diverged. Start again with a "
-                f"learning rate below {self.config.learning_rate:g}, a tenth of it to begin with."
-            )
+            raise self._diverged(f"The loss became {loss.item()} at step {self.step + 1}")
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights.values(), CLIP)
         self.optimizer.step()
         return loss.item(), _share_right(logits, targets)
+
+    def _diverged(self, what: str) -> TuningError:
+        return TuningError(
+            f"{what}: the training diverged. Start again with a learning rate below {self.config.learning_rate:g}, "
+            "a tenth of it to begin with."
+        )
 
     def _evaluates(self) -> bool:
         if not self.validation:

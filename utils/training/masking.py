@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from utils.datasets.records import TextToText
 from utils.models.language_model import LanguageModel
+from utils.models.tokens import token_text
 from utils.training.records import encode
 
 ENDS_SHOWN = 20
@@ -58,9 +59,7 @@ def _texts(model: LanguageModel, ids: Sequence[int]) -> tuple[str, ...]:
 
 
 def _shown(model: LanguageModel, token: int) -> str:
-    text = model.decode([token])
-    if not text or "\N{REPLACEMENT CHARACTER}" in text:
-        [text] = model.tokenizer.convert_ids_to_tokens([token])
+    text = token_text(model.tokenizer, token)
     return text.replace("\n", "\N{RETURN SYMBOL}").replace("\t", "\N{RIGHTWARDS ARROW TO BAR}")
 
 

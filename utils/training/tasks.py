@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from utils.arguments import texts
 from utils.datasets.dialogues import Dialogue, load_dialogues
-from utils.datasets.records import TextToText
+from utils.datasets.records import TextToText, as_records
 from utils.datasets.reviews import LABELS, Review, load_reviews
 from utils.evaluation.completions import complete, first_line
 from utils.models.language_model import LanguageModel
@@ -36,7 +37,7 @@ class Task:
 
     def answers(self, model: LanguageModel, records: Sequence[TextToText]) -> list[str]:
         """Return the first line of the model's greedy completion of each record's input."""
-        prompts = [record.input_text for record in records]
+        prompts = [record.input_text for record in as_records(records)]
         return [first_line(text) for text in complete(model, prompts, max_new_tokens=self.max_new_tokens)]
 
 
@@ -55,6 +56,7 @@ def review_record(review: Review) -> TextToText:
 
 def text_to_label(text: str, labels: Sequence[str] = LABELS) -> str:
     """Return the label that an answer's first word is, or "" when it is none."""
+    labels = texts(labels, "the labels")
     word = (text.split() or [""])[0].strip(".,!?\"'").lower()
     return word if word in labels else ""
 

@@ -7,6 +7,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from utils.errors import EmptyPrompt
+from utils.models.tokens import token_text
 from utils.transformer.sizes import read_sizes
 
 CHANGE = 1e-4
@@ -38,7 +39,7 @@ def visibility(
     changes = (hidden[1:] - hidden[0]).abs().amax(-1).T
     seen = changes > CHANGE * hidden[0].abs().amax(-1)[:, None]
     parts = ["encoder"] * len(first) + ["decoder"] * len(second) if both else ["model"] * len(ids)
-    words = [word.strip() for word in tokenizer.batch_decode(ids[:, None])]
+    words = [token_text(tokenizer, token).strip() for token in ids.tolist()]
     axis = pd.MultiIndex.from_arrays([parts, words], names=["part", "token"])
     return pd.DataFrame(seen.cpu().numpy(), index=axis, columns=axis)
 

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add("--anew", action="store_true", help="train again, though the same job has succeeded before")
     add("--status", action="store_true", help="say how far the newest job of this name is")
     add("--cancel", action="store_true", help="end the newest job of this name; it can be started again")
+    add("--register", action="store_true", help="record in MLflow what it did not take of the newest job of this name")
     return options
 
 
@@ -37,12 +38,14 @@ def main(arguments: list[str]) -> int:
     """Run a command and return its exit status: 0, or 1 for a job that failed or cannot be started."""
     options = parser()
     asked = vars(options.parse_args(arguments))
-    status, cancel, anew = (asked.pop(name) for name in ("status", "cancel", "anew"))
+    status, cancel, register, anew = (asked.pop(name) for name in ("status", "cancel", "register", "anew"))
     try:
-        if status or cancel:
+        if status or cancel or register:
             job = TuningJob.find(asked["name"])
             if cancel:
                 job.cancel()
+            if register:
+                job.register()
             print(_line(job))
             return 0
         if not asked["train_data"]:
@@ -73,7 +76,8 @@ def _watch(job: TuningJob) -> int:
     if state.cause:
         print(state.cause, file=sys.stderr)
     if state.status is Status.SUCCEEDED:
-        print(f"The adapter is in {job.started().adapter}; in the registry it is {job.name}/{state.version}.")
+        registered = f"; in the registry it is {job.name}/{state.version}" if state.version else ""
+        print(f"The adapter is in {job.started().adapter}{registered}.")
     return int(state.status is Status.FAILED)
 
 

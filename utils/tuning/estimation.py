@@ -5,12 +5,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import nn
 
 from utils.adapters.methods import Method, add_adapter, trained
-from utils.datasets.records import TextToText
+from utils.datasets.records import as_records
+from utils.errors import DataError
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import embeddings
 from utils.training.forward import forward_for, has_two_halves
@@ -38,18 +40,24 @@ class Estimate:
 def estimate(
     model: LanguageModel,
     method: Method,
-    train: Sequence[TextToText],
-    validation: Sequence[TextToText] = (),
+    train: Any,
+    validation: Any = (),
     *,
     epochs: int,
     batch_size: int,
 ) -> Estimate:
-    """Return what tuning a model costs, from two steps on records of middle length (train: one or more).
+    """Return what tuning a model costs, from two steps on records of middle length.
 
-    Time grows with the tokens, but for the change of the weights at the end of each step.
-    The model stays as it is. Raises what `encode`, `add_adapter` and `forward_for` raise.
+    train (one record or more), validation: what `as_records` takes. Time grows with the tokens,
+    but for the change of the weights at the end of each step. The model stays as it is. Raises
+    DataError, UnsupportedSetting and what `encode`, `add_adapter` and `forward_for` raise.
     """
-    records, held_out = ([encode(model, record) for record in split] for split in (train, validation))
+    asked = TrainingConfig(epochs, method.learning_rate, batch_size)
+    epochs, batch_size = asked.epochs, asked.batch_size
+    records = [encode(model, record) for record in as_records(train, "the training records")]
+    held_out = [encode(model, record) for record in as_records(validation, "the validation records")]
+    if not records:
+        raise DataError("There are no training records to estimate from: give one or more.")
     sample = _middle(records, batch_size)
     adapted = add_adapter(model, method)
     forward = forward_for(adapted, method)

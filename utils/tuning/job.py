@@ -1,12 +1,11 @@
 """A tuning job: a name, a data file, and a process of its own that trains while the notebook stays free."""
 
-import hashlib
 import os
 import re
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,28 @@ import pandas as pd
 from filelock import FileLock
 
 from utils.adapters.methods import find_method, load_adapter
-from utils.datasets.records import TextToText, load_text_to_text
-from utils.errors import TuningError, UnsupportedSetting
+from utils.arguments import number, text, whole_number
+from utils.datasets.records import TextToText, as_records, load_text_to_text
+from utils.errors import CourseError, DataError, RegistryError, TuningError
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
 from utils.processes import start_apart
+from utils.registry.tracking import check_address
 from utils.storage.files import disk_errors_explained
-from utils.storage.places import jobs_dir
-from utils.training.loop import Measured
-from utils.tuning.states import JobFolder, Settings, State, Status, folders
+from utils.storage.places import jobs_dir, lasting
+from utils.training.loop import Measured, TrainingConfig
+from utils.tuning.recording import record, unrecorded
+from utils.tuning.states import JobFolder, Settings, State, Status, data_hash, folders
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 EPOCHS, BATCH_SIZE = 3, 8
 PACKAGES = ("torch", "transformers", "peft")
+CHOSEN = ("method", "epochs", "learning_rate", "batch_size", "adapter_size", "seed", "model")
 LOOK_AGAIN = 0.2
 
-Data = str | Path | Sequence[TextToText]
-"""A JSON Lines file with `input_text` and `output_text`, at a path or an address such as s3:// or gs://, or records."""
+Data = Any
+"""A JSON Lines file with `input_text` and `output_text`, at a path or an address such as s3:// or gs://, or what
+`as_records` takes: records, pairs or dictionaries in a list, or a DataFrame of pandas."""
 
 
 class TuningJob:
@@ -44,7 +48,8 @@ class TuningJob:
     learning_rate: the method's own when None; learning_rate_multiplier: by what it is
     multiplied. adapter_size: rank, width or virtual tokens; the method's own when None.
 
-    Raises UnsupportedSetting for a setting that cannot be, TuningError for a name.
+    Numbers of numpy's and paths are taken as Python's. Raises UnsupportedSetting for a setting
+    that cannot be, DataError for data of another kind, TuningError for a name.
     """
 
     def __init__(
@@ -54,7 +59,7 @@ class TuningJob:
         validation_data: Data | None = None,
         *,
         method: str = "lora",
-        model: str | LanguageModel | None = None,
+        model: str | Path | LanguageModel | None = None,
         epochs: int = EPOCHS,
         learning_rate: float | None = None,
         learning_rate_multiplier: float = 1.0,
@@ -62,21 +67,23 @@ class TuningJob:
         adapter_size: int | None = None,
         seed: int = 0,
     ) -> None:
-        if not re.fullmatch(NAME, name):
-            raise TuningError(f"{name!r} cannot be a job's name: use letters, digits, - and _, 64 at most.")
-        chosen = find_method(method, adapter_size)
-        rate = (chosen.learning_rate if learning_rate is None else learning_rate) * learning_rate_multiplier
-        for what, value in (("epochs", epochs), ("batch_size", batch_size), ("learning rate", rate)):
-            if not value > 0:
-                raise UnsupportedSetting(f"The {what} of a tuning job cannot be {value}: take a number above 0.")
-        self.name, self.train_data, self.validation_data = name, train_data, validation_data
+        self.name = _job_name(name)
+        self.train_data = _given(train_data, "train_data")
+        self.validation_data = _given([] if validation_data is None else validation_data, "validation_data")
+        if adapter_size is not None:
+            adapter_size = whole_number(adapter_size, "the adapter_size is a whole number")
+        chosen = find_method(text(method, "the method"), adapter_size)
+        rate = chosen.learning_rate
+        if learning_rate is not None:
+            rate = number(learning_rate, "the learning rate is a number above 0", least=0, above=True)
+        rule = "the learning_rate_multiplier is a number above 0"
+        config = TrainingConfig(
+            epochs, rate * number(learning_rate_multiplier, rule, least=0, above=True), batch_size, seed
+        )
         self.asked: dict[str, Any] = {
-            "method": method,
+            "method": chosen.name,
             "adapter_size": chosen.size,
-            "epochs": epochs,
-            "learning_rate": rate,
-            "batch_size": batch_size,
-            "seed": seed,
+            **asdict(config),
             "model": _model_name(model),
             "weights": model.weights_hash if isinstance(model, LanguageModel) else None,
         }
@@ -85,22 +92,13 @@ class TuningJob:
     @classmethod
     def find(cls, name: str) -> "TuningJob":
         """Return the newest job of a name, from whichever kernel it was started. Raises TuningError."""
-        found = folders(name)
+        found = folders(_job_name(name))
         if not found:
             raise TuningError(f"No job named {name!r} was ever started in {jobs_dir()}: check the name.")
         settings = found[-1].settings
-        job = cls(
-            name,
-            found[-1].records("train"),
-            found[-1].records("validation") or None,
-            method=settings.method,
-            epochs=settings.epochs,
-            learning_rate=settings.learning_rate,
-            batch_size=settings.batch_size,
-            adapter_size=settings.adapter_size,
-            seed=settings.seed,
-            model=settings.model,
-        )
+        job = cls(name, [], **{field: getattr(settings, field) for field in CHOSEN})
+        with suppress(TuningError, DataError):  # what was trained is there without its data; start() asks for them
+            job.train_data, job.validation_data = found[-1].records()
         job.asked["weights"] = settings.weights
         job.folder = found[-1]
         return job
@@ -110,16 +108,17 @@ class TuningJob:
 
         The same name, data, settings and package versions are the same job: one that runs
         is watched, one that has succeeded is kept, one that was cancelled or interrupted
-        goes on from its checkpoint. anew: train again all the same. Raises DataError for
-        data that cannot be read, TuningError while another job of this name runs.
+        goes on from its checkpoint; one whose folder is damaged stays as it is, and a new
+        one begins. anew: train again all the same. Raises DataError for data that cannot be
+        read, TuningError while another job of this name runs, RegistryError for a
+        MLFLOW_TRACKING_URI that cannot work.
         """
-        train = _records(self.train_data)
-        validation = _records(self.validation_data) if self.validation_data is not None else []
-        data = hashlib.sha256(
-            repr([[(r.input_text, r.output_text) for r in some] for some in (train, validation)]).encode()
-        )
+        check_address()
+        train, validation = _records(self.train_data), _records(self.validation_data)
+        if not train:
+            raise DataError("There is no record in train_data: give at least 10, better 100.")
         versions = {package: version(package) for package in PACKAGES}
-        settings = Settings(self.name, data=data.hexdigest(), versions=versions, **self.asked)
+        settings = Settings(self.name, data=data_hash(train, validation), versions=versions, **self.asked)
         parent = jobs_dir() / self.name
         with disk_errors_explained(parent / "settings.json"):
             parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +126,8 @@ class TuningJob:
                 before = folders(self.name)
                 if before and self._takes_up(before[-1], settings, anew=anew):
                     return self
-                number = int(before[-1].path.name) + 1 if before else 1
-                self.folder = JobFolder(parent / f"{number:04d}")
+                last = int(before[-1].path.name) if before else 0
+                self.folder = JobFolder(parent / f"{last + 1:04d}")
                 self.folder.create(settings, train, validation)
                 _spawn(self.folder)
         return self
@@ -164,11 +163,24 @@ class TuningJob:
     def result(self, *, base: LanguageModel | None = None) -> LanguageModel:
         """Wait, and return the tuned model. base: the model it was tuned on, if it is loaded already.
 
-        Raises TuningError if the job failed or was cancelled.
+        Raises TuningError if the job failed or was cancelled, or its adapter was deleted.
         """
-        if self.wait().status is Status.CANCELLED:
-            raise TuningError(f"The tuning job {self.name!r} was cancelled: start it again, it goes on where it was.")
-        return load_adapter(base or load_model(self.asked["model"]), self.started().adapter)
+        return load_adapter(base or load_model(self.asked["model"]), self._trained().adapter)
+
+    def register(self) -> "TuningJob":
+        """Wait, and record in MLflow what it did not take at the job's end: the run, the adapter as a version.
+
+        Nothing is trained again, and what MLflow has is not recorded twice. Raises
+        RegistryError while the store does not take it, TuningError as `result` does.
+        """
+        folder = self._trained()
+        check_address()
+        with disk_errors_explained(folder.path), FileLock(folder.path.parent / ".lock"):
+            state = record(folder)
+            folder.write_state(state)
+        if missing := unrecorded(state):
+            raise RegistryError(missing)
+        return self
 
     def started(self) -> JobFolder:
         """Return the job's folder. Raises TuningError before the start."""
@@ -176,20 +188,37 @@ class TuningJob:
             raise TuningError(f"The job {self.name!r} was not started yet: call start().")
         return self.folder
 
+    def _trained(self) -> JobFolder:
+        """Wait, and return the folder of a job that has succeeded. Raises TuningError."""
+        state = self.wait().state
+        if state.status is Status.CANCELLED:
+            raise TuningError(f"The tuning job {self.name!r} was cancelled: start it again, it goes on where it was.")
+        folder = self.started()
+        if not folder.adapter.is_dir():
+            kept = f"load it with registry.load('{self.name}/{state.version}'), or " if state.version else ""
+            raise TuningError(f"The adapter in {folder.adapter} was deleted: {kept}start the job again, to train anew.")
+        return folder
+
     def _takes_up(self, folder: JobFolder, settings: Settings, *, anew: bool) -> bool:
-        """Make a job that exists this one, if it is the same; say whether."""
-        state, same = folder.state, folder.settings == settings
+        """Make a job that exists this one, if it is the same; say whether. A damaged one is none."""
+        try:
+            state, same = folder.state, folder.settings == settings
+            if state.can_go_on:
+                folder.records()
+        except CourseError:
+            state, same = State(Status.PENDING if folder.is_alive() else Status.FAILED), False
         if not state.status.is_end and (anew or not same):
             raise TuningError(
                 f"A job named {self.name!r} is running, with other data or settings: "
                 f"wait for it, cancel it (TuningJob.find({self.name!r}).cancel()), or take another name."
             )
-        if anew or not same or (state.status is Status.FAILED and not state.can_go_on):
+        deleted = state.status is Status.SUCCEEDED and not folder.adapter.is_dir()
+        if anew or not same or deleted or (state.status is Status.FAILED and not state.can_go_on):
             return False
         self.folder = folder
         if state.can_go_on:
             folder.withdraw_cancel()
-            folder.write_state(State(step=state.step, steps=state.steps, seconds=state.seconds))
+            folder.write_state(replace(state, status=Status.PENDING, cause="", can_go_on=False))
             _spawn(folder)
         return True
 
@@ -201,11 +230,35 @@ def _spawn(folder: JobFolder) -> None:
     folder.started_by(process.pid)
 
 
-def _records(data: Data) -> list[TextToText]:
-    return load_text_to_text(data) if isinstance(data, str | Path) else list(data)
+def _job_name(name: str) -> str:
+    found = text(name, "the job's name")
+    if not re.fullmatch(NAME, found):
+        raise TuningError(f"{found!r} cannot be a job's name: use letters, digits, - and _, 64 at most.")
+    return found
 
 
-def _model_name(model: str | LanguageModel | None) -> str:
+def _given(data: Data, what: str) -> str | list[TextToText]:
+    """Return data as an address, or as records that can be written. Raises DataError."""
+    if isinstance(data, str | os.PathLike):
+        return lasting(text(data, what))
+    records = as_records(data, what)
+    for count, one in enumerate(records, 1):
+        if blank := [side for side in ("input_text", "output_text") if not getattr(one, side).strip()]:
+            raise DataError(f"Record {count} of {what} has no text in {blank[0]}: fill it in or delete the record.")
+    return records
+
+
+def _records(data: str | list[TextToText]) -> list[TextToText]:
+    return load_text_to_text(data) if isinstance(data, str) else data
+
+
+def _model_name(model: str | Path | LanguageModel | None) -> str:
+    """Return a model's name, of a folder the absolute path."""
     if isinstance(model, LanguageModel):
-        return model.name
-    return model or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL
+        return _lasting_name(model.name)
+    given = "" if model is None else text(model, "the model")
+    return _lasting_name(given or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
+
+
+def _lasting_name(name: str) -> str:
+    return name if name == DEFAULT_MODEL else lasting(name)

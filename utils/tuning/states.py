@@ -4,20 +4,26 @@ A job is a folder. Whoever knows the folder knows the job: the process that trai
 notebook that started it, and a kernel started later.
 """
 
+import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from utils.datasets.records import TextToText, load_text_to_text, to_json_lines
-from utils.storage.files import write_text, written_whole
+from utils.errors import TuningError, short_reason
+from utils.storage.files import disk_errors_explained, write_text, written_whole
 from utils.storage.places import jobs_dir
 from utils.training.loop import Measured
+
+NUMBER = re.compile(r"[0-9]+")
 
 SECONDS_TO_START = 10.0
 """Between a job's folder and its process; a PENDING job without one after that never began."""
@@ -45,7 +51,7 @@ class State:
 
     cause: why it failed; can_go_on: whether, started again, it goes on from its last
     checkpoint; notes: what went wrong beside the training, such as tracking; version: its
-    number in the registry.
+    number in the registry; run_id: MLflow's of its run.
     """
 
     status: Status = Status.PENDING
@@ -81,7 +87,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class JobFolder:
-    """The files of one job."""
+    """The files of one job. What is damaged, or was deleted, raises TuningError when it is asked for."""
 
     path: Path
 
@@ -103,12 +109,27 @@ class JobFolder:
     @property
     def settings(self) -> Settings:
         """What the job was asked to do."""
-        return Settings(**json.loads((self.path / "settings.json").read_text(encoding="utf8")))
+        return self._read("settings.json", lambda found: Settings(**found))
 
-    def records(self, split: str) -> list[TextToText]:
-        """Return the job's own copy of its "train" or "validation" records."""
-        path = self.path / f"{split}.jsonl"
-        return load_text_to_text(path) if path.exists() else []
+    @property
+    def facts(self) -> dict[str, float]:
+        """What only the process that trained can count, such as its memory; empty while it is not known."""
+        try:
+            return self._read("facts.json", dict)
+        except TuningError:
+            return {}
+
+    def write_facts(self, facts: dict[str, float]) -> None:
+        """Keep those numbers."""
+        write_text(self.path / "facts.json", json.dumps(facts))
+
+    def records(self) -> tuple[list[TextToText], list[TextToText]]:
+        """Return the job's own copy of its training and validation records."""
+        splits = [self.path / f"{split}.jsonl" for split in ("train", "validation")]
+        train, validation = (load_text_to_text(path) if path.exists() else [] for path in splits)
+        if data_hash(train, validation) != self.settings.data:
+            raise self._damaged("its copy of the data is not what it was")
+        return train, validation
 
     def create(self, settings: Settings, train: Sequence[TextToText], validation: Sequence[TextToText]) -> None:
         """Write a new job; it appears under its name only when it is whole."""
@@ -125,8 +146,11 @@ class JobFolder:
     @property
     def written_state(self) -> State:
         """The state as the job's process last wrote it."""
-        found = json.loads((self.path / "state.json").read_text(encoding="utf8"))
-        return State(**found | {"status": Status(found["status"]), "notes": tuple(found["notes"])})
+
+        def made(found: Any) -> State:
+            return State(**found | {"status": Status(found["status"]), "notes": tuple(found["notes"])})
+
+        return self._read("state.json", made)
 
     @property
     def state(self) -> State:
@@ -165,16 +189,32 @@ class JobFolder:
             pid, created = json.loads((self.path / "process.json").read_text(encoding="utf8"))
             process = psutil.Process(pid)
             return process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
-        except (OSError, ValueError, psutil.Error):
+        except (OSError, ValueError, TypeError, OverflowError, psutil.Error):
             return False
 
     def _is_about_to_start(self, state: State) -> bool:
         age = time.time() - (self.path / "state.json").stat().st_mtime
         return state.status is Status.PENDING and age < SECONDS_TO_START
 
+    def _read(self, name: str, made: Callable[[Any], Any]) -> Any:
+        """Return what is made of a file's JSON."""
+        try:
+            return made(json.loads((self.path / name).read_text(encoding="utf8")))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise self._damaged(f"{name}: {short_reason(error)}") from None
+
+    def _damaged(self, why: str) -> TuningError:
+        return TuningError(
+            f"The job in {self.path} cannot be read ({why}): start the job again, it gets a folder of its own, or "
+            "delete this one."
+        )
+
     def ask_to_cancel(self) -> None:
         """Leave word for the job's process that it shall end."""
-        (self.path / "cancel").touch()
+        if not self.path.is_dir():
+            raise self._damaged("the folder was deleted")
+        with disk_errors_explained(self.path / "cancel"):
+            (self.path / "cancel").touch()
 
     def withdraw_cancel(self) -> None:
         """Take that word back."""
@@ -188,18 +228,43 @@ class JobFolder:
     def append(self, measured: Iterable[Measured]) -> None:
         """Add measurements to those on disk."""
         with (self.path / "metrics.jsonl").open("a", encoding="utf8") as file:
-            file.writelines(json.dumps(asdict(one)) + "\n" for one in measured)
+            file.writelines(_line(one) for one in measured)
+
+    def keep_until(self, step: int) -> None:
+        """Drop the measurements after a step, from which the training goes on, and a line that was cut off."""
+        kept = [_line(one) for one in self.measured() if one.step <= step]
+        write_text(self.path / "metrics.jsonl", "".join(kept))
 
     def measured(self) -> list[Measured]:
-        """Return the measurements so far, one a step; of a step trained twice the later one."""
+        """Return the measurements so far, one a step; of a step trained twice the later one.
+
+        A line that cannot be read is left out, with a warning.
+        """
         try:
-            lines = (self.path / "metrics.jsonl").read_text(encoding="utf8").split("\n")
+            lines = (self.path / "metrics.jsonl").read_text(encoding="utf8", errors="replace").split("\n")
         except FileNotFoundError:
             return []
-        found = [Measured(**json.loads(line)) for line in lines[:-1]]
-        return sorted({one.step: one for one in found}.values(), key=lambda one: one.step)
+        found: dict[int, Measured] = {}
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                one = Measured(**json.loads(line))
+                found[one.step] = one
+            except (ValueError, TypeError):
+                warnings.warn(f"Line {number} of {self.path / 'metrics.jsonl'} is damaged and left out.", stacklevel=2)
+        return [found[step] for step in sorted(found)]
+
+
+def _line(measured: Measured) -> str:
+    return json.dumps(asdict(measured)) + "\n"
+
+
+def data_hash(train: Sequence[TextToText], validation: Sequence[TextToText]) -> str:
+    """Return the SHA-256 of a job's records."""
+    pairs = [[(record.input_text, record.output_text) for record in records] for records in (train, validation)]
+    return hashlib.sha256(repr(pairs).encode()).hexdigest()
 
 
 def folders(name: str) -> list[JobFolder]:
-    """Return the jobs of a name, the oldest first."""
-    return [JobFolder(path) for path in sorted((jobs_dir() / name).glob("[0-9]*"))]
+    """Return the jobs of a name, the oldest first; other folders, such as a copy "0001 (1)", are none of them."""
+    found = [path for path in (jobs_dir() / name).glob("*") if NUMBER.fullmatch(path.name)]
+    return [JobFolder(path) for path in sorted(found, key=lambda path: int(path.name))]

@@ -6,7 +6,8 @@ from dataclasses import replace
 import ipywidgets as widgets
 import pandas as pd
 
-from utils.adapters.dial import HIGHEST, LOWEST, label_probabilities
+from utils.adapters.dial import HIGHEST, LOWEST, check_scale, label_probabilities
+from utils.arguments import texts
 from utils.errors import UnsupportedSetting
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import share
@@ -14,7 +15,7 @@ from utils.plots import token_bars
 from utils.widgets.bars import MUTED, Axis, label, percent, svg
 from utils.widgets.picture import Picture
 from utils.widgets.slider import Slider, steps
-from utils.widgets.view import FULL_LABEL, paragraph, show, told_in
+from utils.widgets.view import FULL_LABEL, Dropdown, paragraph, plain, show, told_in
 
 BASE, TUNED = 0.0, 1.0
 BAR_X, BAR_WIDTH, WIDTH, ROW = 120, 560, 770, 30
@@ -28,12 +29,14 @@ class AdapterDial:
     """
 
     def __init__(self, model: LanguageModel, prompts: Mapping[str, str], labels: Sequence[str]) -> None:
-        if not prompts:
+        if not prompts or not isinstance(prompts, Mapping):
             raise UnsupportedSetting("The dial needs a prompt: give at least one, by its name.")
-        self.model, self.prompts, self.labels = replace(model, model=share(model.model)), dict(prompts), list(labels)
-        self.prompt = widgets.Dropdown(options=list(self.prompts), description="Prompt", style=FULL_LABEL)
+        self.labels = texts(labels, "the labels")
+        self.model, self.prompts = replace(model, model=share(model.model)), dict(prompts)
+        self.prompt = Dropdown(options=list(self.prompts), description="Prompt", style=FULL_LABEL)
         self.scale = Slider(
-            "Adapter scale", TUNED, steps(LOWEST, HIGHEST, 0.1), hint="0: the base model; 1: as it was tuned"
+            *("Adapter scale", TUNED, steps(LOWEST, HIGHEST, 0.1), check_scale),
+            hint="0: the base model; 1: as it was tuned",
         )
         self.text, self.message = widgets.HTML(), widgets.HTML()
         rows = len(self.labels) + 1
@@ -105,10 +108,10 @@ def label_bars(found: Mapping[str, float], base: Mapping[str, float], scale: flo
     """Return bars from 0 to 100 % at a scale, each in the outline of the base model's."""
     height = _height(len(found))
     axis = Axis(BAR_X, BAR_WIDTH, top=24, bottom=height - 20)
-    parts = [label(BAR_X, 16, f"outline: base model; bar: scale {scale:g}", fill=MUTED), axis.drawn]
+    parts = [label(BAR_X, 16, f"outline: base model; bar: scale {plain(scale)}", fill=MUTED), axis.drawn]
     parts += [_row(axis, name, value, base[name], y=26 + ROW * n) for n, (name, value) in enumerate(found.items())]
     said = "; ".join(f"{name} {percent(value)}, base {percent(base[name])}" for name, value in found.items())
-    said = f"Label probabilities at scale {scale:g}. {said}."
+    said = f"Label probabilities at scale {plain(scale)}. {said}."
     return svg(parts, said=said, width=WIDTH, height=height, font_size=13)
 
 

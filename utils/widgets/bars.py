@@ -66,7 +66,8 @@ def svg(parts: Iterable[str], *, said: str, width: int, height: float, font_size
     """Return a picture of these parts with a text alternative."""
     return (
         f'<svg role="img" aria-label="{html.escape(said)}" fill="{TEXT}" viewBox="0 0 {width} {height}" width="100%" '
-        f'style="max-width: {width}px; height: {height}px; font: {font_size}px var(--jp-ui-font-family, sans-serif)" '
+        f'style="max-width: {width}px; height: {height}px; font: {font_size}px var(--jp-ui-font-family, sans-serif); '
+        'white-space: pre" '
         f'preserveAspectRatio="xMinYMin meet">{_DEFINED}{"".join(parts)}</svg>'
     )
 

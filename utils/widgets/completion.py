@@ -9,6 +9,7 @@ import anywidget
 import traitlets
 
 from utils.decoding.generation import Step
+from utils.decoding.steps import shown
 
 HERE = Path(__file__).parent
 
@@ -26,7 +27,7 @@ class Completion(anywidget.AnyWidget):
     def put(self, steps: list[Step]) -> None:
         """Show these steps; those that stand there already are left as they are."""
         self.steps = [
-            {**asdict(step), "text": shown(step), "key": f"{n} {step.model_probability} {shown(step)}"}
+            {**asdict(step), "text": written(step), "key": f"{n} {step.model_probability} {written(step)}"}
             for n, step in enumerate(steps)
         ]
 
@@ -35,16 +36,16 @@ class Completion(anywidget.AnyWidget):
         self.on_msg(lambda _widget, content, _buffers: call(content["position"], content["token"]))
 
 
-def shown(step: Step) -> str:
-    """Return a step's text, or a word for what has none."""
-    return step.text or (f"[{step.stop_reason}]" if step.stop_reason else "")
+def written(step: Step) -> str:
+    """Return a step as the row shows it, with a word for what has no text."""
+    return shown(step) or (f"[{step.stop_reason}]" if step.stop_reason else "")
 
 
 def completion_html(steps: list[Step]) -> str:
     """Return the same row as HTML for pages without a kernel; the title of a token says its probability."""
     spans = (
         f'<span title="probability {step.model_probability:.3f}" style="white-space: pre-wrap; '
-        f'background: rgba(213, 94, 0, {0.45 * (1 - step.model_probability):.2f})">{html.escape(shown(step))}</span>'
+        f'background: rgba(213, 94, 0, {0.45 * (1 - step.model_probability):.2f})">{html.escape(written(step))}</span>'
         for step in steps
     )
     return f'<p style="line-height: 1.75">{"".join(spans)}</p>'

@@ -11,10 +11,8 @@ from utils.logits.config import DecodingConfig
 from utils.plots import reshaped_bars
 from utils.widgets.picture import Picture
 from utils.widgets.sampler_picture import picture_height, sampler_picture
-from utils.widgets.slider import Slider, temperature_slider, top_k_slider, top_p_slider
-from utils.widgets.view import FULL_LABEL, paragraph, show, told_in
-
-SLIDERS = {"temperature": temperature_slider, "top_k": top_k_slider, "top_p": top_p_slider}
+from utils.widgets.slider import SLIDERS, Slider
+from utils.widgets.view import FULL_LABEL, paragraph, plain, show, told_in
 
 
 class Question:
@@ -70,7 +68,7 @@ class Predict:
         question = next(question for question in self.questions if question.item.name == name)
         said = "near enough" if revealed.scores else "not near enough"
         question.verdict.value = paragraph(
-            f"You said {revealed.guess:g}, the model says {revealed.truth:.3g}: {said}. Now move the slider."
+            f"You said {plain(revealed.guess)}, the model says {revealed.truth:.3g}: {said}. Now move the slider."
         )
         question.commit.disabled = question.guess.disabled = True
         question.slider.disabled = False
@@ -84,7 +82,7 @@ class Predict:
         with told_in(self.score):
             self.picture.value = self._drawn(question, question.slider.value)
             self.score.value = paragraph(
-                f"{self.forecasts.score} The picture shows {question.slider.label} {question.slider.value:g}."
+                f"{self.forecasts.score} The picture shows {question.slider.label} {question.slider.shown}."
             )
             if question is self.reached:
                 self._look_ahead()

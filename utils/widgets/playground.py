@@ -1,28 +1,31 @@
 """The playground: one prompt, two configurations, and the completions as they come, token by token."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import ipywidgets as widgets
 
+from utils.arguments import whole_number
 from utils.decoding.generation import Step, generate_stream
 from utils.errors import UnsupportedSetting
 from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
+from utils.models.sharing import embeddings
 from utils.prompts.budget import token_budget
 from utils.widgets.completion import Completion, completion_html
-from utils.widgets.slider import temperature_slider, top_k_slider, top_p_slider
+from utils.widgets.slider import NumberBox, limit_box, seed_box, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
-from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show
+from utils.widgets.view import FULL_LABEL, WIDE, also_set, paragraph, plain, show
 
-NARROW = widgets.Layout(width="230px")
+NAMES = ("A", "B")
+CONTROLS = ("temperature", "top_k", "top_p", "seed", "max_new_tokens")
 
 
 class Column:
-    """One configuration's sliders and its completion."""
+    """One configuration's sliders and its completion; seed and limit stand in boxes that columns may share."""
 
-    def __init__(self, name: str, config: DecodingConfig) -> None:
-        self.name, self.config_before = name, config
+    def __init__(self, name: str, config: DecodingConfig, seed: NumberBox, max_new_tokens: NumberBox) -> None:
+        self.name, self.config_before, self.seed, self.max_new_tokens = name, config, seed, max_new_tokens
         self.temperature = temperature_slider(config.temperature, name=name)
         self.top_k = top_k_slider(config.top_k, name=name)
         self.top_p = top_p_slider(config.top_p, name=name)
@@ -31,13 +34,14 @@ class Column:
 
     @property
     def config(self) -> DecodingConfig:
-        """The configuration as the sliders have it."""
-        return replace(
-            self.config_before,
-            temperature=self.temperature.value,
-            top_k=int(self.top_k.value),
-            top_p=self.top_p.value,
-        )
+        """The configuration as the controls have it."""
+        moved = {name: getattr(self, name).value for name in CONTROLS}
+        return replace(self.config_before, **moved)
+
+    @property
+    def also_set(self) -> str:
+        """What is set and has no control, as HTML."""
+        return also_set(self.config_before, controls=CONTROLS)
 
     @property
     def text(self) -> str:
@@ -47,26 +51,28 @@ class Column:
     @property
     def view(self) -> widgets.VBox:
         """Sliders above the completion."""
-        parts = [self.temperature, self.top_k, self.top_p, self.completion]
+        others = [widgets.HTML(self.also_set)] if self.also_set else []
+        parts = [self.temperature, self.top_k, self.top_p, *others, self.completion]
         return widgets.VBox(parts, layout=widgets.Layout(width="50%", padding="0 8px 0 0"))
 
 
 class Playground:
-    """Prompt, seed and limit for both columns; each `.value` is what the next run takes."""
+    """A prompt for both columns, and a seed and a limit for both where they are the same; else each keeps its own.
+
+    Each control's `.value` is what the next run takes. seed, max_new_tokens: the left column's.
+    """
 
     def __init__(self, model: LanguageModel, prompt: str, left: DecodingConfig, right: DecodingConfig) -> None:
         self.model = model
         self.prompt = widgets.Textarea(prompt, description="Prompt", rows=2, style=FULL_LABEL, layout=WIDE)
-        self.seed = widgets.BoundedIntText(
-            left.seed, min=0, max=9999, description="Seed", style=FULL_LABEL, layout=NARROW
-        )
-        self.max_new_tokens = widgets.BoundedIntText(
-            left.max_new_tokens, min=1, max=500, description="Max new tokens", style=FULL_LABEL, layout=NARROW
-        )
+        seeds = _boxes(seed_box, left.seed, right.seed)
+        limits = _boxes(limit_box, left.max_new_tokens, right.max_new_tokens)
+        self.columns = tuple(map(Column, NAMES, (left, right), seeds, limits))
+        self.seed, self.max_new_tokens = seeds[0], limits[0]
+        self.boxes = list(dict.fromkeys((*seeds, *limits)))
         self.generate_button = widgets.Button(description="Generate", button_style="primary")
         self.stop_button = widgets.Button(description="Stop")
         self.message = widgets.HTML(layout=widgets.Layout(height="40px", overflow="hidden"))
-        self.columns = (Column("A", left), Column("B", right))
         self.turns = Turns(self.message)
         self.generate_button.on_click(lambda _button: self.turns.start(self._both))
         self.stop_button.on_click(lambda _button: self.stop())
@@ -80,7 +86,7 @@ class Playground:
     @property
     def view(self) -> widgets.VBox:
         """Common controls above the two columns."""
-        common = widgets.HBox([self.seed, self.max_new_tokens, self.generate_button, self.stop_button])
+        common = widgets.HBox([*self.boxes, self.generate_button, self.stop_button])
         return widgets.VBox([self.prompt, common, self.message, widgets.HBox([column.view for column in self.columns])])
 
     def generate(self) -> None:
@@ -88,11 +94,17 @@ class Playground:
         self.turns.run(self._both)
 
     def continue_from(self, name: str, position: int, token: int) -> None:
-        """Write column "A" or "B" anew from a position on, with this token there, and wait for it."""
+        """Write column "A" or "B" anew from a position on, with this token there, and wait for it.
+
+        Raises UnsupportedSetting.
+        """
         column = next((column for column in self.columns if column.name == name), None)
         if column is None:
             raise UnsupportedSetting(f"There is no column {name!r}: take A or B.")
-        self.turns.run(lambda: self._continued(column, position, token))
+        written, last = len(column.steps), len(embeddings(self.model.model)) - 1
+        at = whole_number(position, f"a position is a whole number from 0 to {written}", least=0, most=written)
+        there = whole_number(token, f"a token is a whole number from 0 to {last}", least=0, most=last)
+        self.turns.run(lambda: self._continued(column, at, there))
 
     def stop(self) -> None:
         """Stop after the token that is being computed."""
@@ -115,8 +127,7 @@ class Playground:
         return self._written(column, begun=(*begun, token))
 
     def _written(self, column: Column, *, begun: tuple[int, ...]) -> Iterator[None]:
-        config = replace(column.config, seed=self.seed.value, max_new_tokens=self.max_new_tokens.value)
-        prompt = self.prompt.value
+        config, prompt = column.config, self.prompt.value
         budget = token_budget(self.model, prompt, max_new_tokens=config.max_new_tokens)
         self.message.value = paragraph(
             f"{budget.prompt} tokens of prompt and at most {budget.completion} of completion, "
@@ -132,15 +143,24 @@ class Playground:
             yield
 
 
+def _boxes(make: Callable[..., NumberBox], *values: int) -> list[NumberBox]:
+    """Return a box for each column: the same one where the values are the same."""
+    if len(set(values)) == 1:
+        return [make(values[0])] * len(values)
+    return [make(value, name=name) for name, value in zip(NAMES, values, strict=True)]
+
+
 def playground(
     model: LanguageModel, prompt: str, left: DecodingConfig | None = None, right: DecodingConfig | None = None
 ) -> Playground:
     """Show a playground with both completions written and return it.
 
-    left, right: the configurations; greedy and the model's own probabilities unless given.
-    Seed and limit are the left one's.
+    left, right: the configurations; greedy and the model's own probabilities unless given,
+    with the other one's seed and limit.
     """
-    made = Playground(model, prompt, left or DecodingConfig(temperature=0), right or DecodingConfig())
+    given = left or right or DecodingConfig()
+    other = DecodingConfig(seed=given.seed, max_new_tokens=given.max_new_tokens)
+    made = Playground(model, prompt, left or replace(other, temperature=0), right or other)
     made.generate()
     show(made.view, summary=_static(made), text=f"A playground. {_words(made)}")
     return made
@@ -152,8 +172,9 @@ def _words(made: Playground) -> str:
 
 def _static(made: Playground) -> str:
     parts = [
-        f"<p><b>{column.name}</b>: temperature {column.config.temperature:g}, top-k {column.config.top_k}, "
-        f"top-p {column.config.top_p:g}</p>{completion_html(column.steps)}"
+        f"<p><b>{column.name}</b>: temperature {plain(column.config.temperature)}, top-k {column.config.top_k}, "
+        f"top-p {plain(column.config.top_p)}</p>{column.also_set}{completion_html(column.steps)}"
         for column in made.columns
     ]
-    return f"{paragraph(made.prompt.value)}{''.join(parts)}{paragraph('Run this cell to change the settings.')}"
+    own = "".join(paragraph(f"{box.label}: {box.shown}") for box in made.boxes if len(made.boxes) > 2)
+    return f"{paragraph(made.prompt.value)}{own}{''.join(parts)}{paragraph('Run this cell to change the settings.')}"

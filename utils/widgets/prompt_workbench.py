@@ -4,24 +4,23 @@ import html
 
 import ipywidgets as widgets
 
-from utils.errors import CourseError
 from utils.evaluation.workbench import Bench
-from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show
+from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, paragraph, show, told_in
 
 INSTRUCTION = "Summarize the dialogue in one sentence."
 
 
 def prompt_workbench(bench: Bench) -> widgets.VBox:
     """Show a workbench and return its view; its controls are in `.children[0].children`."""
-    query = widgets.Dropdown(
-        options=[(f"{dialogue.id}: {dialogue.topic}", dialogue) for dialogue in bench.queries],
+    query = Dropdown(
+        options=list(zip(bench.names, bench.queries, strict=True)),
         description="Dialogue",
         style=FULL_LABEL,
         layout=WIDE,
     )
     instruction = widgets.Text(INSTRUCTION, description="Instruction", style=FULL_LABEL, layout=WIDE)
-    shots = widgets.Dropdown(options=range(len(bench.examples) + 1), description="Shots (examples)", style=FULL_LABEL)
-    template = widgets.Dropdown(options=list(bench.templates), description="Template", style=FULL_LABEL)
+    shots = Dropdown(options=range(len(bench.examples) + 1), description="Shots (examples)", style=FULL_LABEL)
+    template = Dropdown(options=list(bench.templates), description="Template", style=FULL_LABEL)
     ask = widgets.Button(description="Ask the model", button_style="primary")
     prompt_view = widgets.HTML(layout=widgets.Layout(height="300px", overflow="auto", border="1px solid #888888"))
     budget_view, answer_view = widgets.HTML(), widgets.HTML(layout=widgets.Layout(min_height="90px"))
@@ -30,18 +29,18 @@ def prompt_workbench(bench: Bench) -> widgets.VBox:
         return bench.prompt(query.value, instruction.value, shots.value, template.value)
 
     def redraw(_change: object = None) -> None:
-        prompt = current()
-        prompt_view.value, budget_view.value = _preformatted(prompt), paragraph(_budget_line(bench, prompt))
-        answer_view.value = paragraph("Press the button to see the completion.")
+        with told_in(answer_view):
+            prompt = current()
+            prompt_view.value, budget_view.value = _preformatted(prompt), paragraph(_budget_line(bench, prompt))
+            answer_view.value = paragraph("Press the button to see the completion.")
 
     def asked(_button: object) -> None:
         answer_view.value = paragraph("The model is answering ...")
-        try:
+        with told_in(answer_view):
             completion, score = bench.answer(current(), query.value)
-            text = f"Completion: {completion}\nReference:  {query.value.output_text}\nROUGE-1:    {score:.2f}"
-        except CourseError as error:
-            text = str(error)
-        answer_view.value = paragraph(text)
+            answer_view.value = paragraph(
+                f"Completion: {completion}\nReference:  {query.value.output_text}\nROUGE-1:    {score:.2f}"
+            )
 
     for control in (query, instruction, shots, template):
         control.observe(redraw, names="value")

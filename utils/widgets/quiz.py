@@ -5,7 +5,7 @@ import html
 import ipywidgets as widgets
 
 from utils.exercises.quiz import Question, Quiz
-from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show
+from utils.widgets.view import FULL_LABEL, WIDE, RadioButtons, paragraph, show
 
 
 def quiz(questions: Quiz) -> widgets.VBox:
@@ -25,7 +25,7 @@ def quiz(questions: Quiz) -> widgets.VBox:
 
 def _question_view(number: int, question: Question, answered) -> widgets.VBox:
     title = widgets.HTML(f"<b>{number + 1}. {html.escape(question.text)}</b>")
-    choices = widgets.RadioButtons(
+    choices = RadioButtons(
         options=[(choice, index) for index, choice in enumerate(question.choices)],
         value=None,
         description=f"Answer to question {number + 1}",

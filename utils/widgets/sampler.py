@@ -1,5 +1,6 @@
 """The sampler: move a slider and see what becomes of the next-token distribution, and why."""
 
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,10 +11,17 @@ from utils.models.language_model import LanguageModel
 from utils.plots import reshaped_bars
 from utils.widgets.picture import Picture
 from utils.widgets.sampler_picture import describe, picture_height, sampler_picture
-from utils.widgets.slider import min_p_slider, repetition_penalty_slider, temperature_slider, top_k_slider, top_p_slider
-from utils.widgets.view import FULL_LABEL, WIDE, paragraph, show, told_in
-
-SLIDERS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+from utils.widgets.slider import (
+    SLIDERS,
+    Slider,
+    min_p_slider,
+    repetition_penalty_slider,
+    seed_box,
+    temperature_slider,
+    top_k_slider,
+    top_p_slider,
+)
+from utils.widgets.view import FULL_LABEL, RadioButtons, paragraph, prompt_box, show, told_in
 
 
 class Sampler:
@@ -23,23 +31,19 @@ class Sampler:
     """
 
     def __init__(self, model: LanguageModel, prompt: str, config: DecodingConfig) -> None:
-        self.model = model
+        self.model, self.config_before = model, config
         self.read = read_prompt(model, prompt)
-        self.prompt = widgets.Text(
-            prompt, description="Prompt (press Enter)", continuous_update=False, style=FULL_LABEL, layout=WIDE
-        )
+        self.prompt = prompt_box(prompt, description="Prompt (press Enter)")
         self.temperature = temperature_slider(config.temperature or 1.0)
         self.top_k = top_k_slider(config.top_k)
         self.top_p = top_p_slider(config.top_p)
         self.min_p = min_p_slider(config.min_p)
         self.repetition_penalty = repetition_penalty_slider(config.repetition_penalty)
-        self.sliders = {name: getattr(self, name) for name in SLIDERS}
+        self.sliders: dict[str, Slider] = {name: getattr(self, name) for name in SLIDERS}
         self.reached: str | None = None
         self.choice = _radio("Choice of the token", ("sample", "greedy"), "sample" if config.temperature else "greedy")
         self.order = _radio("Order of the steps", ("transformers", "studio"), _ORDERS_SHOWN[config.order])
-        self.seed = widgets.BoundedIntText(
-            config.seed, min=0, max=9999, description="Seed", style=FULL_LABEL, layout=widgets.Layout(width="150px")
-        )
+        self.seed = seed_box(config.seed)
         self.more = widgets.ToggleButton(description="More settings")
         self.message = widgets.HTML(layout=widgets.Layout(height="44px", overflow="hidden"))
         self.found = next_token(self.read, config)
@@ -57,8 +61,7 @@ class Sampler:
         values: dict[str, Any] = {name: slider.value for name, slider in self.sliders.items()} | moved
         if self.choice.value == "greedy":
             values["temperature"] = 0
-        values |= {"top_k": int(values["top_k"]), "order": _ORDERS[self.order.value], "seed": self.seed.value}
-        return DecodingConfig(**values)
+        return replace(self.config_before, **values, order=_ORDERS[self.order.value], seed=self.seed.value)
 
     @property
     def view(self) -> widgets.VBox:
@@ -99,7 +102,8 @@ class Sampler:
         for name, slider in self.sliders.items():
             slider.when_reached(lambda name=name: self._reach(name))
             slider.when_moved(self.redraw)
-        for control in (self.prompt, self.choice, self.order, self.seed):
+        self.seed.when_moved(self.redraw)
+        for control in (self.prompt, self.choice, self.order):
             control.observe(lambda _change: self.redraw(), names="value")
 
 
@@ -119,5 +123,5 @@ def _static(found: NextToken) -> str:
     return picture + paragraph(f"{found.summary} {describe(found)}. Run this cell to move the sliders.")
 
 
-def _radio(name: str, options: tuple[str, ...], value: str) -> widgets.RadioButtons:
-    return widgets.RadioButtons(options=options, value=value, description=name, style=FULL_LABEL)
+def _radio(name: str, options: tuple[str, ...], value: str) -> RadioButtons:
+    return RadioButtons(options=options, value=value, description=name, style=FULL_LABEL)

@@ -1,7 +1,9 @@
 """Draw the next-token distribution as SVG: quick enough to follow a slider, readable in any theme."""
 
 from utils.decoding.candidates import REST, Candidate, NextToken
+from utils.models.tokens import quoted
 from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, label, percent, svg
+from utils.widgets.view import plain
 
 ROW, TOP = 21, 46
 BAR_X, BAR_WIDTH = 170, 380
@@ -32,7 +34,7 @@ def sampler_picture(found: NextToken) -> str:
 def describe(found: NextToken) -> str:
     """Return every row of the picture in words."""
     return "; ".join(
-        f"{c.text.strip() or repr(c.text)} {percent(c.before)} to {percent(c.after)}, {c.fate}"
+        f"{c.text.strip() or quoted(c.text)} {percent(c.before)} to {percent(c.after)}, {c.fate}"
         for c in found.candidates
     )
 
@@ -53,7 +55,7 @@ def _row(axis: Axis, candidate: Candidate, y: float) -> str:
     weight = "bold" if candidate.drawn else "normal"
     ink = TEXT if kept else MUTED
     middle = y + ROW - 6
-    name = candidate.text if candidate.text == REST else repr(candidate.text)
+    name = candidate.text if candidate.text == REST else quoted(candidate.text)
     return "".join(
         (
             label(BAR_X - 168, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE),
@@ -79,4 +81,4 @@ def _cumulative(axis: Axis, found: NextToken) -> str:
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{axis.top}" y2="{axis.bottom}" stroke="{ORANGE}" '
         f'stroke-width="{1.5 * on}" stroke-dasharray="5 4"/>'
     )
-    return line + limit + label(x, TOP - 8, f"top-p {p:g}" if on else "", anchor="middle", fill=ORANGE)
+    return line + limit + label(x, TOP - 8, f"top-p {plain(p)}" if on else "", anchor="middle", fill=ORANGE)

@@ -1,15 +1,19 @@
 """What every widget of the course shares: how it is shown, with and without a kernel, and its errors."""
 
 import html
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import ipywidgets as widgets
+import traitlets
 from IPython.display import display
 
-from utils.errors import CourseError
+from utils.errors import CourseError, UnsupportedSetting
+from utils.logits.config import DecodingConfig
 
 FULL_LABEL = {"description_width": "initial"}
 WIDE = widgets.Layout(width="98%")
@@ -40,6 +44,62 @@ def told_in(place: widgets.HTML) -> Generator[None]:
     except Exception as error:
         place.value = alert(f"The widget stopped with {type(error).__name__}: {error}. Please report this.")
         raise
+
+
+class Option(traitlets.TraitType):
+    """One of a choice's options; another value is refused in words. None stands only until the first choice."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return an option. Raises UnsupportedSetting."""
+        options = [option if isinstance(option, tuple) else (str(option), option) for option in obj.options]
+        if any(value == known for _, known in options) or (value is None and obj.index is None):
+            return value
+        raise UnsupportedSetting(
+            f"{obj.description} is one of {', '.join(label for label, _ in options)}; {value!r} was given."
+        )
+
+
+class Dropdown(widgets.Dropdown):
+    """ipywidgets' own, which refuses what is no option in words."""
+
+    value = Option(None)
+
+
+class RadioButtons(widgets.RadioButtons):
+    """ipywidgets' own, which refuses what is no option in words."""
+
+    value = Option(None)
+
+
+def prompt_box(prompt: str, *, description: str) -> widgets.Text | widgets.Textarea:
+    """Return a box for a prompt: of one line, or of several where the prompt has several, which one line would lose."""
+    kind = widgets.Textarea if "\n" in prompt else widgets.Text
+    return kind(prompt, description=description, continuous_update=False, style=FULL_LABEL, layout=WIDE)
+
+
+def plain(value: float) -> str:
+    """Return a number with all its digits, a whole one without a decimal point."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return str(int(value) if whole else value)
+
+
+def also_set(config: DecodingConfig, *, controls: Container[str]) -> str:
+    """Return as an HTML paragraph what a configuration sets that no control of a widget shows; empty for nothing."""
+    said = [
+        f"{_NAMES.get(name, name)} {value!r}"
+        for name, value in asdict(config).items()
+        if name not in controls and value != getattr(DecodingConfig, name)
+    ]
+    return paragraph(f"Also set: {', '.join(said)}.") if said else ""
+
+
+_NAMES = {
+    "top_k": "top-k",
+    "top_p": "top-p",
+    "min_p": "min-p",
+    "repetition_penalty": "repetition penalty",
+    "max_new_tokens": "max new tokens",
+}
 
 
 def paragraph(text: str) -> str:

@@ -1,0 +1,131 @@
+"""What a long call shows: how far it is and the time left, and nothing where no one looks."""
+
+import sys
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from utils import progress as module
+from utils.progress import progress, working
+
+
+class Screen:
+    """Keeps what would be shown."""
+
+    def __init__(self):
+        self.texts, self.cleared = [], 0
+
+    def show(self, work, text):
+        self.texts.append(text)
+
+    def clear(self):
+        self.cleared += 1
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """A place where someone looks, and a clock that does not wait."""
+    screen = Screen()
+    monkeypatch.setattr(module, "_screen", lambda: screen)
+    monkeypatch.setattr(module, "DELAY", 0.02)
+    monkeypatch.setattr(module, "PAUSE", 0.005)
+    return screen
+
+
+def test_a_loop_shows_how_far_it_is_and_the_time_left_and_then_nothing(screen):
+    assert [item for item in progress("abc", "Scoring prompts") if not time.sleep(0.15)] == list("abc")
+    assert "Scoring prompts: 0 of 3, 0 s so far" in screen.texts
+    assert "Scoring prompts: 2 of 3, 0 s left" in screen.texts
+    assert screen.cleared == 1 and threading.active_count() == 1
+
+
+def test_a_block_without_parts_shows_its_clock(screen):
+    with working("Reading the model"):
+        time.sleep(0.1)
+    assert set(screen.texts) == {"Reading the model: 0 s so far"}
+
+
+def test_a_loop_inside_another_is_shown_as_a_part_of_it(screen):
+    for _ in progress(range(2), "Runs"):
+        for _ in progress(iter("ab"), "Prompts", total=2):
+            time.sleep(0.05)
+    assert any(text.startswith("Runs: 1 of 2, ") and "(Prompts: 1 of 2, " in text for text in screen.texts)
+    assert screen.cleared == 1
+
+
+def test_a_short_call_shows_nothing(screen, monkeypatch):
+    monkeypatch.setattr(module, "DELAY", 2.0)
+    assert list(progress([1, 2], "Scoring")) == [1, 2]
+    assert screen.texts == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_what_is_interrupted_shows_nothing_more_and_the_next_call_shows_again(screen, error):
+    def interrupted():
+        for number in progress(range(3), "First"):
+            time.sleep(0.05)
+            if number:
+                raise error
+
+    with pytest.raises(error) as kept:
+        interrupted()
+    assert screen.cleared == 1 and kept.traceback
+    for _ in progress(range(2), "Second"):
+        time.sleep(0.05)
+    assert screen.texts[-1].startswith("Second: 1 of 2") and screen.cleared == 2
+
+
+def test_a_thread_beside_the_cell_shows_nothing(screen):
+    found = []
+    thread = threading.Thread(
+        target=lambda: found.extend(n for n in progress(range(3), "Beside") if not time.sleep(0.03))
+    )
+    thread.start()
+    thread.join()
+    assert found == [0, 1, 2] and screen.texts == []
+
+
+def test_the_time_left_counts_no_part_that_was_kept(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    work = module._Work("Runs", 16)
+    assert work.seconds_left() is None
+    for _ in range(10):
+        now[0] += 0.005
+        work.advance()
+    now[0] += 3
+    work.advance()
+    assert work.seconds_left() == pytest.approx(15)
+    now[0] += 2
+    assert work.seconds_left() == pytest.approx(13)
+    now[0] += 20
+    assert str(work) == "Runs: 11 of 16, 0 s left"
+
+
+def test_no_one_looks_where_output_goes_to_a_file(monkeypatch):
+    assert module._screen() is None
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True))
+    assert isinstance(module._screen(), module._Terminal)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert module._screen() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "stdin", "shown"),
+    [("execute_request", True, True), ("execute_request", False, False), ("comm_msg", True, False)],
+)
+def test_in_a_notebook_someone_looks_where_the_cell_may_ask_for_input(monkeypatch, kind, stdin, shown):
+    parent = {"header": {"msg_type": kind}, "content": {"allow_stdin": stdin}}
+    shell = SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: parent))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert isinstance(module._screen(), module._Page) == shown
+
+
+def test_a_terminal_s_line_is_written_over_and_emptied(monkeypatch, capsys):
+    terminal = module._Terminal()
+    terminal.show(module._Work("Runs", 2, done=1), "Runs: 1 of 2")
+    terminal.clear()
+    drawn = capsys.readouterr().err
+    assert "Runs: 1 of 2" in drawn and drawn.rstrip(" ").endswith("\r") and "\n" not in drawn
