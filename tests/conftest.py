@@ -56,7 +56,7 @@ def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
     """
     cells = Counter(group(item.nodeid) for item in items if item.path.suffix == ".ipynb")
     slow = Counter(
-        group(item.nodeid) for item in items if {"process", "browser"} & {m.name for m in item.iter_markers()}
+        group(item.nodeid) for item in items if {"process", "browser", "slow"} & {m.name for m in item.iter_markers()}
     )
     tests = Counter(group(item.nodeid) for item in items)
 

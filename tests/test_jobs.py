@@ -48,10 +48,10 @@ def own_folder(monkeypatch, folder):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, tiny_tokenizer):
-    from tests.conftest import _tiny
+    from tests.tiny_models import tiny_model
 
     folder = tmp_path_factory.mktemp("tiny") / "llama"
-    _tiny("llama").save_pretrained(folder)
+    tiny_model("llama").save_pretrained(folder)
     tiny_tokenizer.save_pretrained(folder)
     return str(folder)
 

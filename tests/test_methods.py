@@ -151,6 +151,13 @@ def test_last_blocks_trains_the_last_blocks_and_nothing_else(tiny):
 
 
 @pytest.mark.parametrize("saved_model", ["llama", "qwen2"], indirect=True)
+def test_lora_top_finds_the_blocks_of_a_deep_encoder_decoder_model(tiny_tokenizer):
+    t5 = T5ForConditionalGeneration(T5Config(vocab_size=len(tiny_tokenizer), d_model=8, d_kv=4, num_layers=12))
+    adapted = add_adapter(LanguageModel("deep", t5, tiny_tokenizer, 256), METHODS["lora-top"])
+    found = {tuple(re.search(r"(encoder|decoder)\.block\.(\d+)", name).groups()) for name, _ in trained(adapted.model)}
+    assert found == {(part, str(n)) for part in ("encoder", "decoder") for n in range(2, 12)}
+
+
 def test_lora_top_adapts_the_top_blocks_and_nothing_else(tiny):
     names = [name for name, _ in trained(add_adapter(tiny, replace(METHODS["lora-top"], top_blocks=1)).model)]
     assert names and all(".layers.1." in name for name in names)

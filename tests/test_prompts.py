@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from tests.tiny_models import letters
 from utils.datasets.records import TextToText
 from utils.datasets.reviews import Review
 from utils.errors import DataError, EmptyPrompt, UnsupportedSetting
@@ -52,6 +53,23 @@ def test_a_tokenizer_without_a_chat_template_gets_plain_words(tiny_tokenizer):
         "User: Judge it.\n\nReview: Great fun.\nSentiment:\n\nAssistant: positive\n\n"
         "User: Review: Fine.\nSentiment:\n\nAssistant: "
     )
+
+
+def test_that_a_template_is_missing_is_said_in_a_sentence(tiny_tokenizer, capsys):
+    turn = {"role": "user", "content": "Name three fruits."}
+    assert chat_prompt(tiny_tokenizer, [turn]) == "User: Name three fruits.\n\nAssistant: "
+    said = "This model has no chat template: the words User and Assistant mark the turns instead.\n"
+    assert capsys.readouterr().out == said
+    ChatTemplate(tiny_tokenizer)
+    assert capsys.readouterr().out == said
+
+
+def test_a_template_that_is_there_is_used_without_a_word(capsys):
+    tokenizer = letters()
+    tokenizer.chat_template = "{% for m in messages %}[{{ m.content }}]{% endfor %}{{ '>' if add_generation_prompt }}"
+    assert chat_prompt(tokenizer, [{"role": "user", "content": "Hi"}]) == "[Hi]>"
+    assert build_prompt("", "Fine.", (), ChatTemplate(tokenizer)) == "[Input: Fine.\nOutput:]>"
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("query", ["", "  \n"])

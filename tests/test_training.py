@@ -221,6 +221,15 @@ def test_a_frozen_trunk_is_refused_where_blocks_cannot_run_in_two_halves(tiny):
         above_frozen_trunk(tiny, 1)
 
 
+@pytest.mark.parametrize("saved_model", ["gemma3", "gpt2", "opt", "t5", "bart"], indirect=True)
+def test_where_blocks_cannot_run_in_two_halves_the_whole_model_is_trained(tiny):
+    method = replace(METHODS["lora-top"], top_blocks=1)
+    adapted = add_adapter(tiny, method)
+    encoded = [encode(tiny, record) for record in TRAIN[:3]]
+    assert torch.equal(forward_for(adapted, method)(encoded)[0], whole_model(adapted)(encoded)[0])
+    assert all(".1." in name for name, _ in trained(adapted.model)), "the top block of two, and nothing else"
+
+
 def test_measured_values_are_plain_numbers(tiny):
     for one in training(tiny, config=replace(CONFIG, epochs=1)).run():
         assert isinstance(one, Measured) and all(isinstance(v, int | float | None) for v in astuple(one))
