@@ -50,9 +50,9 @@ def load_model(
 
 def _source(name: str) -> str | Path:
     """Return what transformers can load: a folder's path, or a name that it looks up on the hub."""
-    path = Path(name).expanduser()
     if name == DEFAULT_MODEL:
         return default_checkpoint()
+    path = Path(lasting(name))
     if is_gguf(path):
         return gguf_checkpoint(path)
     if not (path / "config.json").exists() and any((path / file).exists() for file in ADAPTER_FILES):
@@ -60,7 +60,7 @@ def _source(name: str) -> str | Path:
             f"The folder {name} holds an adapter and not a model: load the model that it was tuned on, and the adapter "
             f"with load_adapter(model, {name!r})."
         )
-    return str(path)
+    return lasting(name)
 
 
 def best_device() -> str:
