@@ -19,9 +19,15 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from utils.adapters.bottleneck import add_bottlenecks
+<<<<<<< HEAD
 from utils.arguments import text
 from utils.errors import AdapterMismatch, TuningError, UnsupportedSetting, short_reason
+=======
+from utils.arguments import text, whole_number
+from utils.errors import AdapterMismatch, UnsupportedSetting
+>>>>>>> lost
 from utils.internals import adapted_weight, lora_layers, without_known_warnings
+from utils.logits.config import check_seed
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import blocks, own, share
 
@@ -143,6 +149,7 @@ METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method
 
 def find_method(name: str, size: int | None = None) -> Method:
     """Return a method by name, with another size if one is given. Raises UnsupportedSetting."""
+    name = text(name, "the method")
     if name not in METHODS:
         raise UnsupportedSetting(f"There is no tuning method {name!r}: take one of {', '.join(METHODS)}.")
     method = METHODS[name]
@@ -150,6 +157,7 @@ def find_method(name: str, size: int | None = None) -> Method:
         return method
     if method.size is None:
         raise UnsupportedSetting(f"The method {name!r} has no size to set: leave adapter_size out.")
+    size = whole_number(size, "the adapter_size is a whole number")
     if size < 1:
         raise UnsupportedSetting(f"An adapter_size of {size} is no {method.size_means}: take 1 or more.")
     return replace(method, size=size)
@@ -163,7 +171,7 @@ def add_adapter(base: LanguageModel, method: Method, *, seed: int = 0) -> Langua
     has nothing that the method could train.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(check_seed(seed))
         try:
             with without_known_warnings():
                 model = method.add(method, share(base.model))
