@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from utils import progress
 from utils.datasets import Review
 from utils.decoding import DecodingConfig
 from utils.decoding.diversity import completions, diversity_curve, surprise
@@ -63,8 +64,9 @@ def test_an_interrupted_call_goes_on_from_there_to_the_same_result(tiny, small_p
         expected = call(tiny)
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "parts"))
     settings = tiny.model.generation_config
-    with Passes(tiny, interrupt=whole.count * 3 // 4), pytest.raises(KeyboardInterrupt):
+    with Passes(tiny, interrupt=whole.count * 3 // 4), pytest.raises(KeyboardInterrupt) as stopped:
         call(tiny)
+    assert stopped.traceback and not progress._OPEN, "the bar stays as long as the traceback is kept"
     assert tiny.model.generation_config is settings
     with Passes(tiny) as rest:
         found = call(tiny)
