@@ -19,13 +19,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from utils.adapters.bottleneck import add_bottlenecks
-<<<<<<< HEAD
-from utils.arguments import text
-from utils.errors import AdapterMismatch, TuningError, UnsupportedSetting, short_reason
-=======
 from utils.arguments import text, whole_number
-from utils.errors import AdapterMismatch, UnsupportedSetting
->>>>>>> lost
+from utils.errors import AdapterMismatch, TuningError, UnsupportedSetting, short_reason
 from utils.internals import adapted_weight, lora_layers, without_known_warnings
 from utils.logits.config import check_seed
 from utils.models.language_model import LanguageModel
