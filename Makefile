@@ -101,7 +101,7 @@ sweeps: assets
 
 # The course's four tasks on models of several sizes, MODELS="name-or-path ..."; a record each in labs/data/models.
 ladder: assets
-	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.experiments.ladder $(MODELS)
+	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.experiments.climb $(MODELS)
 
 # The committed outputs on one thread, and with the oldest kernels that torch has.
 reproduce: dev assets

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from ipykernel.comm.comm import BaseComm
 from ipykernel.kernelbase import Kernel
 from jupyter_core.paths import jupyter_path
 from peft.helpers import rescale_adapter_scale
+from tqdm.auto import tqdm
 from transformers import (
     DynamicCache,
     EncoderDecoderCache,
@@ -29,6 +31,7 @@ from transformers import (
     LlamaModel,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
+    modeling_gguf_pytorch_utils,
 )
 from transformers.cache_utils import DynamicLayer
 from transformers.quantizers.auto import get_hf_quantizer
@@ -301,6 +304,24 @@ def byte_alphabet():
     found = internals.byte_alphabet.__wrapped__()
     assert sorted(found.values()) == list(range(256)) and set(found) == set(ByteLevel.alphabet())
     assert (found["Ġ"], found["a"], found["â"]) == (ord(" "), ord("a"), 0xE2)
+
+
+@contract(
+    "transformers",
+    "set_tqdm_hook and modeling_gguf_pytorch_utils.tqdm",
+    lambda patch: patch.delattr("transformers.utils.logging.set_tqdm_hook"),
+    lambda patch: patch.setattr("transformers.utils.logging.set_tqdm_hook", lambda hook: None),
+    lambda patch: patch.delattr("transformers.modeling_gguf_pytorch_utils.tqdm"),
+)
+def weights_read_through():
+    heard = []
+    with TemporaryDirectory() as folder:
+        tiny().save_pretrained(folder)
+        with internals.weights_read_through(lambda weights: (heard.append(weight) or weight for weight in weights)):
+            LlamaForCausalLM.from_pretrained(folder)
+            assert len(heard) >= len(tiny().state_dict()) - 1
+            assert list(modeling_gguf_pytorch_utils.tqdm(["a tensor"], desc="")) == [heard[-1]] == ["a tensor"]
+    assert modeling_gguf_pytorch_utils.tqdm is tqdm
 
 
 @contract(

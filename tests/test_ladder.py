@@ -14,9 +14,10 @@ from gguf import GGUFWriter, LlamaFileType
 
 from utils.datasets.dialogues import Dialogue
 from utils.errors import DataError, ModelNotFound
-from utils.experiments import four_tasks, ladder
+from utils.experiments import climb, four_tasks
+from utils.experiments.climb import measured
 from utils.experiments.four_tasks import MEASURES, OPENING, read_held_out
-from utils.experiments.ladder import RECORDS, climb, load_ladder, records
+from utils.experiments.ladder import RECORDS, load_ladder, records
 from utils.experiments.provenance import machine
 from utils.models import catalog
 from utils.models.loading import DEFAULT_MODEL, load_model
@@ -82,7 +83,7 @@ def test_a_folder_without_records_and_a_damaged_record_are_named(tmp_path):
 
 def test_the_default_model_s_record_is_found_again(course_model):
     kept = {one["name"]: one["answers"] for one in records()[0]["measures"]}
-    for measure, items in zip(MEASURES, (8, 3, 4, 1, 1, 2), strict=True):
+    for measure, items in zip(MEASURES, (4, 2, 4, 1, 1, 1), strict=True):
         answers = measure.answers(course_model, measure.seeds[-1], items)
         expected = kept[measure.name][-1][:items]
         assert answers == (pytest.approx(expected, abs=1e-3) if measure.unit == "bits per byte" else expected)
@@ -122,7 +123,7 @@ def test_a_text_that_the_tokenizer_does_not_give_back_is_refused(tiny, monkeypat
 
 
 def test_a_measure_that_a_model_cannot_take_says_so_and_the_others_go_on(saved_model):
-    record = climb(str(saved_model), items=2)
+    record = measured(str(saved_model), items=2)
     taken = {one["name"]: one for one in record["measures"]}
     assert "context window is 256" in taken["reviews, 8 shots"]["refused"] or record["kind"] == "t5"
     assert set(taken["reviews, 0 shots"]["answers"][0]) <= {"negative", "positive"}
@@ -138,16 +139,16 @@ def quick(monkeypatch, tmp_path):
         asked.append(seed)
         return [0.25, 0.75]
 
-    monkeypatch.setattr(ladder, "MEASURES", (four_tasks.Measure("quick", "share", answers, np.array, seeds=(0, 1)),))
-    monkeypatch.setattr(ladder, "RECORDS", tmp_path / "records")
+    monkeypatch.setattr(climb, "MEASURES", (four_tasks.Measure("quick", "share", answers, np.array, seeds=(0, 1)),))
+    monkeypatch.setattr(climb, "RECORDS", tmp_path / "records")
     return asked
 
 
 def test_a_second_ladder_computes_nothing_and_writes_the_same(saved_model, quick, tmp_path):
-    ladder.main([str(saved_model)])
+    climb.main([str(saved_model)])
     path = tmp_path / "records" / f"{saved_model.name}.json"
     first = path.read_text()
-    ladder.main([str(saved_model)])
+    climb.main([str(saved_model)])
     assert quick == [0, 1] and path.read_text() == first
     table = load_ladder(tmp_path / "records")
     assert table["mean"].tolist() == [0.5] and set(NUMBERS) <= set(table)
@@ -165,16 +166,16 @@ def test_what_is_timed_is_computed_and_not_read(tiny, monkeypatch):
 
 def test_another_model_under_a_known_name_is_not_taken_for_it(saved_model, quick, tmp_path):
     shutil.copytree(saved_model, tmp_path / "gpt2")
-    record = climb(str(tmp_path / "gpt2"))
+    record = measured(str(tmp_path / "gpt2"))
     assert record["hub"] is None and record["parameters"] == load_model(str(saved_model)).model.num_parameters()
 
 
 def test_a_name_of_the_catalog_is_looked_for_on_the_hub_and_a_folder_first_on_disk(tmp_path, monkeypatch):
-    assert ladder._source("SmolLM2-135M-Instruct") == DEFAULT_MODEL
-    assert ladder._source("someone/model") == "someone/model"
+    assert climb._source("SmolLM2-135M-Instruct") == DEFAULT_MODEL
+    assert climb._source("someone/model") == "someone/model"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gpt2").mkdir()
-    assert ladder._source("gpt2") == "gpt2"
+    assert climb._source("gpt2") == "gpt2"
 
 
 def test_a_gguf_file_is_described_by_its_hash_and_its_number_format(tmp_path):
@@ -186,20 +187,20 @@ def test_a_gguf_file_is_described_by_its_hash_and_its_number_format(tmp_path):
     writer.close()
     content = path.read_bytes()
     found = {"name": "small.gguf", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    assert ladder._file(str(path)) == found | {"number format": "Q4_K_M"}
+    assert climb._file(str(path)) == found | {"number format": "Q4_K_M"}
 
 
 def test_a_file_of_any_name_is_known_by_its_hash(tiny, monkeypatch):
     known = dataclasses.replace(catalog.find("gpt2"), kind=tiny.model.config.model_type, sha256="0" * 64)
     known = dataclasses.replace(known, sizes={"vocab_size": tiny.model.config.vocab_size})
     monkeypatch.setattr(catalog, "models", lambda: (known,))
-    assert ladder._entry("any/name.gguf", tiny, {"sha256": "0" * 64}) == known
-    assert ladder._entry("any/name.gguf", tiny, {"sha256": "1" * 64}) is None
+    assert climb._entry("any/name.gguf", tiny, {"sha256": "0" * 64}) == known
+    assert climb._entry("any/name.gguf", tiny, {"sha256": "1" * 64}) is None
 
 
 def test_a_model_that_is_not_there_is_a_sentence():
     with pytest.raises(ModelNotFound):
-        climb("./nowhere")
+        measured("./nowhere")
 
 
 def test_the_machine_is_described_without_its_name():

@@ -1,5 +1,7 @@
 """Prompts: their exact text, and what they cost."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,28 @@ def test_a_budget_is_asked_for_in_whole_tokens(tiny):
         with pytest.raises(UnsupportedSetting, match="Max new tokens is a whole number"):
             token_budget(tiny, "Two words", max_new_tokens=wrong)
     assert token_budget(tiny, "Two words", max_new_tokens=np.int64(3)).completion == 3
+
+
+@pytest.mark.parametrize(
+    "turns, said",
+    [
+        ("Hello", "The turns are given in a list"),
+        ({"role": "user", "content": "Hello"}, "The turns are given in a list"),
+        (["Hello"], "Turn 1 is 'Hello': give a dictionary with `role` and `content`"),
+        ([{"role": "user", "text": "Hello"}], "Turn 1 is .*give a dictionary"),
+        ([{"role": "user", "content": None}], "Role and content of turn 1 are texts; number 2 is None"),
+    ],
+)
+def test_what_is_no_conversation_is_refused(tiny_tokenizer, turns, said):
+    with pytest.raises(DataError, match=said):
+        chat_prompt(tiny_tokenizer, turns)
+
+
+def test_turns_that_a_template_refuses_are_told_in_its_words(tiny_tokenizer):
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.chat_template = "{{ raise_exception('System role not supported') }}"
+    with pytest.raises(DataError, match=r"template refuses these turns \(System role not supported\): let user"):
+        chat_prompt(tokenizer, [{"role": "system", "content": "Be kind."}])
 
 
 def test_the_budget_adds_up(course_model):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import astuple, replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -111,6 +112,40 @@ def test_a_loss_that_is_no_number_ends_with_what_to_do(tiny):
     run.forward = broken
     with pytest.raises(TuningError, match=r"became nan at step 2: the training diverged.*below 0.01"):
         next(steps)
+
+
+@both_kinds
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("validation", [[], VALIDATION])
+def test_a_weight_that_is_not_finite_after_the_last_step_ends_with_what_to_do(tiny, number, validation):
+    run = training(tiny, config=replace(CONFIG, epochs=1), validation=validation)
+    steps = run.run()
+    for _ in range(run.steps):
+        next(steps)
+    with torch.no_grad():
+        list(run.weights.values())[-1].view(-1)[-1] = number
+    with pytest.raises(TuningError, match=r"not finite after the last step: the training diverged.*below 0.01"):
+        next(steps)
+
+
+WRONG = {
+    "epochs": (0, -1, 1.5, 2.0, True, "2", None, math.inf, math.nan),
+    "learning_rate": (0, -1e-3, math.inf, math.nan, "2e-4", True, None, 1e39, torch.ones(2)),
+    "batch_size": (0, -4, 4.0, False, "4", None, torch.ones(2)),
+    "seed": (0.0, "0", True, None, 2**33),
+}
+
+
+@pytest.mark.parametrize("name, value", [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_setting_that_cannot_be_is_refused_in_words(name, value):
+    with pytest.raises(UnsupportedSetting, match=f"(?i){name.replace('_', '.')}.* was given"):
+        replace(CONFIG, **{name: value})
+
+
+def test_numbers_of_numpy_and_torch_become_python_s():
+    config = TrainingConfig(np.int64(4), torch.tensor(0.5), np.int8(4), np.uint32(9))
+    assert config == TrainingConfig(4, 0.5, 4, 9)
+    assert [type(value) for value in astuple(config)] == [int, float, int, int]
 
 
 @both_kinds

@@ -135,10 +135,11 @@ class _Terminal:
     """One line of the terminal, written over and over, and empty at the end."""
 
     def __init__(self) -> None:
+        self.stream = sys.stderr
         self.line: Callable[[str], None] | None = None
 
     def show(self, work: _Work, text: str) -> None:
-        self.line = self.line or tqdm.status_printer(sys.stderr)
+        self.line = self.line or tqdm.status_printer(self.stream)
         width = shutil.get_terminal_size().columns - 1
         self.line(tqdm.format_meter(work.done, work.total, 0, width, bar_format=f"|{{bar:20}}| {text}"))
 
@@ -172,7 +173,7 @@ def _drawn_on(screen: _Screen) -> Generator[None]:
             screen.show(outer, f"{outer} ({inner[-1]})" if inner else str(outer))
         screen.clear()
 
-    drawer = threading.Thread(target=copy_context().run, args=(draw,), daemon=True)
+    drawer = threading.Thread(target=copy_context().run, args=(draw,), name="progress", daemon=True)
     drawer.start()
     try:
         yield
