@@ -57,7 +57,20 @@ def test_the_sizes_are_those_of_the_cache(tiny):
     sizes = read_sizes(tiny.model.config)
     assert len(layers) == sizes.layers == 2
     assert {(keys.shape[1], keys.shape[3]) for keys, _ in layers} == {(sizes.key_value_heads, sizes.head_size)}
+    assert sizes.cache_numbers(first.shape[1]) == sum(part.numel() for layer in layers for part in layer)
     assert sizes.vocabulary == len(tiny.tokenizer) and sizes.hidden == 32 and sizes.heads == 4
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    ("saved_model", "windowed"), [("mistral", 2), ("gemma3", 1), ("qwen2", 0)], indirect=["saved_model"]
+)
+def test_layers_with_a_window_keep_what_they_still_see(tiny, windowed):
+    sizes = read_sizes(tiny.model.config)
+    assert (sizes.windowed, sizes.window) == (windowed, 8 if windowed else 0)
+    for tokens in (1, 7, 8, 30):
+        cache = tiny.model(torch.ones(1, tokens, dtype=torch.long), use_cache=True).past_key_values
+        assert cache_bytes(cache) == 4 * sizes.cache_numbers(tokens)
 
 
 def test_a_decoder_may_have_other_sizes_than_its_encoder():
@@ -73,10 +86,11 @@ def test_the_text_part_of_a_model_that_also_sees_is_read():
 
 
 @torch.inference_mode()
-def test_the_loop_over_the_decoder_writes_what_generate_writes(tiny):
+def test_the_loop_over_the_decoder_writes_what_generate_writes(tiny, capsys):
     decoder, new = decoder_of(tiny, PROMPT)
     assert new.tolist() == [[tiny.decoder_start] if tiny.is_encoder_decoder else tiny.encode(PROMPT)]
     assert family(tiny) == ("encoder-decoder" if tiny.is_encoder_decoder else "decoder-only")
+    assert ("has an encoder" in capsys.readouterr().out) == tiny.is_encoder_decoder
     cache, tokens = None, []
     for _ in range(6):
         output = decoder(new, past_key_values=cache, use_cache=True)
