@@ -34,7 +34,7 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
-from tests.conftest import WORDS
+from tests.tiny_models import WORDS
 from utils.datasets.records import TextToText
 from utils.errors import CourseError, DataError, ModelNotFound, UnsupportedSetting
 from utils.evaluation.classification import score_labels
