@@ -72,7 +72,7 @@ IN_GROUPS := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 # At every save.
 quick: dev
 	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests \
-		-m "not model and not browser and not process" $(IN_GROUPS)
+		-m "not model and not browser and not process and not slow" $(IN_GROUPS)
 
 # Results are computed anew in every run, then shared by a lab and its master. Two workers of one thread each take less
 # time than one of two: many tests wait for a process or a page.
@@ -161,6 +161,6 @@ test-pythons:
 
 python-tested: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests \
-		-m "not model and not browser and not process" $(IN_GROUPS)
+		-m "not model and not browser and not process and not slow" $(IN_GROUPS)
 	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 COURSE_RESULTS=off $(BIN)/python -m pytest \
 		$(wildcard notebooks/00_*.ipynb notebooks/04_*.ipynb notebooks/05_*.ipynb)

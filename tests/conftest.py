@@ -7,28 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import (
-    BartConfig,
-    BartForConditionalGeneration,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+from transformers import PreTrainedTokenizerFast
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.tiny_models import KINDS, letters, save, tiny_model
 from utils.adapters.methods import add_adapter, find_method
 from utils.authoring import lab_of
 from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
 
 ROOT = Path(__file__).parents[1]
-WORDS = ["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *".,:\n?'#1234567890 "]
 
 
 platform.processor()  # starts a process, once; MLflow asks when it is imported
@@ -68,7 +56,7 @@ def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
     """
     cells = Counter(group(item.nodeid) for item in items if item.path.suffix == ".ipynb")
     slow = Counter(
-        group(item.nodeid) for item in items if {"process", "browser"} & {m.name for m in item.iter_markers()}
+        group(item.nodeid) for item in items if {"process", "browser", "slow"} & {m.name for m in item.iter_markers()}
     )
     tests = Counter(group(item.nodeid) for item in items)
 
@@ -113,79 +101,13 @@ def own_results(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-
-    letters = Tokenizer(models.WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="<unk>"))
-    letters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
-    letters.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=letters, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=256
-    )
+    return letters()
 
 
-def _tiny(kind: str):
-    torch.manual_seed(7)
-    size = {"vocab_size": len(WORDS), "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1}
-    rotary = {
-        **size,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 256,
-        "initializer_range": 0.5,
-    }
-    if kind == "llama":
-        return LlamaForCausalLM(LlamaConfig(**rotary))
-    if kind == "qwen2":
-        return Qwen2ForCausalLM(Qwen2Config(**rotary))
-    if kind == "gpt2":
-        return GPT2LMHeadModel(
-            GPT2Config(**size, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.5)
-        )
-    if kind == "bart":
-        config = BartConfig(
-            vocab_size=len(WORDS),
-            d_model=32,
-            encoder_layers=2,
-            decoder_layers=2,
-            encoder_attention_heads=4,
-            decoder_attention_heads=4,
-            encoder_ffn_dim=64,
-            decoder_ffn_dim=64,
-            max_position_embeddings=256,
-            init_std=0.5,
-            pad_token_id=0,
-            bos_token_id=1,
-            eos_token_id=1,
-            decoder_start_token_id=1,
-            forced_eos_token_id=None,
-        )
-        return BartForConditionalGeneration(config)
-    config = T5Config(
-        vocab_size=len(WORDS),
-        d_model=32,
-        d_kv=8,
-        d_ff=64,
-        num_layers=2,
-        num_heads=4,
-        decoder_start_token_id=0,
-        tie_word_embeddings=False,
-        initializer_factor=4.0,
-    )
-    model = T5ForConditionalGeneration(config)
-    torch.nn.init.normal_(model.lm_head.weight)
-    return model
-
-
-@pytest.fixture(scope="session", params=["llama", "gpt2", "qwen2", "t5", "bart"])
+@pytest.fixture(scope="session", params=KINDS)
 def saved_model(request, tiny_tokenizer, tmp_path_factory) -> Path:
     """A tiny random model of each kind, saved as a learner would have one on disk."""
-    folder = tmp_path_factory.mktemp("models") / request.param
-    _tiny(request.param).save_pretrained(folder)
-    tiny_tokenizer.save_pretrained(folder)
-    return folder
+    return save(tmp_path_factory.mktemp("models") / request.param, tiny_model(request.param), tiny_tokenizer)
 
 
 @pytest.fixture(scope="session")

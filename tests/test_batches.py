@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from tests.conftest import WORDS
+from tests.tiny_models import LETTERS
 from utils.adapters.methods import add_adapter, find_method
 from utils.decoding.generation import complete_many, generate_stream
 from utils.errors import ContextWindowExceeded, DataError, UnsupportedSetting
@@ -52,7 +52,7 @@ def model(request, tiny_tokenizer) -> LanguageModel:
     torch.manual_seed(7)
     config = AutoConfig.for_model(
         request.param,
-        vocab_size=len(WORDS),
+        vocab_size=len(LETTERS),
         pad_token_id=0,
         eos_token_id=1,
         bos_token_id=1,

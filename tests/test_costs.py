@@ -11,7 +11,7 @@ from utils.adapters import costs
 from utils.adapters.methods import METHODS, add_adapter, count_trainable, save_adapter
 from utils.adapters.taxonomy import methods_table
 from utils.datasets.records import TextToText
-from utils.errors import UnsupportedSetting
+from utils.models.language_model import LanguageModel
 from utils.models.memory import training_memory
 from utils.training.forward import whole_model
 from utils.training.loop import Training, TrainingConfig
@@ -57,21 +57,28 @@ def test_flan_t5_has_the_parameters_that_the_library_builds(architecture, sizes,
 
 def test_the_course_s_model_has_the_architecture_that_is_written_down(course_model):
     model = course_model.model
-    assert costs.read_architecture("SmolLM2-135M", model.config) == costs.SMOLLM2_135M
+    assert costs.read_architecture(course_model) == costs.SMOLLM2_135M
     assert costs.parameters(costs.SMOLLM2_135M) == model.num_parameters()
     lora = add_adapter(course_model, METHODS["lora"])
     assert costs.lora_parameters(costs.SMOLLM2_135M, METHODS["lora"].size) == count_trainable(lora.model)
 
 
-def test_a_tiny_llama_is_counted_and_another_type_is_refused(tiny):
-    model = tiny.model
-    if model.config.model_type != "llama":
-        with pytest.raises(UnsupportedSetting, match="num_parameters"):
-            costs.read_architecture("tiny", model.config)
-        return
-    architecture = costs.read_architecture("tiny", model.config)
-    assert costs.parameters(architecture) == model.num_parameters()
+def test_parameters_are_computed_where_the_formula_knows_all_parts_and_else_counted(tiny, capsys):
+    architecture, kind = costs.read_architecture(tiny), tiny.model.config.model_type
+    computed = kind in ("llama", "mistral")
+    assert (architecture.counted is None) == computed
+    said = capsys.readouterr().out
+    assert said == "" if computed else f"type {kind!r}" in said and "counted here, not computed" in said
+    assert costs.parameters(architecture) == tiny.model.num_parameters()
     assert costs.lora_parameters(architecture, 8) == count_trainable(add_adapter(tiny, METHODS["lora"]).model)
+
+
+def test_a_llama_with_biases_is_counted(tiny_tokenizer):
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tiny_tokenizer), attention_bias=True, **sizes))
+    biased = LanguageModel("people/Biased-Instruct", model, tiny_tokenizer, 256)
+    architecture = costs.read_architecture(biased)
+    assert architecture.name == "Biased" and costs.parameters(architecture) == model.num_parameters()
 
 
 @pytest.mark.parametrize("name", ["full", "lora"])

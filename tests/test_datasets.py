@@ -22,7 +22,7 @@ from utils.datasets.reviews import LABELS, Review, load_reviews
 from utils.datasets.splits import SPLITS
 from utils.errors import DataError
 from utils.storage.checkpoints import default_checkpoint
-from utils.storage.places import cache_dir
+from utils.storage.places import tuning_dir
 
 GOOD = '{"input_text": "in", "output_text": "out"}'
 
@@ -258,7 +258,7 @@ def test_what_is_no_path_of_a_file_is_refused(tmp_path, monkeypatch, path, said)
 def test_what_is_saved_is_read_again(own_cache, name):
     records = [TextToText("a\r\n\0\u2028\x85b", "\U0001f44d"), ("c", "d"), {"input": " e ", "output": "f\\n"}]
     path = save_text_to_text(records, name)
-    assert path.name == f"{name.removesuffix('.jsonl')}.jsonl" and path.parent == cache_dir() / "data"
+    assert path.name == f"{name.removesuffix('.jsonl')}.jsonl" and path.parent == tuning_dir() / "data"
     assert load_text_to_text(path) == as_records(records)
 
 

@@ -209,10 +209,10 @@ def test_completions_without_a_token_do_not_surprise(tiny):
 def test_completions_are_those_of_complete_many_and_kept(tiny, monkeypatch):
     expected = complete_many(tiny, PROMPT, SHORT, seeds=[3, 4])
     assert completions(tiny, PROMPT, SHORT, seeds=[3, 4]) == expected
-    monkeypatch.setattr("utils.decoding.diversity.complete_many", lambda *_, **__: ["computed again"])
+    monkeypatch.setattr("utils.decoding.diversity.complete_many", lambda *_, seeds: [f"again {seed}" for seed in seeds])
     assert completions(tiny, PROMPT, SHORT, seeds=[3, 4]) == expected
-    assert completions(tiny, PROMPT, SHORT, seeds=[4, 3]) == ["computed again"]
-    assert completions(tiny, PROMPT, DecodingConfig(max_new_tokens=5), seeds=[3, 4]) == ["computed again"]
+    assert completions(tiny, PROMPT, SHORT, seeds=[4, 3]) == ["again 4", "again 3"]
+    assert completions(tiny, PROMPT, DecodingConfig(max_new_tokens=5), seeds=[3, 4]) == ["again 3", "again 4"]
 
 
 def test_a_greedy_completion_is_computed_once(tiny, monkeypatch):

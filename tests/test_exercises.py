@@ -3,14 +3,16 @@
 import random
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from tests import masters
 from utils.errors import DataError
-from utils.exercises import Question, check
+from utils.exercises import Question, check, claim
 from utils.exercises.checks import NOT_ATTEMPTED, assess
+from utils.models.loading import DEFAULT_MODEL
 from utils.prompts.templates import DIALOGUES, build_prompt
 
 TABLE = pd.DataFrame(
@@ -235,3 +237,24 @@ def test_an_exercise_that_does_not_exist():
 def test_a_question_without_explanations_cannot_be_made():
     with pytest.raises(ValueError, match="needs its explanation"):
         Question("?", ("a", "b"), 0, ("why",))
+
+
+OURS, OTHER = SimpleNamespace(name=DEFAULT_MODEL), SimpleNamespace(name="people/other")
+
+
+def test_a_claim_is_asserted_for_the_course_s_own_model(capsys):
+    claim(True, OURS, "it fell")
+    claim(True, OURS)
+    assert capsys.readouterr().out == "it fell: True\n"
+    with pytest.raises(AssertionError, match="it fell"):
+        claim(False, OURS, "it fell")
+    with pytest.raises(AssertionError, match="does not hold here"):
+        claim(False, OURS)
+
+
+@pytest.mark.parametrize(("holds", "found"), [(True, "it holds, too"), (False, "it does not hold")])
+def test_another_model_is_told_whether_a_claim_holds(capsys, holds, found):
+    said = f"This is asserted of the course's own model only; with people/other {found}.\n"
+    claim(holds, OTHER, "it fell")
+    claim(holds, OTHER)
+    assert capsys.readouterr().out == f"it fell: {holds}\n{said}{said}"

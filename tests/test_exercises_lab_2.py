@@ -17,6 +17,7 @@ from utils.evaluation.answers import AnswerLogits, answer_logits
 from utils.exercises.checks import NOT_ATTEMPTED, assess
 from utils.exercises.lab_2 import ACCURACY_LOSS, CHECKS, FORECASTS
 from utils.logits.config import DecodingConfig
+from utils.models.loading import DEFAULT_MODEL
 from utils.prompts.templates import PlainTemplate, build_prompt
 
 INF = float("inf")
@@ -468,7 +469,10 @@ SALAD = DecodingConfig(temperature=1.5, max_new_tokens=40)
 CLAIMS = {"accuracy": 0.5, "distinct-2": 1.0, "bits per token": 2.5}
 
 
-def quick_2_8(monkeypatch, answer):
+OURS, OTHER = SimpleNamespace(name=DEFAULT_MODEL), SimpleNamespace(name="people/other")
+
+
+def quick_2_8(monkeypatch, answer, model=OURS):
     """Two questions, one of which greedy decoding gets right, and stories as their settings deserve."""
     fresh = itertools.count()
     monkeypatch.setattr(
@@ -480,7 +484,7 @@ def quick_2_8(monkeypatch, answer):
     monkeypatch.setattr("utils.exercises.lab_2.surprise", lambda *_: 9.0 if answer[1] == SALAD else 2.5)
     right, wrong = torch.tensor([[2.0, 3.0], [3.0, 2.0]]), torch.tensor([[3.0, 2.0], [3.0, 2.0]])
     scored = [AnswerLogits(logits, (1,), (0,), (0,)) for logits in (right, wrong)]
-    return assess("2.8", answer, scored=scored, model=None, story=STORY)
+    return assess("2.8", answer, scored=scored, model=model, story=STORY)
 
 
 @pytest.mark.parametrize("claims", [CLAIMS, CLAIMS | {"accuracy": "0.50", "bits per token": 2.504}])
@@ -535,6 +539,26 @@ def test_the_accuracy_may_fall_by_the_named_share_and_no_more(monkeypatch, loss,
         "utils.exercises.lab_2.expected_accuracy", lambda _, config: SimpleNamespace(mean=measured[config])
     )
     assert quick_2_8(monkeypatch, (LOOP, TALE, CLAIMS | {"accuracy": 0.5 - loss}))[1] == passes
+
+
+@pytest.mark.parametrize("stories", [TALE, LOOP, SALAD])
+def test_with_another_model_stories_have_no_limits_and_the_check_says_so(monkeypatch, stories):
+    claims = {TALE: CLAIMS, LOOP: CLAIMS | {"distinct-2": 0.12}, SALAD: CLAIMS | {"bits per token": 9.0}}[stories]
+    verdict, right = quick_2_8(monkeypatch, (GREEDY, stories, claims), OTHER)
+    assert right and "the course's own model: with people/other they are not asked for" in verdict
+    assert "people/other" not in quick_2_8(monkeypatch, (GREEDY, TALE, CLAIMS))[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((DecodingConfig(), TALE, CLAIMS), "right in 0.37 of the cases; greedy decoding in 0.50"),
+        ((GREEDY, TALE, CLAIMS | {"bits per token": 9.0}), "You claim 9.0 for 'bits per token', and 2.50"),
+    ],
+)
+def test_with_another_model_what_is_measured_still_counts(monkeypatch, answer, message):
+    verdict, right = quick_2_8(monkeypatch, answer, OTHER)
+    assert not right and message in verdict
 
 
 @pytest.fixture(scope="module")

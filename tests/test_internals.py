@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from ipykernel.comm.comm import BaseComm
 from ipykernel.kernelbase import Kernel
 from jupyter_core.paths import jupyter_path
 from peft.helpers import rescale_adapter_scale
+from tqdm.auto import tqdm
 from transformers import (
     DynamicCache,
     EncoderDecoderCache,
@@ -29,11 +31,12 @@ from transformers import (
     LlamaModel,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
+    modeling_gguf_pytorch_utils,
 )
 from transformers.cache_utils import DynamicLayer
 from transformers.quantizers.auto import get_hf_quantizer
 
-from tests.conftest import _tiny
+from tests.tiny_models import tiny_model
 from utils import internals
 
 UTILS = Path(__file__).parents[1] / "utils"
@@ -127,7 +130,7 @@ def replaced(owner: object, name: str, value: object) -> Change:
 
 @cache
 def tiny(kind: str = "llama"):
-    return _tiny(kind).eval()
+    return tiny_model(kind).eval()
 
 
 def adapted(config: peft.PeftConfig, kind: str = "llama") -> peft.PeftModel:
@@ -172,7 +175,7 @@ def WIDGET_BOX():
 @contract("transformers", "config._attn_implementation", hidden(PreTrainedConfig, "_attn_implementation"))
 def attention():
     assert internals.attention(tiny().config) == "sdpa"
-    assert internals.attention(_tiny("gpt2").config) in ("sdpa", "eager")
+    assert internals.attention(tiny_model("gpt2").config) in ("sdpa", "eager")
 
 
 def _hides_its_arguments(patch: pytest.MonkeyPatch) -> None:
@@ -305,6 +308,24 @@ def byte_alphabet():
 
 @contract(
     "transformers",
+    "set_tqdm_hook and modeling_gguf_pytorch_utils.tqdm",
+    lambda patch: patch.delattr("transformers.utils.logging.set_tqdm_hook"),
+    lambda patch: patch.setattr("transformers.utils.logging.set_tqdm_hook", lambda hook: None),
+    lambda patch: patch.delattr("transformers.modeling_gguf_pytorch_utils.tqdm"),
+)
+def weights_read_through():
+    heard = []
+    with TemporaryDirectory() as folder:
+        tiny().save_pretrained(folder)
+        with internals.weights_read_through(lambda weights: (heard.append(weight) or weight for weight in weights)):
+            LlamaForCausalLM.from_pretrained(folder)
+            assert len(heard) >= len(tiny().state_dict()) - 1
+            assert list(modeling_gguf_pytorch_utils.tqdm(["a tensor"], desc="")) == [heard[-1]] == ["a tensor"]
+    assert modeling_gguf_pytorch_utils.tqdm is tqdm
+
+
+@contract(
+    "transformers",
     "model.hf_quantizer and config.quantization_config",
     hidden(PreTrainedConfig, "quantization_config"),
     hidden(LlamaForCausalLM, "hf_quantizer"),
@@ -420,7 +441,7 @@ def _without_warning(text: str) -> Change:
 def without_known_warnings():
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        peft.get_peft_model(_tiny("gpt2"), peft.LoraConfig())
+        peft.get_peft_model(tiny_model("gpt2"), peft.LoraConfig())
         said = " ".join(str(one.message) for one in heard)
         assert "is_gradient_checkpointing" in said and "fan_in_fan_out" in said
         heard.clear()

@@ -2,21 +2,28 @@
 
 import errno
 import json
+import math
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import torch
 
 from utils.datasets.records import TextToText
-from utils.errors import DataError, TuningError, UnsupportedSetting
+from utils.errors import DataError, ModelNotFound, RegistryError, TuningError, UnsupportedSetting
 from utils.models.loading import load_model
+from utils.registry import delete, find, load, models, versions
 from utils.registry.tracking import connect
 from utils.training.loop import Training
 from utils.tuning import Status, TuningJob, worker
@@ -41,10 +48,10 @@ def own_folder(monkeypatch, folder):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, tiny_tokenizer):
-    from tests.conftest import _tiny
+    from tests.tiny_models import tiny_model
 
     folder = tmp_path_factory.mktemp("tiny") / "llama"
-    _tiny("llama").save_pretrained(folder)
+    tiny_model("llama").save_pretrained(folder)
     tiny_tokenizer.save_pretrained(folder)
     return str(folder)
 
@@ -282,9 +289,19 @@ def test_a_line_that_cannot_be_read_is_named_before_anything_starts(line, says, 
         ({"method": "lorra"}, "There is no tuning method 'lorra'"),
         ({"method": "ia3", "adapter_size": 4}, "has no size"),
         ({"adapter_size": 0}, "An adapter_size of 0"),
-        ({"epochs": 0}, "epochs"),
-        ({"learning_rate": -1.0}, "learning rate"),
-        ({"batch_size": 0}, "batch_size"),
+        ({"adapter_size": 8.0}, "adapter_size"),
+        ({"adapter_size": True}, "adapter_size"),
+        *(({"epochs": value}, "number of epochs") for value in (0, -1, 1.5, 2.0, True, "3", None, math.inf, math.nan)),
+        *(({"batch_size": value}, "batch_size") for value in (0, 4.0, "8", False, None)),
+        *(
+            ({setting: value}, name)
+            for setting, name in (("learning_rate", "learning rate"), ("learning_rate_multiplier", "multiplier"))
+            for value in (0, 0.0, -1.0, math.inf, -math.inf, math.nan, "2e-4", True, np.float64("inf"), [1e-3])
+        ),
+        ({"learning_rate": 1e300, "learning_rate_multiplier": 1e300}, "learning rate"),
+        ({"learning_rate": 1e39}, "learning rate"),
+        ({"learning_rate": 1e-300, "learning_rate_multiplier": 1e-300}, "learning rate"),
+        *(({"seed": value}, "seed") for value in (1.0, "0", None, True, 2**40)),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_in_words(settings, says, data):
@@ -292,10 +309,37 @@ def test_a_setting_that_cannot_be_is_refused_in_words(settings, says, data):
         TuningJob("settings", data, **settings)
 
 
+def test_numbers_of_numpy_and_paths_are_taken(model, data, in_this_process):
+    job = TuningJob(
+        Path("numpy"),
+        data,
+        method=np.str_("lora"),
+        model=Path(model),
+        epochs=np.int64(1),
+        learning_rate=np.float32(0.5),
+        learning_rate_multiplier=torch.tensor(0.5),
+        batch_size=np.int32(4),
+        adapter_size=np.int8(4),
+        seed=np.uint16(7),
+    )
+    plain = {"epochs": 1, "learning_rate": 0.25, "batch_size": 4, "adapter_size": 4, "seed": 7}
+    assert job.asked == {**plain, "method": "lora", "model": model, "weights": None}
+    assert {type(value) for value in job.asked.values()} == {int, float, str, type(None)}
+    assert job.start().status is Status.SUCCEEDED
+    assert TuningJob("numpy", data, model=model, **plain).start().folder == job.folder
+
+
 @pytest.mark.parametrize("name", ["", "../up", "a b", "x" * 65, "-first"])
 def test_a_name_that_cannot_be_a_folder_is_refused(name, data):
-    with pytest.raises(TuningError, match="cannot be a job's name"):
-        TuningJob(name, data)
+    for call in (lambda: TuningJob(name, data), lambda: TuningJob.find(name)):
+        with pytest.raises(TuningError, match="cannot be a job's name"):
+            call()
+
+
+@pytest.mark.parametrize("given", [{"name": 5}, {"model": 3}, {"model": ["a"]}, {"method": None}, {"name": None}])
+def test_what_is_no_text_is_refused_where_one_is_asked_for(given, data):
+    with pytest.raises(DataError, match="is a text"):
+        TuningJob(**{"name": "texts", "train_data": data, **given})
 
 
 def test_data_that_the_linter_refuses_fails_the_job_with_its_reason(model, tmp_path, in_this_process):
@@ -320,12 +364,115 @@ def test_a_learning_rate_that_diverges_fails_the_job_with_advice(model, data, in
     assert not job.state.can_go_on
 
 
-def test_tracking_that_is_down_costs_no_training(model, data, in_this_process, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    job = TuningJob("untracked", data, model=model, epochs=1).start()
-    assert job.status is Status.SUCCEEDED and job.folder.adapter.exists()
-    assert job.state.version is None and len(job.state.notes) == 2
-    assert "not in the registry" in job.state.notes[1]
+def test_tracking_that_is_down_costs_no_training(model, data, in_this_process, monkeypatch, capsys):
+    asked = ["--name", "untracked", "--train-data", str(data), "--model", model, "--epochs", "1"]
+    with monkeypatch.context() as patched:
+        patched.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        assert main(asked) == 0
+        job = TuningJob.find("untracked")
+        assert job.status is Status.SUCCEEDED and job.state.version is None and len(job.state.notes) == 1
+        assert "no connection" in job.state.notes[0] and "job.register() records what is missing" in job.state.notes[0]
+        said = capsys.readouterr().out
+        assert job.state.notes[0] in said and "None" not in said
+        assert main(["--name", "untracked", "--register"]) == 1
+        assert "no connection" in capsys.readouterr().err
+    assert main(["--name", "untracked", "--register"]) == 0
+    assert_recorded(job)
+
+
+def assert_recorded(job):
+    """All of a job is in the store, once, and answers."""
+    assert job.state.status is Status.SUCCEEDED and job.state.notes == ()
+    assert versions(job.name)["number"].tolist() == [job.state.version]
+    client = connect()
+    run = client.get_run(job.state.run_id)
+    assert run.info.status == "FINISHED" and run.data.params["method"] == "lora"
+    assert len(client.search_runs([run.info.experiment_id])) == 1
+    steps = [point.step for point in client.get_metric_history(job.state.run_id, "loss")]
+    assert steps == job.metrics["step"].to_list()
+    assert run.data.metrics["steps"] == len(steps) and run.data.metrics["peak_memory_bytes"] > 0
+    version = find(f"{job.name}/{job.state.version}")
+    assert version.metrics["file_bytes"] > 0 and version.parameters["epochs"] == job.asked["epochs"]
+
+
+ERRORS = [ModuleNotFoundError("No module named 'psycopg2'"), ValueError(), KeyError("id"), OSError(5, "I/O error")]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_whatever_a_store_raises_the_adapter_is_kept_and_recorded_later(
+    error, model, data, in_this_process, monkeypatch
+):
+    name = f"raises-{type(error).__name__}"
+
+    def raises(*_, **__):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr("utils.registry.tracking.connect", raises)
+        job = TuningJob(name, data, model=model, epochs=1).start()
+        assert job.status is Status.SUCCEEDED and job.state.version is None
+        assert len(job.state.notes) == 1 and "job.register()" in job.state.notes[0]
+        assert job.result(base=load_model(model, device="cpu"))
+        with pytest.raises(RegistryError, match="did not take all of this run"):
+            job.register()
+        assert len(job.state.notes) == 1
+    monkeypatch.setattr(Training, "run", lambda self: pytest.fail("it is trained already"))
+    assert job.register().start().folder == job.folder
+    assert_recorded(job)
+    job.register()
+    assert_recorded(job)
+    delete(name)
+    job.register()
+    assert versions(name)["number"].tolist() == [job.state.version]
+
+
+@pytest.mark.parametrize(
+    "what", ["create_run", "log_batch", "set_terminated", "log_artifacts", "create_model_version", "get_run"]
+)
+def test_what_a_store_has_already_is_not_recorded_twice(what, model, data, in_this_process, monkeypatch):
+    from mlflow import MlflowClient
+
+    def raises(*_, **__):
+        raise RuntimeError("the store broke")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, what, raises)
+        job = TuningJob(f"breaks-{what}", data, model=model, epochs=1).start()
+        assert job.status is Status.SUCCEEDED and len(job.state.notes) == 1 and "the store broke" in job.state.notes[0]
+    assert_recorded(job.register())
+
+
+ADDRESSES = ["postgresql://me:secret@host/db", "mysql://host/db", "foo://host", "sqlite:", "http://", "http://h:port"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_that_cannot_work_is_refused_before_training(address, model, data, in_this_process, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    job = TuningJob("unaddressed", data, model=model)
+    for call in (job.start, lambda: versions("unaddressed")):
+        with pytest.raises(RegistryError, match="MLFLOW_TRACKING_URI, .*is no store.*unset it") as caught:
+            call()
+        assert "secret" not in str(caught.value)
+    assert folders("unaddressed") == []
+
+
+def test_only_a_job_that_has_succeeded_can_be_registered(model, tmp_path, in_this_process):
+    job = TuningJob("unregistered", write(tmp_path / "few.jsonl", records(4)), model=model)
+    for start, says in ((False, "was not started yet"), (True, "failed")):
+        if start:
+            job.start()
+        with pytest.raises(TuningError, match=says):
+            job.register()
+
+
+def test_a_process_killed_before_its_last_word_trains_nothing_again(model, data, in_this_process, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "record", lambda folder, tracker: replace(folder.written_state, status=Status.RUNNING))
+        job = TuningJob("last-word", data, model=model, epochs=1).start()
+    assert job.status is Status.FAILED and job.state.can_go_on
+    monkeypatch.setattr(Training, "run", lambda self: pytest.fail("it is trained already"))
+    assert job.start().status is Status.SUCCEEDED
+    assert job.state.version == 1 and job.state.notes == ()
 
 
 def test_a_model_that_is_not_there_fails_the_job_in_words(data, in_this_process):
@@ -356,17 +503,257 @@ def test_records_can_be_given_without_a_file_and_from_memory(model, in_this_proc
     assert cloud.folder == here.folder, "the same records are the same job, wherever they lie"
 
 
+def as_dictionaries(some):
+    return [{"input_text": one.input_text, "output_text": one.output_text, "id": 3} for one in some]
+
+
+def as_frame(some):
+    return pd.DataFrame(as_dictionaries(some))
+
+
+def as_pairs(some):
+    return ((one.input_text, one.output_text) for one in some)
+
+
+@pytest.mark.parametrize("kind", [as_dictionaries, as_frame, as_pairs, tuple])
+def test_records_of_every_kind_are_the_same_job(kind, model, monkeypatch):
+    monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: None)
+    plain = TuningJob(f"kind-{kind.__name__}", records(12), records(2, 50), model=model).start()
+    other = TuningJob(plain.name, kind(records(12)), kind(records(2, 50)), model=model).start()
+    assert other.folder == plain.folder and other.folder.records() == (records(12), records(2, 50))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        3,
+        {"input_text": "a", "output_text": "b"},
+        ["Say 1: yes"],
+        [("a",)],
+        [("a", 1)],
+        [{"prompt": "a", "completion": "b"}],
+        [{"input_text": "a", "output_text": math.nan}],
+        [("a", "  ")],
+        [("", "b")],
+        [("a", "half \ud83d")],
+        pd.DataFrame({"text": ["a"], "label": ["b"]}),
+        pd.DataFrame({"input_text": ["a"], "output_text": [None]}),
+    ],
+    ids=str,
+)
+def test_data_of_another_kind_is_refused_at_the_call(wrong):
+    with pytest.raises(DataError):
+        TuningJob("kinds", wrong)
+    if wrong is not None:
+        with pytest.raises(DataError):
+            TuningJob("kinds", records(12), wrong)
+    assert folders("kinds") == []
+
+
+def test_data_without_a_record_is_refused_before_anything_starts(model):
+    with pytest.raises(DataError, match="no record in train_data"):
+        TuningJob("empty", [], model=model).start()
+    assert folders("empty") == []
+
+
+def test_a_model_and_data_in_the_working_folder_are_found_from_another(
+    data, model, tmp_path, in_this_process, monkeypatch
+):
+    shutil.copytree(model, tmp_path / "plain")
+    monkeypatch.chdir(tmp_path)
+    here = load_model("./plain", device="cpu")
+    jobs = [TuningJob("elsewhere", data.name, model=given, epochs=1) for given in ("./plain", Path("plain"), here)]
+    monkeypatch.chdir("/")
+    assert {job.asked["model"] for job in jobs} == {str(tmp_path / "plain")}
+    job = jobs[0].start()
+    assert job.status is Status.SUCCEEDED
+    assert job.result().generate("Say 3:", max_new_tokens=2) == load("elsewhere").generate("Say 3:", max_new_tokens=2)
+    assert find("elsewhere").parameters["base"] == find("elsewhere").parameters["model"] == str(tmp_path / "plain")
+
+
 def test_a_job_not_started_says_so(data):
     with pytest.raises(TuningError, match="was not started yet"):
         _ = TuningJob("idle", data).status
 
 
-def test_half_a_line_of_measurements_is_not_read(model, data, in_this_process):
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def change(path, **fields):
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+DAMAGES = {
+    "state empty": lambda job: (job / "state.json").write_text(""),
+    "state cut": lambda job: cut(job / "state.json"),
+    "state without status": lambda job: (job / "state.json").write_text("{}"),
+    "state of another kind": lambda job: (job / "state.json").write_text("[]"),
+    "state unknown": lambda job: change(job / "state.json", status="RESTING"),
+    "state gone": lambda job: (job / "state.json").unlink(),
+    "settings with more": lambda job: change(job / "settings.json", colour="red"),
+    "settings with less": lambda job: (job / "settings.json").write_text('{"name": "x"}'),
+    "settings cut": lambda job: cut(job / "settings.json"),
+    "settings gone": lambda job: (job / "settings.json").unlink(),
+    "settings no text": lambda job: (job / "settings.json").write_bytes(b"\xff\xfe\x00"),
+    "all gone": lambda job: [file.unlink() for file in job.iterdir() if file.is_file()],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_job_is_a_sentence_and_the_next_has_a_new_number(damage, model, data, monkeypatch):
+    monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: None)
+    name = damage.replace(" ", "-")
+    job = TuningJob(name, data, model=model).start()
+    DAMAGES[damage](job.folder.path)
+    left = {file: file.read_bytes() for file in job.folder.path.iterdir()}
+    with pytest.raises(TuningError, match=r"The job in .*0001 cannot be read \((state|settings).json: .*start the job"):
+        print(TuningJob.find(name).state)
+    again = TuningJob(name, data, model=model).start()
+    assert again.folder.path.name == "0002" and again.status is Status.PENDING
+    assert {file: file.read_bytes() for file in job.folder.path.iterdir()} == left, "the damaged one stays as it is"
+    assert TuningJob.find(name).folder == again.folder
+
+
+def test_what_is_no_job_s_folder_is_passed_over_and_never_overwritten(model, data, monkeypatch):
+    monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: None)
+    first = TuningJob("copied", data, model=model).start()
+    shutil.copytree(first.folder.path, first.folder.path.with_name("0001 (1)"))
+    (first.folder.path.with_name("0002")).write_text("a file")
+    first.folder.path.with_name("0003.tmp").mkdir()
+    assert TuningJob("copied", data, model=model, seed=5).folder is None
+    assert [folder.path.name for folder in folders("copied")] == ["0001", "0002"]
+    other = TuningJob("copied", data, model=model, seed=5).start()
+    assert other.folder.path.name == "0003" and first.folder.path.with_name("0002").read_text() == "a file"
+
+
+@pytest.mark.parametrize(
+    "left", ["", "garbage", "5", "[1]", '["a", 1]', "[-1, 2]", "[1e400, 2]", "null", str([10**30, 1])]
+)
+def test_a_note_of_the_process_that_cannot_be_read_is_no_process(left, model, data, monkeypatch):
+    monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: None)
+    job = TuningJob("process", data, model=model).start()
+    (job.folder.path / "process.json").write_text(left)
+    assert not job.folder.is_alive() and job.status is Status.PENDING
+
+
+def interrupted(name, model, data, monkeypatch, *, at):
+    """A job that found the disk full before a step, with a checkpoint of the step before it."""
+    monkeypatch.setenv("COURSE_CHECKPOINT_SECONDS", "0")
+    real = Training._learn
+
+    def full(self, some):
+        if self.step == at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, some)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "_learn", full)
+        job = TuningJob(name, data, model=model, epochs=3, batch_size=4).start()
+    assert job.state.can_go_on and job.folder.checkpoint.exists() and job.state.step == at
+    return job
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "other"])
+def test_a_damaged_checkpoint_means_training_from_the_beginning_with_a_note(
+    damage, model, data, in_this_process, monkeypatch
+):
+    job = interrupted(f"checkpoint-{damage}", model, data, monkeypatch, at=5)
+    if damage == "half":
+        cut(job.folder.checkpoint)
+    elif damage == "empty":
+        job.folder.checkpoint.write_bytes(b"")
+    else:
+        state = torch.load(job.folder.checkpoint, weights_only=True)
+        torch.save(state | {"optimizer": {"state": {}, "param_groups": []}}, job.folder.checkpoint)
+    before = job.metrics["loss"].to_list()
+    again = TuningJob(job.name, data, model=model, epochs=3, batch_size=4).start()
+    assert again.folder == job.folder and again.status is Status.SUCCEEDED
+    assert len(again.state.notes) == 1 and "checkpoint was damaged" in again.state.notes[0]
+    assert list(again.metrics["step"]) == list(range(1, 10))
+    assert again.metrics["loss"].to_list()[:5] == pytest.approx(before, abs=1e-5)
+    again.register()
+    assert "checkpoint was damaged" in again.state.notes[0], "what is recorded is not what was trained"
+
+
+def test_half_a_line_of_measurements_is_mended_when_the_job_goes_on(model, data, in_this_process, monkeypatch):
+    job = interrupted("half-line", model, data, monkeypatch, at=5)
+    with (job.folder.path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "lo')
+    assert list(job.metrics["step"]) == [1, 2, 3, 4, 5]
+    assert job.start().status is Status.SUCCEEDED and job.state.notes == ()
+    assert list(job.metrics["step"]) == list(range(1, 10))
+
+
+def test_a_damaged_line_of_measurements_is_left_out_with_a_warning(model, data, in_this_process):
     job = TuningJob("half", data, model=model, epochs=1).start()
     steps = len(job.metrics)
-    with (job.folder.path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 3, "lo')
-    assert len(JobFolder(job.folder.path).measured()) == steps
+    path = job.folder.path / "metrics.jsonl"
+    path.write_text(path.read_text() + '{"step": 3}\n' + '{"step": 3, "lo')
+    with pytest.warns(UserWarning, match="Line 3 of .*metrics.jsonl is damaged"):
+        assert len(JobFolder(job.folder.path).measured()) == steps
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_data_that_was_deleted_from_a_job_is_found_before_it_goes_on(split, model, data, in_this_process, monkeypatch):
+    held_out = write(data.with_name("v.jsonl"), records(3, 50))
+    monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: None)
+    job = TuningJob(f"{split}-gone", data, held_out, model=model).start()
+    (job.folder.path / f"{split}.jsonl").unlink()
+    monkeypatch.setattr("utils.tuning.states.SECONDS_TO_START", 0.0)
+    assert worker.work(job.folder).status is Status.FAILED
+    assert "its copy of the data is not what it was" in job.state.cause
+    with pytest.raises(DataError, match="no record in train_data"):
+        TuningJob.find(job.name).start()
+    assert TuningJob(job.name, data, held_out, model=model).start().folder.path.name == "0002"
+
+
+def test_an_adapter_that_was_deleted_is_said_and_trained_again(model, data, in_this_process):
+    job = TuningJob("adapter-gone", data, model=model, epochs=1).start()
+    shutil.rmtree(job.folder.adapter)
+    for call in (job.result, job.register):
+        with pytest.raises(TuningError, match=r"was deleted: load it with registry.load\('adapter-gone/1'\), or start"):
+            call()
+    assert load("adapter-gone/1", base=load_model(model, device="cpu"))
+    again = TuningJob("adapter-gone", data, model=model, epochs=1).start()
+    assert again.folder.path.name == "0002" and again.state.version == 2
+
+
+def test_a_folder_that_was_deleted_is_said(model, data, in_this_process):
+    job = TuningJob("folder-gone", data, model=model, epochs=1).start()
+    shutil.rmtree(job.folder.path)
+    for call in (job.result, job.cancel, job.register, lambda: job.status):
+        with pytest.raises(TuningError, match="cannot be read"):
+            call()
+
+
+def test_weights_that_are_not_finite_after_the_last_step_never_become_a_version(
+    model, data, in_this_process, monkeypatch
+):
+    def diverge(optimizer, real=torch.optim.AdamW.step):
+        real(optimizer)
+        optimizer.param_groups[0]["params"][0].data[0, 0] = math.inf
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", diverge)
+    job = TuningJob("infinite", data, model=model, epochs=1, batch_size=12, learning_rate=1e30).start()
+    assert job.status is Status.FAILED and not job.folder.adapter.exists() and not job.state.can_go_on
+    assert "not finite after the last step: the training diverged" in job.state.cause
+    assert "learning rate below 1e+30, a tenth" in job.state.cause
+    assert "infinite" not in models()["model"].tolist()
+
+
+def test_a_model_that_cannot_be_reached_costs_no_checkpoint(model, data, in_this_process, monkeypatch):
+    job = interrupted("unreachable", model, data, monkeypatch, at=5)
+
+    def gone(name):
+        raise ModelNotFound("There is no network.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "load_model", gone)
+        job.start()
+    assert job.state.cause == "There is no network." and job.state.can_go_on
+    assert job.start().status is Status.SUCCEEDED and job.folder.path.name == "0001"
 
 
 def test_the_shell_command_does_the_same(model, data, in_this_process, capsys):
@@ -376,4 +763,10 @@ def test_the_shell_command_does_the_same(model, data, in_this_process, capsys):
     assert main(["--name", "shell", "--status"]) == 0
     assert main(["--name", "shell", "--train-data", "no-such-file.jsonl"]) == 1
     assert "There is no file no-such-file.jsonl" in capsys.readouterr().err
+    for rate in ("inf", "nan", "0", "-1"):
+        assert main(["--name", "shell", "--train-data", str(data), "--learning-rate", rate]) == 1
+        assert "The learning rate is a number above 0" in capsys.readouterr().err
+    for wrong in (["--epochs", "1.5"], ["--batch-size", "4.0"], ["--seed", "one"]):
+        with pytest.raises(SystemExit):
+            main(["--name", "shell", "--train-data", str(data), *wrong])
     assert main(["--name", "tiny-data", "--train-data", str(write(data, records(3))), "--model", model]) == 1

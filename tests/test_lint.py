@@ -4,14 +4,16 @@ import copy
 import html
 import re
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 from tokenizers.normalizers import Lowercase, Replace, Sequence
 
 from utils.adapters.methods import METHODS
 from utils.datasets.dialogues import load_dialogues
 from utils.datasets.records import TextToText
-from utils.errors import DataError
+from utils.errors import DataError, UnsupportedSetting
 from utils.training.linter import Report, lint, require_usable
 from utils.training.masking import loss_mask
 from utils.training.records import encode
@@ -184,6 +186,19 @@ def test_an_estimate_grows_with_the_job_and_leaves_the_model_alone(tiny, name):
     large = estimate(tiny, method, records(400), records(40), epochs=10, batch_size=4)
     assert large.seconds > 20 * small.seconds > 0
     assert tiny.fingerprint == before
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+def test_an_estimate_takes_what_a_job_takes_and_refuses_what_a_job_refuses(tiny):
+    ask = partial(estimate, tiny, METHODS["lora"])
+    pairs = [(record.input_text, record.output_text) for record in records(8)]
+    assert ask(pairs, epochs=np.int64(1), batch_size=np.int32(4)).memory_bytes > 0
+    for wrong in ({"epochs": 1.5}, {"epochs": 0}, {"batch_size": 4.0}, {"batch_size": True}, {"epochs": float("inf")}):
+        with pytest.raises(UnsupportedSetting, match="was given"):
+            ask(pairs, **{"epochs": 1, "batch_size": 4, **wrong})
+    for data, says in (([], "no training records"), ("ab", "given in a list"), ([("a", 1)], "number 1")):
+        with pytest.raises(DataError, match=says):
+            ask(data, epochs=1, batch_size=4)
 
 
 def test_the_memory_of_an_estimate_is_weights_five_times_the_trained_and_activations(tiny):

@@ -8,7 +8,6 @@ from peft.tuners.lora import Linear
 from utils.adapters import lora
 from utils.adapters.methods import METHODS, add_adapter, merge
 from utils.adapters.soft_prompts import embed, logits_after, nearest_tokens
-from utils.errors import UnsupportedSetting
 
 ALPHA = 16
 
@@ -54,6 +53,29 @@ def test_in_the_course_s_model_the_alpha_of_the_methods_is_used(course_model):
     assert torch.linalg.matrix_rank(delta) == method.size
 
 
+def test_the_first_layer_by_hand_is_peft_s_in_every_kind(tiny):
+    adapted = add_adapter(tiny, METHODS["lora"])
+    place, layer = lora.first_layer(adapted)
+    weight, bias = lora.matrix(tiny, place)
+    a, b = (getattr(layer, name)["default"].weight.detach() for name in ("lora_A", "lora_B"))
+    assert weight.shape == (len(b), a.shape[1]) and bias.shape == (len(b),)
+    torch.nn.init.normal_(b, std=0.02)
+    x = embed(tiny, "a cat sat")
+    by_hand = x @ weight.T + bias + layer.scaling["default"] * (x @ a.T) @ b.T
+    assert torch.allclose(layer(x), by_hand, atol=1e-4)
+    merged, _ = lora.matrix(merge(adapted), place)
+    assert torch.allclose(merged, weight + lora.delta(a, b, alpha=16), atol=1e-5)
+
+
+def test_a_soft_prompt_reads_as_the_written_prompt_whose_vectors_it_has(tiny):
+    adapted = add_adapter(tiny, METHODS["prompt"])
+    soft = adapted.model.prompt_encoder["default"].embedding.weight.detach()
+    text = "a cat sat on the mat and was happy"
+    soft[:20] = embed(tiny, text)[:20]
+    by_soft_prompt = logits_after(adapted, torch.tensor(tiny.encode(text)[20:]))
+    assert torch.allclose(by_soft_prompt, tiny.next_token_logits(text), atol=1e-4)
+
+
 def test_the_nearest_matrix_of_a_rank_has_that_rank_and_loses_the_smallest_singular_values():
     matrix = torch.diag(torch.tensor([5.0, 4.0, 3.0]))
     near = lora.low_rank(matrix, 2)
@@ -66,10 +88,9 @@ def test_the_nearest_matrix_of_a_rank_has_that_rank_and_loses_the_smallest_singu
 def test_a_text_s_embeddings_as_a_soft_prompt_say_what_the_text_says(tiny):
     vectors = embed(tiny, "a cat sat")
     assert vectors.shape == (tiny.count_tokens("a cat sat"), tiny.model.get_input_embeddings().weight.shape[1])
-    if tiny.is_encoder_decoder:
-        with pytest.raises(UnsupportedSetting, match="decoder-only"):
-            logits_after(tiny, vectors)
-        return
+    assert torch.allclose(
+        logits_after(tiny, torch.tensor(tiny.encode("a cat sat"))), tiny.next_token_logits("a cat sat"), atol=1e-4
+    )
     assert torch.allclose(logits_after(tiny, vectors), tiny.next_token_logits("a cat sat"), atol=1e-4)
     assert not torch.allclose(logits_after(tiny, vectors.flip(0)), tiny.next_token_logits("a cat sat"), atol=1e-2)
 

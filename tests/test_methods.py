@@ -1,14 +1,19 @@
 """The tuning methods on tiny models: what each trains, what it shares with the base, how it is kept."""
 
 import itertools
+import json
+import re
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import T5Config, T5ForConditionalGeneration
 
 from utils.adapters.methods import (
     MANIFEST,
     METHODS,
+    PEFT_CONFIG,
     WEIGHTS,
     add_adapter,
     count_changed,
@@ -20,14 +25,14 @@ from utils.adapters.methods import (
     trained,
 )
 from utils.datasets.records import TextToText
-from utils.errors import AdapterMismatch, UnsupportedSetting
+from utils.errors import AdapterMismatch, DataError, TuningError, UnsupportedSetting
 from utils.models.language_model import LanguageModel
 from utils.training.forward import whole_model
 from utils.training.loop import Training, TrainingConfig
 from utils.training.records import Encoded, encode
 
 RECORDS = [TextToText(f"copy {letter}:", letter * 3) for letter in "abcd"]
-NOT_FOR = {("bitfit", "llama"), ("bitfit", "t5")}
+NOT_FOR = {("bitfit", kind) for kind in ("llama", "mistral", "qwen3", "gemma3_text", "t5")}
 """Methods that a kind of model has nothing for."""
 
 HIDDEN, INNER, BLOCKS, KEYS = 32, 64, 2, 16
@@ -144,10 +149,17 @@ def test_merged_a_lora_changes_whole_matrices(tiny):
 
 def test_last_blocks_trains_the_last_blocks_and_nothing_else(tiny):
     names = [name for name, _ in trained(add_adapter(tiny, find_method("last-blocks", 1)).model)]
-    last = {"llama": "model.layers.1.", "qwen2": "model.layers.1.", "gpt2": "transformer.h.1."}
-    last |= {"t5": "decoder.block.1.", "bart": "model.decoder.layers.1."}
-    begin = last[kind(tiny)]
+    last = {"gpt2": "transformer.h.1.", "t5": "decoder.block.1."}
+    last |= dict.fromkeys(("opt", "bart"), "model.decoder.layers.1.")
+    begin = last.get(kind(tiny), "model.layers.1.")
     assert names and names == [name for name, _ in tiny.model.named_parameters() if name.startswith(begin)]
+
+
+def test_lora_top_finds_the_blocks_of_a_deep_encoder_decoder_model(tiny_tokenizer):
+    t5 = T5ForConditionalGeneration(T5Config(vocab_size=len(tiny_tokenizer), d_model=8, d_kv=4, num_layers=12))
+    adapted = add_adapter(LanguageModel("deep", t5, tiny_tokenizer, 256), METHODS["lora-top"])
+    found = {tuple(re.search(r"(encoder|decoder)\.block\.(\d+)", name).groups()) for name, _ in trained(adapted.model)}
+    assert found == {(part, str(n)) for part in ("encoder", "decoder") for n in range(2, 12)}
 
 
 @pytest.mark.parametrize("saved_model", ["llama", "qwen2"], indirect=True)
@@ -223,6 +235,131 @@ def test_a_damaged_adapter_is_refused(tiny, name, damage, tmp_path):
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(AdapterMismatch):
         load_adapter(tiny, tmp_path)
+
+
+def lose_one(weights):
+    return dict(sorted(weights.items())[1:])
+
+
+def rename(weights):
+    return {f"{name}.old": weight for name, weight in weights.items()}
+
+
+def add_one(weights):
+    return weights | {"one.more": torch.ones(2)}
+
+
+def other_shape(weights):
+    return {name: torch.cat([weight, weight]) for name, weight in weights.items()}
+
+
+def one_number(weights):
+    return {name: weight.flatten()[:1].clone() for name, weight in weights.items()}
+
+
+def not_a_number(weights):
+    return {name: weight * float("nan") for name, weight in weights.items()}
+
+
+def infinite(weights):
+    return {name: weight + float("inf") for name, weight in weights.items()}
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+@pytest.mark.parametrize("name", ["lora", "dora", "ia3", "prompt", "prefix", "bottleneck", "layer-norms", "full"])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lose_one, r"of its weights are missing, such as \S+"),
+        (rename, r"of its weights are missing, such as \S+"),
+        (add_one, "1 of its weights have no place in the model, such as one.more"),
+        (other_shape, r"has the shape \(.*\) in place of \("),
+        (one_number, r"has the shape \(1,\) in place of \("),
+        (not_a_number, "not finite"),
+        (infinite, "not finite"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_an_adapter_with_other_weights_inside_is_one_sentence(tiny, name, damage, says, tmp_path):
+    save_adapter(add_adapter(tiny, METHODS[name]), METHODS[name], tmp_path, base=tiny)
+    [path] = tmp_path.glob("*.safetensors")
+    save_file(damage(load_file(path)), path)
+    with pytest.raises(AdapterMismatch, match=says) as error:
+        load_adapter(tiny, tmp_path)
+    assert "\n" not in str(error.value) and str(tmp_path) in str(error.value)
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("lora", {"r": 4}), ("lora", {"target_modules": ["k_proj"]}), ("lora", {"peft_type": "NONE"}),
+     ("prompt", {"num_virtual_tokens": 3}), ("lora", {"target_modules": ["no_such"]})],
+)  # fmt: skip
+def test_an_adapter_whose_settings_were_changed_is_one_sentence(tiny, name, change, tmp_path):
+    save_adapter(add_adapter(tiny, METHODS[name]), METHODS[name], tmp_path, base=tiny)
+    path = tmp_path / PEFT_CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(AdapterMismatch, match="does not fit or is damaged") as error:
+        load_adapter(tiny, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    [("[]", "holds no adapter"), ("", "holds no adapter"), ("3", "holds no adapter"), ("{}", "holds no adapter"),
+     ({"method": "qlora"}, "no tuning method 'qlora'"), ({"method": ["lora"]}, "does not fit or is damaged"),
+     ({"size": 0}, "adapter_size of 0"), ({"size": "eight"}, "does not fit or is damaged"),
+     ({"weights": "0" * 64}, "has other weights")],
+)  # fmt: skip
+def test_a_manifest_that_says_something_else_is_one_sentence(tiny, manifest, says, tmp_path):
+    save_adapter(add_adapter(tiny, METHODS["lora"]), METHODS["lora"], tmp_path, base=tiny)
+    path = tmp_path / MANIFEST
+    text = manifest if isinstance(manifest, str) else json.dumps(json.loads(path.read_text()) | manifest)
+    path.write_text(text)
+    with pytest.raises(AdapterMismatch, match=says) as error:
+        load_adapter(tiny, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_adapter_s_folder_is_a_text_or_a_path(lora, tiny, tmp_path, records):
+    save_adapter(lora, METHODS["lora"], str(tmp_path), base=tiny)
+    assert torch.equal(logits(load_adapter(tiny, str(tmp_path)), records), logits(lora, records))
+    with pytest.raises(DataError, match="folder is a text"):
+        load_adapter(tiny, None)
+    with pytest.raises(AdapterMismatch, match="holds no adapter"):
+        load_adapter(tiny, str(tmp_path / "not there"))
+
+
+def test_loading_an_adapter_leaves_the_learner_s_random_state_alone(lora, tiny, tmp_path):
+    save_adapter(lora, METHODS["lora"], tmp_path, base=tiny)
+    before = torch.random.get_rng_state()
+    load_adapter(tiny, tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+@pytest.mark.parametrize("name", ["lora", "prompt", "bottleneck", "full"])
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_weights_that_are_not_finite_are_not_saved(tiny, name, number, tmp_path):
+    adapted = add_adapter(tiny, METHODS[name])
+    with torch.no_grad():
+        next(weight for _, weight in trained(adapted.model)).view(-1)[0] = number
+    with pytest.raises(TuningError, match="not finite"):
+        save_adapter(adapted, METHODS[name], tmp_path / "adapter", base=tiny)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_a_model_that_nothing_was_added_to_is_not_saved_as_an_adapter(tiny, tmp_path):
+    with pytest.raises(TuningError, match="no adapter to save"):
+        save_adapter(load_frozen(tiny), METHODS["full"], tmp_path / "adapter", base=tiny)
+    assert not (tmp_path / "adapter").exists()
+
+
+def load_frozen(tiny) -> LanguageModel:
+    frozen = add_adapter(tiny, METHODS["full"])
+    frozen.model.requires_grad_(False)
+    return frozen
 
 
 @pytest.mark.parametrize("saved_model", ["llama"], indirect=True)

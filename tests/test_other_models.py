@@ -2,60 +2,74 @@
 
 import ast
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import ipywidgets as widgets
 import nbformat
 import pytest
 from matplotlib import pyplot
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import KINDS, byte_pairs, save, tiny_model
 from utils.authoring import MASTERS, ROOT, labs_in, lessons_in
 from utils.datasets import load_dialogues, load_questions, load_reviews
+from utils.errors import UnsupportedSetting
+from utils.training import dialogue_record, review_record
 from utils.tuning.worker import work
+from utils.widgets.adapter_dial import AdapterDial
+from utils.widgets.playground import Playground
+from utils.widgets.sampler import Sampler
+from utils.widgets.view import told_in
+
+pytestmark = pytest.mark.slow
 
 NOTEBOOKS = [*lessons_in(ROOT / "notebooks"), *labs_in(MASTERS)]
 VOCABULARY = 2048
+SPECIAL = ["<pad>", "</s>", "<unk>", "<s>"]
 WINDOWS = {"gpt2": 1024, "bart": 1024, "opt": 2048, "qwen2": 32_768}
-"""Positions of real models of a kind; 8,192 where a kind has many."""
+"""As many positions as well-known models of a kind have; 8,192 for the others."""
 
 CHAT = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}{{ eos_token }}\n"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
 )
 CHATTING = ("llama", "gemma3", "qwen3")
-AROUND = {
-    "llama": ("<s> $A", "<s>"),
-    "gemma3": ("<s> $A", "<s>"),
-    "opt": ("<s> $A", "<s>"),
-    "bart": ("<s> $A </s>", "<s>"),
-    "t5": ("$A </s>", "<s>"),
-}
+AROUND = {"llama": "<s> $A", "gemma3": "<s> $A", "opt": "<s> $A", "bart": "<s> $A </s>", "t5": "$A </s>"}
+"""What a tokenizer of a kind writes around a text; the others add nothing."""
 
 
 @pytest.fixture(scope="module")
-def pairs():
-    records = [*load_reviews("train"), *load_questions("train")]
-    texts = [getattr(record, "text", "") or record.input_text for record in records]
-    dialogues = [f"Dialogue:\n{one.input_text}\nSummary: {one.output_text}" for one in load_dialogues("train")]
-    marks = ["Review: Sentiment: positive negative Question: Answer: Is this movie review positive or negative?"] * 20
-    return byte_pairs([*texts, *dialogues, *marks], vocabulary=VOCABULARY)
+def pairs() -> Tokenizer:
+    """A tokenizer that has learnt the course's own texts, so that its prompts are no longer than a real one's."""
+    records = [*map(review_record, load_reviews("train")), *map(dialogue_record, load_dialogues("train"))]
+    texts = [f"{record.input_text} {record.output_text}" for record in [*records, *load_questions("train")]]
+    return byte_pairs(texts, vocabulary=VOCABULARY, special=SPECIAL)
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def other_model(request, pairs, tmp_path_factory) -> Path:
-    kind = request.param
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=pairs,
-        bos_token="</s>",
+def tokenizer_of(kind: str, pairs: Tokenizer) -> PreTrainedTokenizerFast:
+    own = Tokenizer.from_str(pairs.to_str())
+    if kind in AROUND:
+        known = [(token, own.token_to_id(token)) for token in ("<s>", "</s>")]
+        own.post_processor = TemplateProcessing(single=AROUND[kind], special_tokens=known)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=own,
+        bos_token="<s>" if "<s>" in AROUND.get(kind, "") else None,
         eos_token="</s>",
         unk_token="<unk>",
         pad_token=None if kind == "gpt2" else "<pad>",
         chat_template=CHAT if kind in CHATTING else None,
     )
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def other_model(request, pairs, tmp_path_factory) -> Path:
+    kind = request.param
     model = tiny_model(kind, vocabulary=VOCABULARY, window=WINDOWS.get(kind, 8192))
-    return save(tmp_path_factory.mktemp("other") / kind, model, tokenizer)
+    return save(tmp_path_factory.mktemp("other") / kind, model, tokenizer_of(kind, pairs))
 
 
 @pytest.fixture(scope="module")
@@ -65,35 +79,68 @@ def kept(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def at_work(other_model, kept, monkeypatch):
-    """A learner's environment: another model, jobs that train in this process, threads that must not fail."""
+def failures(other_model, kept, monkeypatch):
+    """A learner's environment with another model; what fails in a thread or is told in a widget stands in the list.
+
+    Jobs train in this process.
+    """
     monkeypatch.setenv("COURSE_MODEL", str(other_model))
     monkeypatch.setenv("COURSE_DEVICE", "cpu")
     monkeypatch.setenv("COURSE_TUNING", str(kept))
     monkeypatch.setattr("utils.tuning.job._spawn", work)
-    failures: list[Any] = []
-    monkeypatch.setattr(threading, "excepthook", failures.append)
-    monkeypatch.setattr("utils.widgets.view.alert", lambda text: failures.append(text) or text)
-    yield failures
+    found: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", found.append)
+    monkeypatch.setattr("utils.widgets.view.alert", lambda text: found.append(text) or text)
+    yield found
     pyplot.close("all")
 
 
-def run(notebook: Path) -> None:
-    """Run the code cells one after the other and show what stands last in each, as Jupyter does."""
+def run(notebook: Path) -> dict[str, Any]:
+    """Run the code cells one after the other, show what stands last in each, as Jupyter does, and return all names."""
     names: dict[str, Any] = {}
     for cell in nbformat.read(notebook, as_version=4).cells:
-        if cell.cell_type != "code":
-            continue
-        tree = ast.parse(cell.source)
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, cell.id, "exec"), names)
-        if isinstance(last, ast.Expr):
-            shown = eval(compile(ast.Expression(last.value), cell.id, "eval"), names)
-            if shown is not None:
-                repr(shown), getattr(shown, "_repr_html_", str)()
+        if cell.cell_type == "code":
+            *before, last = ast.parse(cell.source).body
+            shown = isinstance(last, ast.Expr)
+            exec(compile(ast.Module(before if shown else [*before, last], []), cell.id, "exec"), names)
+            if shown:
+                show(eval(compile(ast.Expression(last.value), cell.id, "eval"), names))
+    return names
+
+
+def show(value: Any) -> None:
+    if value is not None:
+        repr(value)
+        getattr(value, "_repr_html_", str)()
+
+
+def pressed(box: widgets.Box) -> None:
+    for child in box.children:
+        if isinstance(child, widgets.Button):
+            child.click()
+
+
+USES: Mapping[type, Callable[[Any], object]] = {
+    Playground: Playground.generate,
+    Sampler: lambda sampler: setattr(sampler.temperature, "value", 1.3),
+    AdapterDial: lambda dial: setattr(dial.scale, "value", 0.5),
+    widgets.VBox: pressed,
+}
+"""What a hand does with a notebook's widgets."""
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_to_its_end(notebook, at_work):
-    run(notebook)
-    assert at_work == []
+def test_a_notebook_runs_to_its_end(notebook, failures):
+    for thing in run(notebook).values():
+        USES.get(type(thing), lambda _: None)(thing)
+    assert failures == []
+
+
+def test_what_fails_in_a_cell_or_in_a_widget_is_found(failures, tmp_path):
+    cells = [nbformat.v4.new_code_cell(source) for source in ("model = 1\n1 + model", "model.generate('Hi')")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "wrong.ipynb")
+    with pytest.raises(AttributeError, match="generate"):
+        run(tmp_path / "wrong.ipynb")
+    with told_in(widgets.HTML()):
+        raise UnsupportedSetting("No such setting.")
+    assert failures == ["No such setting."]

@@ -1,8 +1,10 @@
 """What a long call shows: how far it is and the time left, and nothing where no one looks."""
 
+import ast
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -38,7 +40,7 @@ def test_a_loop_shows_how_far_it_is_and_the_time_left_and_then_nothing(screen):
     assert [item for item in progress("abc", "Scoring prompts") if not time.sleep(0.15)] == list("abc")
     assert "Scoring prompts: 0 of 3, 0 s so far" in screen.texts
     assert "Scoring prompts: 2 of 3, 0 s left" in screen.texts
-    assert screen.cleared == 1 and threading.active_count() == 1
+    assert screen.cleared == 1 and "progress" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_block_without_parts_shows_its_clock(screen):
@@ -129,3 +131,14 @@ def test_a_terminal_s_line_is_written_over_and_emptied(monkeypatch, capsys):
     terminal.clear()
     drawn = capsys.readouterr().err
     assert "Runs: 1 of 2" in drawn and drawn.rstrip(" ").endswith("\r") and "\n" not in drawn
+
+
+def test_in_the_house_it_is_looped_over_where_no_traceback_holds_it():
+    """In a `for` statement, or in what such a statement goes through, as enumerate(progress(...))."""
+    loose = []
+    for path in Path(module.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf8"))
+        looped = {id(part) for loop in ast.walk(tree) if isinstance(loop, ast.For) for part in ast.walk(loop.iter)}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in looped]
+        loose += [f"{path.name}:{call.lineno}" for call in calls if getattr(call.func, "id", "") == "progress"]
+    assert loose == []

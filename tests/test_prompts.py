@@ -1,12 +1,16 @@
 """Prompts: their exact text, and what they cost."""
 
+import copy
+
 import numpy as np
 import pytest
 
+from tests.tiny_models import letters
 from utils.datasets.records import TextToText
 from utils.datasets.reviews import Review
 from utils.errors import DataError, EmptyPrompt, UnsupportedSetting
 from utils.prompts.budget import token_budget
+from utils.prompts.conversations import chat_prompt
 from utils.prompts.templates import DIALOGUES, PLAIN, REVIEWS, ChatTemplate, Example, build_prompt
 
 EXAMPLES = [("Great fun.", "positive"), ("A bore.", "negative")]
@@ -49,6 +53,23 @@ def test_a_tokenizer_without_a_chat_template_gets_plain_words(tiny_tokenizer):
         "User: Judge it.\n\nReview: Great fun.\nSentiment:\n\nAssistant: positive\n\n"
         "User: Review: Fine.\nSentiment:\n\nAssistant: "
     )
+
+
+def test_that_a_template_is_missing_is_said_in_a_sentence(tiny_tokenizer, capsys):
+    turn = {"role": "user", "content": "Name three fruits."}
+    assert chat_prompt(tiny_tokenizer, [turn]) == "User: Name three fruits.\n\nAssistant: "
+    said = "This model has no chat template: the words User and Assistant mark the turns instead.\n"
+    assert capsys.readouterr().out == said
+    ChatTemplate(tiny_tokenizer)
+    assert capsys.readouterr().out == said
+
+
+def test_a_template_that_is_there_is_used_without_a_word(capsys):
+    tokenizer = letters()
+    tokenizer.chat_template = "{% for m in messages %}[{{ m.content }}]{% endfor %}{{ '>' if add_generation_prompt }}"
+    assert chat_prompt(tokenizer, [{"role": "user", "content": "Hi"}]) == "[Hi]>"
+    assert build_prompt("", "Fine.", (), ChatTemplate(tokenizer)) == "[Input: Fine.\nOutput:]>"
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("query", ["", "  \n"])
@@ -118,6 +139,28 @@ def test_a_budget_is_asked_for_in_whole_tokens(tiny):
         with pytest.raises(UnsupportedSetting, match="Max new tokens is a whole number"):
             token_budget(tiny, "Two words", max_new_tokens=wrong)
     assert token_budget(tiny, "Two words", max_new_tokens=np.int64(3)).completion == 3
+
+
+@pytest.mark.parametrize(
+    "turns, said",
+    [
+        ("Hello", "The turns are given in a list"),
+        ({"role": "user", "content": "Hello"}, "The turns are given in a list"),
+        (["Hello"], "Turn 1 is 'Hello': give a dictionary with `role` and `content`"),
+        ([{"role": "user", "text": "Hello"}], "Turn 1 is .*give a dictionary"),
+        ([{"role": "user", "content": None}], "Role and content of turn 1 are texts; number 2 is None"),
+    ],
+)
+def test_what_is_no_conversation_is_refused(tiny_tokenizer, turns, said):
+    with pytest.raises(DataError, match=said):
+        chat_prompt(tiny_tokenizer, turns)
+
+
+def test_turns_that_a_template_refuses_are_told_in_its_words(tiny_tokenizer):
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.chat_template = "{{ raise_exception('System role not supported') }}"
+    with pytest.raises(DataError, match=r"template refuses these turns \(System role not supported\): let user"):
+        chat_prompt(tokenizer, [{"role": "system", "content": "Be kind."}])
 
 
 def test_the_budget_adds_up(course_model):

@@ -4,14 +4,17 @@ import errno
 import random
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from tests.test_storage import open_folder, read_only
 from tests.test_tracking import free_port, start_server, stop
 from utils import registry
 from utils.adapters.methods import add_adapter, find_method, merge, save_adapter, trained
-from utils.errors import AdapterMismatch, DiskFull, RegistryError
+from utils.errors import AdapterMismatch, CacheUnusable, DataError, DiskFull, RegistryError
 from utils.models.language_model import LanguageModel
 from utils.registry.tracking import Tracker, connect
 
@@ -255,6 +258,77 @@ def test_a_damaged_adapter_is_not_registered(adapter, damage):
     with pytest.raises(RegistryError, match="no whole adapter"):
         add("damaged", adapter)
     assert "damaged" not in registry.models()["model"].tolist()
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_an_adapter_with_a_number_that_is_not_finite_becomes_no_version(adapter, number):
+    from safetensors.torch import save_file
+
+    first = add("finite", adapter)
+    save_file({"a": torch.zeros(3), "weight": torch.tensor([0.0, number])}, adapter / "adapter.safetensors")
+    with pytest.raises(RegistryError, match=r"not finite \(in weight\).*with a lower learning rate"):
+        add("finite", adapter)
+    assert registry.find("finite") == first
+    shutil.copy(adapter / "adapter.safetensors", first.folder)
+    with pytest.raises(RegistryError, match="not finite"):
+        registry.load("finite")
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", "null", '{"file_bytes": "many"}', '{"best_validation_loss": [1]}'])
+def test_a_version_whose_notes_or_adapter_are_broken_is_still_listed(adapter, note):
+    name = f"broken {abs(hash(note))}"
+    add(name, adapter, loss=0.25)
+    broken = add(name, adapter)
+    for tag in ("course.metrics", "course.parameters"):
+        connect().set_model_version_tag(name, "2", tag, note)
+    shutil.rmtree(broken.folder)
+    table = registry.versions(name)
+    assert table["number"].tolist() == [1, 2] and table["validation loss"].tolist()[0] == 0.25
+    assert registry.models().set_index("model").loc[name, "default"] == 2
+    assert registry.compare([f"{name}/1", name]).shape[1] == 2
+    with pytest.raises(RegistryError, match="no whole adapter.*register it again"):
+        registry.load(name)
+    registry.set_default(name, 1)
+    assert registry.find(name).metrics["best_validation_loss"] == 0.25
+
+
+def test_a_default_that_is_no_version_any_more_is_the_newest(adapter, monkeypatch):
+    from mlflow import MlflowClient
+
+    add("alias", adapter)
+    model, real = connect().get_registered_model("alias"), MlflowClient.get_registered_model
+    monkeypatch.setattr(
+        MlflowClient,
+        "get_registered_model",
+        lambda client, name: SimpleNamespace(aliases={"default": "7"}) if name == model.name else real(client, name),
+    )
+    assert registry.models().set_index("model").loc["alias", "default"] == 1
+    assert registry.find("alias").number == 1
+
+
+def test_paths_and_numbers_of_numpy_are_taken(adapter):
+    assert registry.register(np.str_("plain"), str(adapter), parameters={}, metrics={}).number == 1
+    add("plain", adapter)
+    registry.set_default("plain", np.int64(1))
+    assert registry.find(Path("plain/2")).number == 2 and registry.find("plain").number == 1
+    registry.delete("plain", np.int64(2))
+    assert registry.versions(np.str_("plain"))["number"].tolist() == [1]
+    with pytest.raises(DataError, match="given in a list"):
+        registry.compare("plain")
+    for call in (lambda: registry.find(3), lambda: registry.set_alias("plain", 1, None), lambda: add(None, adapter)):
+        with pytest.raises(DataError, match="is a text"):
+            call()
+
+
+def test_a_store_that_cannot_be_written_is_read_and_names_what_moves_it(adapter, monkeypatch):
+    with open_folder() as folder:
+        monkeypatch.setenv("COURSE_TUNING", str(folder / "tuning"))
+        add("shared", adapter)
+        with read_only(folder):
+            assert registry.models()["model"].tolist() == ["shared"]
+            assert (registry.find("shared").folder / "adapter.json").exists()
+            with pytest.raises(CacheUnusable, match="cannot be written .*set COURSE_TUNING to a folder of your own"):
+                registry.set_alias("shared", 1, "best")
 
 
 @LLAMA

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import textwrap
 import time
 import zipfile
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +24,9 @@ from utils.storage import checkpoints
 from utils.storage import downloads as assets
 from utils.storage.downloads import Asset, fetch
 from utils.storage.files import build_once, write_text, written_whole
-from utils.storage.places import cache_dir
+from utils.storage.places import cache_dir, jobs_dir, lasting, results_dir, tuning_dir
+from utils.storage.results import remembered
+from utils.tuning import TuningJob
 
 
 @pytest.fixture
@@ -218,6 +222,131 @@ def test_an_interrupted_download_is_fetched_anew(cache, package):
 
 def test_the_cache_folder_can_be_chosen(cache):
     assert cache_dir() == cache
+
+
+VARIABLES = {"COURSE_CACHE": cache_dir, "COURSE_TUNING": tuning_dir, "COURSE_RESULTS": results_dir}
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_folder_may_be_named_from_home_or_from_the_working_folder(variable, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for given, place in {"~/course": "home/course", "course": "course", "./a/../b": "a/../b", " c ": "c"}.items():
+        monkeypatch.setenv(variable, given)
+        assert VARIABLES[variable]() == tmp_path / place
+    monkeypatch.setenv(variable, "~nobody-of-that-name/course")
+    with pytest.raises(CacheUnusable, match=f"{variable} is ~nobody.*no such home folder: set it to .*whole path"):
+        VARIABLES[variable]()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_variable_that_is_empty_names_nothing(cache, monkeypatch):
+    for variable in ("COURSE_TUNING", "COURSE_RESULTS"):
+        for nothing in ("", "  "):
+            monkeypatch.setenv(variable, nothing)
+            assert VARIABLES[variable]().parent == cache
+    monkeypatch.setenv("COURSE_RESULTS", "off")
+    assert results_dir() is None
+    monkeypatch.setenv("COURSE_CACHE", " ")
+    assert cache_dir().is_absolute() and cache_dir().name == "generative-ai-course"
+
+
+@contextmanager
+def open_folder():
+    """Give a folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def read_only(folder: Path):
+    """Let a folder and all in it be read and not written for a while, by whoever runs the tests."""
+    everything = [folder, *folder.rglob("*")]
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    root = getattr(os, "geteuid", lambda: 1)() == 0
+    try:
+        if root:  # whom no permission holds back
+            os.seteuid(65534)
+        if os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            pytest.skip("nothing is read-only here")
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        for path in everything:
+            path.chmod(0o755)
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """A cache that is read-only later, and the default of all folders."""
+    for variable in ("COURSE_TUNING", "COURSE_RESULTS"):
+        monkeypatch.delenv(variable)
+    with open_folder() as folder:
+        monkeypatch.setenv("COURSE_CACHE", str(folder))
+        yield folder
+
+
+def build_text(new: Path) -> None:
+    new.write_text("made")
+
+
+def test_a_shared_cache_that_is_read_only_is_read_and_only_what_is_written_moves(shared):
+    build_once(shared / "models" / "there", build_text, size=1)
+    with read_only(shared):
+        assert build_once(shared / "models" / "there", build_text, size=1).read_text() == "made"
+        for folder, variable in (
+            ("tuning/jobs", "COURSE_TUNING"),
+            ("results", "COURSE_RESULTS"),
+            ("models", "COURSE_CACHE"),
+        ):
+            with pytest.raises(CacheUnusable, match=f"cannot be written .*: set {variable} to a folder of your own"):
+                build_once(shared / folder / "new", build_text, size=1)
+        with pytest.raises(CacheUnusable, match="set COURSE_TUNING to a folder of your own"):
+            TuningJob("shared", [("Say 1:", "yes")]).start()
+        compute = lambda: [0.5]  # noqa: E731
+        compute.__module__ = "utils.evaluation.completions"
+        with pytest.warns(UserWarning, match=f"{shared}/results .*: set COURSE_RESULTS to a folder of your own"):
+            assert remembered({"question": 1}, compute) == [0.5]
+
+
+@pytest.mark.parametrize(
+    "folder, variable", [("tuning", "COURSE_TUNING"), ("results", "COURSE_RESULTS"), ("x", "COURSE_CACHE")]
+)
+def test_a_full_disk_names_the_variable_that_moves_the_folder(folder, variable, cache, monkeypatch):
+    for other in ("COURSE_TUNING", "COURSE_RESULTS"):
+        monkeypatch.delenv(other)
+
+    def full(new: Path) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with pytest.raises(DiskFull, match=f"free some space, or set {variable} to a folder"):
+        build_once(cache / folder / "thing", full, size=1)
+    with pytest.raises(DiskFull, match=f"free some space, or set {variable} to a folder on a larger disk"):
+        build_once(cache / folder / "thing", full, size=10**18)
+    with pytest.raises(DiskFull, match="or take a folder, and run"):
+        build_once(cache.parent / "thing", full, size=1)
+
+
+def test_a_file_where_a_job_s_folder_should_be_is_named(cache):
+    jobs_dir().mkdir(parents=True)
+    (jobs_dir() / "blocked").write_text("a file")
+    with pytest.raises(CacheUnusable, match="blocked cannot be written .*set COURSE_TUNING"):
+        TuningJob("blocked", [("Say 1:", "yes")]).start()
+
+
+def test_a_name_of_what_lies_here_lasts_and_any_other_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "plain").mkdir()
+    assert {lasting(name) for name in ("plain", "./plain", "~/plain", str(tmp_path / "plain"))} == {
+        str(tmp_path / "plain")
+    }
+    for name in ("owner/model", "s3://bucket/x.jsonl", "a\0b", "x" * 5000, "~nobody-of-that-name/plain", ""):
+        assert lasting(name) == (str(tmp_path) if name == "" else name)
 
 
 def test_errors_show_one_sentence_and_no_traceback():

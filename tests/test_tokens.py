@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 from utils.adapters.soft_prompts import nearest_tokens
 from utils.datasets.records import TextToText
@@ -158,6 +158,6 @@ def test_the_picture_of_who_sees_whom_shows_bytes(byte_level, monkeypatch):
     monkeypatch.setattr(
         "utils.transformer.attention._last_hidden_states", lambda _model, rows, _split: torch.ones(*rows.shape, 2)
     )
-    config = SimpleNamespace(is_encoder_decoder=False, vocab_size=len(byte_level))
+    config = LlamaConfig(vocab_size=len(byte_level))
     seen = visibility(SimpleNamespace(config=config, device="cpu"), byte_level, "aé")
     assert list(seen.columns.get_level_values("token")) == ["a", r"\xc3", r"\xa9"]

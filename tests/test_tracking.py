@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from utils.registry import tracking
-from utils.registry.tracking import Tracker, connect, tracking_uri
+from utils.errors import RegistryError
+from utils.registry import delete, find, models, tracking, versions
+from utils.registry.tracking import Tracker, check_address, connect, tracking_uri
 from utils.training.loop import Measured
 
 BEGIN = """
@@ -176,6 +178,85 @@ def test_a_request_whose_answer_was_lost_begins_no_second_run(store, monkeypatch
     tracker.finish("FINISHED", [], {})
     assert tracker.run_id == answers[0].info.run_id
     assert len(answers) == 1
+
+
+def test_a_run_that_mlflow_has_a_part_of_goes_on(store):
+    first = Tracker("part", {"method": "lora"})
+    first.send(measured(range(1, 4)))
+    until(lambda: len(history(first.run_id, "loss")) == 3)
+    second = Tracker("part", {"method": "lora", "size": 8}, earlier=first.run_id, seconds=0.3)
+    second.finish("FINISHED", measured(range(1, 6)), {"seconds": 0.5})
+    assert second.run_id == first.run_id and second.problem is None
+    assert sorted(history(second.run_id, "loss")) == [(step, 2.0) for step in range(1, 6)]
+    run = connect().get_run(second.run_id)
+    assert run.info.status == "FINISHED" and run.data.params == {"method": "lora", "size": "8"}
+
+
+def test_a_run_that_this_store_does_not_have_is_a_new_one_begun_when_the_training_was(store):
+    tracker = Tracker("other store", {}, earlier="0" * 32, seconds=100.0)
+    tracker.finish("FINISHED", measured(range(1, 3)), {})
+    info = connect().get_run(tracker.run_id).info
+    assert tracker.problem is None and history(tracker.run_id, "loss") == [(1, 2.0), (2, 2.0)]
+    assert 100_000 <= info.end_time - info.start_time < 160_000
+
+
+@pytest.mark.parametrize(
+    "given, why",
+    [
+        ("postgresql://me:se/cr@et@host/db", "No module named 'psycopg"),
+        ("postgresql+nodriver://host/db", "Can't load plugin"),
+        ("mysql://host/db", "No module named 'MySQLdb'"),
+        ("oracle://me:se/cr@et@host/db", "unsupported URI 'oracle://host/db'"),
+        ("nonsense://host", "unsupported URI"),
+        ("plain-folder", "maintenance mode"),
+        ("file:///tmp/runs", "maintenance mode"),
+        ("sqlite:", "Could not parse"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("http://", "names no server"),
+        ("https:/host", "names no server"),
+        ("http://host:port", "Port could not be cast"),
+        ("http://host:99999", "Port out of range"),
+        ("uc", "Unity Catalog"),
+        ("\\\\share", "maintenance mode"),
+    ],
+)
+def test_an_address_that_can_never_work_is_refused_in_one_sentence(given, why, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    with pytest.raises(RegistryError, match=f"{re.escape(why)}.*: install the driver .*correct the address, or unset"):
+        check_address()
+    with pytest.raises(RegistryError, match="MLFLOW_TRACKING_URI") as caught, tracking.asking():
+        pass
+    assert "cr@et" not in str(caught.value) and "se/" not in str(caught.value)
+    with pytest.raises(RegistryError, match="MLFLOW_TRACKING_URI"):
+        tracking.serve()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "given", ["", "  ", "sqlite:////nowhere/runs.db", "http://127.0.0.1:9", "databricks", "https://me:pw@h/x"]
+)
+def test_an_address_that_may_work_is_not_asked_for_an_answer(given, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    check_address()
+
+
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("no driver"), ValueError(), KeyError("x"), OSError(5, "I/O error")]
+)
+def test_whatever_a_store_raises_is_a_sentence(error, store, monkeypatch):
+    from mlflow import MlflowClient
+
+    def raises(*_, **__):
+        raise error
+
+    monkeypatch.setattr(MlflowClient, "search_registered_models", raises)
+    for call in (models, lambda: versions("x"), lambda: find("x"), lambda: delete("x")):
+        with pytest.raises(
+            RegistryError, match=r"The registry at sqlite.* did not do what was asked \(.+\): mend that"
+        ):
+            call()
 
 
 @pytest.mark.process

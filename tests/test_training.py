@@ -3,6 +3,7 @@
 import math
 from dataclasses import astuple, replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -114,6 +115,40 @@ def test_a_loss_that_is_no_number_ends_with_what_to_do(tiny):
 
 
 @both_kinds
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("validation", [[], VALIDATION])
+def test_a_weight_that_is_not_finite_after_the_last_step_ends_with_what_to_do(tiny, number, validation):
+    run = training(tiny, config=replace(CONFIG, epochs=1), validation=validation)
+    steps = run.run()
+    for _ in range(run.steps):
+        next(steps)
+    with torch.no_grad():
+        list(run.weights.values())[-1].view(-1)[-1] = number
+    with pytest.raises(TuningError, match=r"not finite after the last step: the training diverged.*below 0.01"):
+        next(steps)
+
+
+WRONG = {
+    "epochs": (0, -1, 1.5, 2.0, True, "2", None, math.inf, math.nan),
+    "learning_rate": (0, -1e-3, math.inf, math.nan, "2e-4", True, None, 1e39, torch.ones(2)),
+    "batch_size": (0, -4, 4.0, False, "4", None, torch.ones(2)),
+    "seed": (0.0, "0", True, None, 2**33),
+}
+
+
+@pytest.mark.parametrize("name, value", [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_setting_that_cannot_be_is_refused_in_words(name, value):
+    with pytest.raises(UnsupportedSetting, match=f"(?i){name.replace('_', '.')}.* was given"):
+        replace(CONFIG, **{name: value})
+
+
+def test_numbers_of_numpy_and_torch_become_python_s():
+    config = TrainingConfig(np.int64(4), torch.tensor(0.5), np.int8(4), np.uint32(9))
+    assert config == TrainingConfig(4, 0.5, 4, 9)
+    assert [type(value) for value in astuple(config)] == [int, float, int, int]
+
+
+@both_kinds
 def test_training_ends_early_with_the_best_weights(tiny):
     run = training(tiny, config=replace(CONFIG, epochs=20, learning_rate=0.5))
     measured = list(run.run())
@@ -184,6 +219,15 @@ def test_training_above_a_frozen_trunk_is_the_training_of_the_whole_model(tiny):
 def test_a_frozen_trunk_is_refused_where_blocks_cannot_run_in_two_halves(tiny):
     with pytest.raises(UnsupportedSetting, match="A frozen trunk is known for models of type llama"):
         above_frozen_trunk(tiny, 1)
+
+
+@pytest.mark.parametrize("saved_model", ["gemma3", "gpt2", "opt", "t5", "bart"], indirect=True)
+def test_where_blocks_cannot_run_in_two_halves_the_whole_model_is_trained(tiny):
+    method = replace(METHODS["lora-top"], top_blocks=1)
+    adapted = add_adapter(tiny, method)
+    encoded = [encode(tiny, record) for record in TRAIN[:3]]
+    assert torch.equal(forward_for(adapted, method)(encoded)[0], whole_model(adapted)(encoded)[0])
+    assert all(".1." in name for name, _ in trained(adapted.model)), "the top block of two, and nothing else"
 
 
 def test_measured_values_are_plain_numbers(tiny):

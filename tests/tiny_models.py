@@ -121,14 +121,14 @@ def letters(window: int = 256) -> PreTrainedTokenizerFast:
     )
 
 
-def byte_pairs(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
+def byte_pairs(texts: Iterable[str], *, vocabulary: int, special: list[str]) -> Tokenizer:
     """Return a tokenizer that can write any text, and the given ones in few tokens (byte-level BPE)."""
     pairs = Tokenizer(models.BPE())
     pairs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     pairs.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+        vocab_size=vocabulary, special_tokens=special, initial_alphabet=alphabet, show_progress=False
     )
     pairs.train_from_iterator(texts, trainer)
     return pairs

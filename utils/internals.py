@@ -5,11 +5,15 @@ for each name here, which then says what is gone and which function to mend. Not
 imported here until it is needed.
 """
 
+import hashlib
 import inspect
+import json
+import tempfile
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -84,8 +88,17 @@ def before_logits(model: Any, select: "Callable[[torch.Tensor], torch.Tensor]") 
 
 
 def tokenizer_state(tokenizer: Any) -> str:
-    """Return all of a tokenizer as JSON; transformers 5.23 wraps one of `tokenizers` as `backend_tokenizer`."""
-    return tokenizer.backend_tokenizer.to_str()
+    """Return all of a tokenizer as JSON; transformers 5.23 wraps one of `tokenizers` as `backend_tokenizer`.
+
+    One that is written in Python has none: its class, its tokens, and the files that its vocabulary is saved in.
+    """
+    if hasattr(tokenizer, "backend_tokenizer"):
+        return tokenizer.backend_tokenizer.to_str()
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_vocabulary(folder)
+        files = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in Path(folder).iterdir()}
+    added = {number: repr(token) for number, token in tokenizer.added_tokens_decoder.items()}
+    return json.dumps([type(tokenizer).__name__, tokenizer.get_vocab(), added, files], sort_keys=True)
 
 
 @cache
@@ -104,6 +117,26 @@ def drop_quantization(model: Any) -> None:
     for owner, note in ((model, "hf_quantizer"), (model.config, "quantization_config")):
         if hasattr(owner, note):
             delattr(owner, note)
+
+
+@contextmanager
+def weights_read_through(shown: "Callable[[Iterable], Iterable]") -> "Generator[None]":
+    """Let weights pass through `shown` as they are read; transformers 5.23 gives them to what `set_tqdm_hook` got.
+
+    Those of a GGUF file it gives to the `tqdm` of `modeling_gguf_pytorch_utils`.
+    """
+    from transformers import modeling_gguf_pytorch_utils
+    from transformers.utils import logging
+
+    gguf: Any = modeling_gguf_pytorch_utils
+    own = gguf.tqdm
+    before = logging.set_tqdm_hook(lambda _make, arguments, _named: shown(arguments[0]))
+    gguf.tqdm = lambda items, **_named: shown(items)
+    try:
+        yield
+    finally:
+        gguf.tqdm = own
+        logging.set_tqdm_hook(before)
 
 
 def times_changed(tensor: "torch.Tensor") -> int:

@@ -33,7 +33,8 @@ def progress(items: Iterable[Item], what: str, *, total: int | None = None) -> I
     """Yield the items, and show how far the loop over them is.
 
     what: what is done, such as "Scoring prompts". total: how many items come, where they have no length. Inside another
-    loop or `working`, it is shown as a part of that one.
+    loop or `working`, it is shown as a part of that one. To be looped over in a `for` statement itself: a name or a
+    comprehension would hold it, and what it shows, for as long as an interrupted call's traceback is kept.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
@@ -135,10 +136,11 @@ class _Terminal:
     """One line of the terminal, written over and over, and empty at the end."""
 
     def __init__(self) -> None:
+        self.stream = sys.stderr
         self.line: Callable[[str], None] | None = None
 
     def show(self, work: _Work, text: str) -> None:
-        self.line = self.line or tqdm.status_printer(sys.stderr)
+        self.line = self.line or tqdm.status_printer(self.stream)
         width = shutil.get_terminal_size().columns - 1
         self.line(tqdm.format_meter(work.done, work.total, 0, width, bar_format=f"|{{bar:20}}| {text}"))
 
@@ -172,7 +174,7 @@ def _drawn_on(screen: _Screen) -> Generator[None]:
             screen.show(outer, f"{outer} ({inner[-1]})" if inner else str(outer))
         screen.clear()
 
-    drawer = threading.Thread(target=copy_context().run, args=(draw,), daemon=True)
+    drawer = threading.Thread(target=copy_context().run, args=(draw,), name="progress", daemon=True)
     drawer.start()
     try:
         yield

@@ -1,34 +1,80 @@
 """A long call in a real page: it is seen to move, it stops on Interrupt, and goes on from there."""
 
 import re
+import time
+from pathlib import Path
 
-from playwright.sync_api import expect
+import nbformat
+from playwright.sync_api import Page, expect
 
 from tests.browser.page import OUTPUTS, run_all, save, shoot, write
+from tests.comparison import differences, reference_cells
 
-TRY = """
+INTERRUPT_SECONDS = 3.0
+"""A second, and what a machine at work on other tests may add."""
+CURVE = """
+import os
 import time
-from utils.progress import progress
-print("before")
-for n in progress(range(60), "Counting <up> & on"):
-    time.sleep(0.1)
-print("after")
+from utils.datasets import load_reviews
+from utils.evaluation import ClassificationTask, shots_curve
+from utils.models import load_model
+os.environ["COURSE_RESULTS"] = "kept"
+reviews = {split: tuple(load_reviews(split)) for split in ("train", "test")}
+task = ClassificationTask("Is this movie review positive or negative?", ("negative", "positive"), **reviews)
+model = load_model(device="cpu")
+print("begun")
+try:
+    curve = shots_curve(model, task, shots=(0, 4, 8), seeds=range(3))
+except KeyboardInterrupt:
+    print("stopped at", time.time())
+    raise
+print(len(curve.runs), "runs")
 """
+SHOWN = "begun\n7 runs\n"
 
 
-def test_try(open_notebook, folder):
-    page = open_notebook(write(folder, "progress", TRY))
+def seen_to_move(page: Page) -> None:
+    """Wait until a bar is there that says what is done and how long it takes, and see it move."""
+    bar = page.get_by_role("progressbar", name=re.compile(r"^Measuring prompts .*: \d of 7, .* \(Scoring prompts: "))
+    expect(bar).to_be_visible(timeout=120_000)
+    before = bar.get_attribute("aria-label")
+    expect(bar).not_to_have_attribute("aria-label", before, timeout=30_000)
+
+
+def whole_runs(folder: Path) -> dict[str, int]:
+    """Return what is kept of the curve, and when it was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "kept").glob("*.json")}
+
+
+def test_a_curve_moves_stops_on_interrupt_and_goes_on(open_notebook, folder, request, tmp_path):
+    name = write(folder, "progress", CURVE)
+    page = open_notebook(name)
     run_all(page)
-    bar = page.get_by_role("progressbar", name=re.compile("Counting <up> & on: .* of 60"))
-    expect(bar).to_be_visible(timeout=60_000)
-    first = bar.get_attribute("value")
-    shoot(page, "progress_try")
-    page.wait_for_timeout(1000)
-    assert bar.get_attribute("value") != first
-    print(page.locator(OUTPUTS).first.inner_html())
-    expect(page.locator(OUTPUTS).get_by_text("after")).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(500)
-    print(page.locator(OUTPUTS).first.inner_html())
-    shoot(page, "progress_done")
-    print(save(page, folder / "progress.ipynb").cells[0].outputs)
-    assert 0
+    seen_to_move(page)
+    shoot(page, "progress_moves")
+    while not whole_runs(folder):
+        page.wait_for_timeout(100)
+    pressed = time.time()
+    page.locator("[data-command='notebook:interrupt-kernel']").first.click()
+    stopped = page.locator(OUTPUTS).get_by_text("stopped at")
+    expect(stopped).to_be_visible(timeout=30_000)
+    assert float(stopped.inner_text().split()[-1]) - pressed < INTERRUPT_SECONDS
+    expect(page.locator(OUTPUTS).get_by_role("progressbar")).to_have_count(0)
+    before = whole_runs(folder)
+    assert 1 <= len(before) < 7
+
+    run_all(page)
+    expect(page.locator(OUTPUTS).get_by_role("progressbar", name=re.compile(r": [1-6] of 7, "))).to_be_visible(
+        timeout=30_000
+    )
+    expect(page.locator(OUTPUTS).get_by_text("7 runs")).to_be_visible(timeout=240_000)
+    expect(page.locator(OUTPUTS).get_by_role("progressbar")).to_have_count(0)
+    after = whole_runs(folder)
+    assert len(after) == 7 and after.items() >= before.items()
+
+    ran = save(page, folder / name)
+    assert [output.get("data", {}) for output in ran.cells[0].outputs if output.output_type != "stream"] == [{}]
+    stream = nbformat.v4.new_output("stream", name="stdout", text="begun\n7 runs\n")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CURVE.strip(), outputs=[stream])])
+    nbformat.write(notebook, tmp_path / "reference.ipynb")
+    assert differences(reference_cells(request.session, tmp_path / "reference.ipynb"), ran) == []

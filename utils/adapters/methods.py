@@ -14,14 +14,15 @@ from typing import Any
 
 import peft
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
 from utils.adapters.bottleneck import add_bottlenecks
-from utils.errors import AdapterMismatch, UnsupportedSetting
+from utils.arguments import text, whole_number
+from utils.errors import AdapterMismatch, TuningError, UnsupportedSetting, short_reason
 from utils.internals import adapted_weight, lora_layers, without_known_warnings
+from utils.logits.config import check_seed
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import blocks, own, share
 
@@ -34,6 +35,7 @@ FULL = "full fine-tuning"
 MANIFEST = "adapter.json"
 WEIGHTS = "adapter.safetensors"
 PEFT_CONFIG = "adapter_config.json"
+PEFT_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method
 
 def find_method(name: str, size: int | None = None) -> Method:
     """Return a method by name, with another size if one is given. Raises UnsupportedSetting."""
+    name = text(name, "the method")
     if name not in METHODS:
         raise UnsupportedSetting(f"There is no tuning method {name!r}: take one of {', '.join(METHODS)}.")
     method = METHODS[name]
@@ -149,6 +152,7 @@ def find_method(name: str, size: int | None = None) -> Method:
         return method
     if method.size is None:
         raise UnsupportedSetting(f"The method {name!r} has no size to set: leave adapter_size out.")
+    size = whole_number(size, "the adapter_size is a whole number")
     if size < 1:
         raise UnsupportedSetting(f"An adapter_size of {size} is no {method.size_means}: take 1 or more.")
     return replace(method, size=size)
@@ -162,7 +166,7 @@ def add_adapter(base: LanguageModel, method: Method, *, seed: int = 0) -> Langua
     has nothing that the method could train.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(check_seed(seed))
         try:
             with without_known_warnings():
                 model = method.add(method, share(base.model))
@@ -171,44 +175,104 @@ def add_adapter(base: LanguageModel, method: Method, *, seed: int = 0) -> Langua
     return replace(base, model=model)
 
 
-def save_adapter(adapted: LanguageModel, method: Method, folder: Path, *, base: LanguageModel) -> None:
-    """Write an adapter, without its base, into a folder: megabytes, or a checkpoint for full fine-tuning."""
+def save_adapter(adapted: LanguageModel, method: Method, folder: str | Path, *, base: LanguageModel) -> None:
+    """Write an adapter, without its base, into a folder: megabytes, or a checkpoint for full fine-tuning.
+
+    Raises TuningError for weights that are not finite numbers; then nothing is written.
+    """
+    weights = {name: weight.detach().contiguous() for name, weight in _weights(adapted.model).items()}
+    if not weights:
+        raise TuningError("This model has nothing that is being trained, so there is no adapter to save.")
+    if name := _not_finite(weights):
+        raise TuningError(
+            f"The adapter was not saved, as {name} holds numbers that are not finite: take a smaller learning rate."
+        )
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(adapted.model, peft.PeftModel):
         adapted.model.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
     else:
-        save_file({name: weight.detach().contiguous() for name, weight in trained(adapted.model)}, folder / WEIGHTS)
+        save_file(weights, folder / WEIGHTS)
     manifest = {"method": method.name, "size": method.size, "base": base.name, "weights": base.weights_hash}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf8")
 
 
-def load_adapter(base: LanguageModel, folder: Path) -> LanguageModel:
+def load_adapter(base: LanguageModel, folder: str | Path) -> LanguageModel:
     """Return the base model with an adapter from a folder, on the base's own weights.
 
-    Raises AdapterMismatch when the adapter was made for other weights or is damaged.
+    Raises AdapterMismatch when the adapter was made for other weights, does not fit, or is damaged.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf8"))
-        made_for, tuned_on = manifest["weights"], manifest["base"]
-    except (OSError, ValueError, KeyError):
-        raise AdapterMismatch(f"{folder} holds no adapter of this course: give the folder of a job's result.") from None
-    if made_for != base.weights_hash:
+    folder = Path(text(folder, "an adapter's folder")).expanduser()
+    manifest = _manifest(folder)
+    if manifest["weights"] != base.weights_hash:
         raise AdapterMismatch(
-            f"The adapter was tuned on {tuned_on} and the model here, {base.name}, has other weights: "
-            f"load {tuned_on} as it was."
+            f"The adapter was tuned on {manifest['base']} and the model here, {base.name}, has other weights: "
+            f"load {manifest['base']} as it was."
         )
     try:
-        if (folder / PEFT_CONFIG).exists():
-            with without_known_warnings():
-                model = peft.PeftModel.from_pretrained(share(base.model), folder)
-        else:
-            model = add_adapter(base, find_method(manifest["method"], manifest["size"])).model
-            _take(model, load_file(folder / WEIGHTS, device=str(base.device)))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise AdapterMismatch(f"The adapter in {folder} is damaged ({error}): run its tuning job again.") from None
+        method = find_method(manifest["method"], manifest["size"])
+        model = _read(base, method, folder)
+    except MemoryError:
+        raise
+    except Exception as error:  # of every kind, as what stands in the folder is
+        raise AdapterMismatch(
+            f"The adapter in {folder} does not fit or is damaged ({short_reason(error)}): run its tuning job again."
+        ) from None
     model.requires_grad_(False)
     return replace(base, model=model.eval())
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf8"))
+        return {name: manifest[name] for name in ("weights", "base", "method", "size")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise AdapterMismatch(f"{folder} holds no adapter of this course: give the folder of a job's result.") from None
+
+
+def _read(base: LanguageModel, method: Method, folder: Path) -> Any:
+    """Return a model with the weights of an adapter's folder in it; every one of them, and no other, must be there."""
+    if (folder / PEFT_CONFIG).exists():
+        found = load_file(folder / PEFT_WEIGHTS, device=str(base.device))
+        with torch.random.fork_rng(), without_known_warnings():
+            model = peft.get_peft_model(share(base.model), peft.PeftConfig.from_pretrained(str(folder)))
+            _require_same(_weights(model), found)
+            peft.set_peft_model_state_dict(model, found)
+        return model
+    found = load_file(folder / WEIGHTS, device=str(base.device))
+    model = add_adapter(base, method).model
+    own = _weights(model)
+    _require_same(own, found)
+    with torch.no_grad():
+        for name, weight in own.items():
+            weight.copy_(found[name])
+    return model
+
+
+def _weights(model: Any) -> dict[str, torch.Tensor]:
+    """Return an adapter's weights by the names under which they are saved."""
+    if isinstance(model, peft.PeftModel):
+        return peft.get_peft_model_state_dict(model, save_embedding_layers=False)
+    return dict(trained(model))
+
+
+def _require_same(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError unless an adapter's weights have these names and shapes and are finite."""
+    missing, extra = [sorted(one.keys() - other.keys()) for one, other in ((expected, found), (found, expected))]
+    if missing:
+        raise ValueError(f"{len(missing)} of its weights are missing, such as {missing[0]}")
+    if extra:
+        raise ValueError(f"{len(extra)} of its weights have no place in the model, such as {extra[0]}")
+    for name, weight in expected.items():
+        if weight.shape != found[name].shape:
+            raise ValueError(f"{name} has the shape {tuple(found[name].shape)} in place of {tuple(weight.shape)}")
+    if name := _not_finite(found):
+        raise ValueError(f"{name} holds numbers that are not finite")
+
+
+def _not_finite(weights: Mapping[str, torch.Tensor]) -> str | None:
+    return next((name for name, weight in weights.items() if not weight.isfinite().all()), None)
 
 
 def merge(adapted: LanguageModel) -> LanguageModel:
@@ -242,13 +306,6 @@ def count_changed(model: nn.Module) -> int:
     """
     adapted = lora_layers(model)
     return sum(adapted_weight(layer).numel() for layer in adapted) if adapted else count_trainable(model)
-
-
-def _take(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Copy saved weights into a model's trained ones. Raises KeyError when one of them is missing."""
-    with torch.no_grad():
-        for name, weight in trained(model):
-            weight.copy_(weights[name])
 
 
 def _task(model: PreTrainedModel) -> str:

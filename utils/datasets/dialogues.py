@@ -1,5 +1,7 @@
 """Dialogues with one-sentence summaries: the course's own, or the hub's."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from utils.arguments import text
 from utils.datasets.records import TextToText, read_records
 from utils.datasets.splits import DATA, SPLITS, check_name
 from utils.errors import DataError, short_reason
+from utils.progress import progress, working
 
 DIALOGUES_FOLDER = DATA / "dialogues"
 
@@ -37,7 +40,8 @@ def _hub_dialogues(split: str, source: str) -> list[Dialogue]:
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(source, split=split)
+        with working(f"Reading the dataset {source}"), _without_bars():
+            rows = load_dataset(source, split=split)
     except Exception as error:  # the library raises many kinds, all for the same two reasons
         raise DataError(
             f"The dataset {source!r} could not be loaded ({short_reason(error)}): check its name and the network "
@@ -49,7 +53,24 @@ def _hub_dialogues(split: str, source: str) -> list[Dialogue]:
         )
     if not len(rows):
         raise DataError(f"The dataset {source!r} has no record in its split {split!r}: take another split or dataset.")
-    return [_dialogue(row, n, f"The {split} record {n + 1} of {source!r}") for n, row in enumerate(rows)]
+    found = []
+    for n, row in enumerate(progress(rows, "Reading dialogues", total=len(rows))):
+        found.append(_dialogue(row, n, f"The {split} record {n + 1} of {source!r}"))
+    return found
+
+
+@contextmanager
+def _without_bars() -> Generator[None]:
+    """Read without the library's own bars, which stay in a notebook."""
+    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    silent = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not silent:
+            enable_progress_bars()
 
 
 def _dialogue(row: dict[str, Any], number: int, where: str) -> Dialogue:

@@ -13,7 +13,7 @@ from utils.datasets.addresses import read_text
 from utils.errors import DataError
 from utils.prompts.templates import Example, as_examples
 from utils.storage.files import disk_errors_explained, write_text
-from utils.storage.places import cache_dir
+from utils.storage.places import tuning_dir
 
 FIELDS = ("input_text", "output_text")
 FILE_NAME = re.compile(r"\w[\w .-]{0,99}")
@@ -62,14 +62,14 @@ def load_text_to_text(path_or_uri: str | Path) -> list[TextToText]:
 
 
 def save_text_to_text(records: Any, name: str) -> Path:
-    """Write records as a JSON Lines file of that name in the course's cache and return its path.
+    """Write records as a JSON Lines file of that name beside the tuning jobs and return its path.
 
     records: what `as_records` takes, none of them blank; name: a file's name without folders. The file has the two
     fields of `load_text_to_text`; it replaces an earlier one at once. Raises DataError, DiskFull, CacheUnusable.
     """
     found = as_records(records)
     _check_savable(found)
-    path = cache_dir() / "data" / f"{_file_name(name)}.jsonl"
+    path = tuning_dir() / "data" / f"{_file_name(name)}.jsonl"
     with disk_errors_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, to_json_lines(found))

@@ -12,9 +12,9 @@ def continuation_ids(model: LanguageModel, prompt: str, continuation: str) -> li
     """Return the tokens of a continuation as they are behind a prompt.
 
     Some tokenizers write a first word otherwise; an encoder-decoder model's continuation
-    stands alone. Raises EmptyPrompt.
+    stands alone. Raises EmptyPrompt, DataError.
     """
-    alone = model.tokenizer(continuation, add_special_tokens=False)["input_ids"]
+    alone = model.known(model.tokenizer(continuation, add_special_tokens=False)["input_ids"])
     if model.is_encoder_decoder:
         return alone
     before, whole = model.encode(prompt), model.encode(prompt + continuation)

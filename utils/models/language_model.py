@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from utils.arguments import text, texts
-from utils.errors import ContextWindowExceeded, EmptyPrompt
+from utils.errors import ContextWindowExceeded, DataError, EmptyPrompt
 from utils.internals import (
     adapters_in_use,
     base_model,
@@ -23,6 +23,7 @@ from utils.internals import (
 from utils.models import packing
 from utils.models.drawing import Draw, Stop
 from utils.models.settings import GenerationSettings, own_settings_only, read_settings
+from utils.models.sharing import embeddings
 from utils.models.stopping import before_stop
 from utils.progress import progress, working
 from utils.storage.results import remembered_each
@@ -52,6 +53,11 @@ class LanguageModel:
         return self.model.device
 
     @property
+    def embedded(self) -> int:
+        """How many tokens have an embedding: every token id that the model reads is below it."""
+        return embeddings(self.model).shape[0]
+
+    @property
     def is_encoder_decoder(self) -> bool:
         """Whether the prompt goes to an encoder and the completion comes from a decoder."""
         return bool(self.model.config.is_encoder_decoder)
@@ -74,7 +80,7 @@ class LanguageModel:
         known = _FINGERPRINTS.setdefault(self.model, {})
         if state not in known:
             digest = hashlib.sha256(tokenizer_state(self.tokenizer).encode())
-            for name, weight in progress(weights.items(), "Reading the model's weights", total=len(weights)):
+            for name, weight in progress(weights.items(), "Hashing the model's weights"):
                 digest.update(f"{name} {tuple(weight.shape)}".encode())
                 digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
             known[state] = digest.hexdigest()
@@ -85,7 +91,16 @@ class LanguageModel:
         if not text(prompt, "a prompt").strip():
             raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
         begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
-        return self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"]
+        return self.known(self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"])
+
+    def known(self, ids: list[int]) -> list[int]:
+        """Return token ids as they are. Raises DataError for one that the model has no embedding for."""
+        if max(ids, default=0) >= self.embedded:
+            raise DataError(
+                f"The text holds {self.decode([max(ids)])!r}, a token of the tokenizer that the model does not know: "
+                "leave it out."
+            )
+        return ids
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Return the text that token ids stand for."""

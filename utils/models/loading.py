@@ -1,19 +1,22 @@
 """Load a language model: the course's default, a hub name, or a local folder."""
 
 import os
+import re
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase
 
 from utils.arguments import text
-from utils.errors import ModelNotFound, UnsupportedSetting, short_reason
+from utils.errors import CourseError, ModelNotFound, UnsupportedSetting, short_reason
+from utils.models.fitting import fit
 from utils.models.language_model import LanguageModel
+from utils.progress import working
 from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
 from utils.storage.places import lasting
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+ADAPTER_FILES = ("adapter_config.json", "adapter.json")
 UNSTATED_WINDOW = 2048
 """Context window taken for a model that states none; most of those were trained with this length."""
 
@@ -34,23 +37,30 @@ def load_model(
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
     source = _source(name)
     try:
-        tokenizer, model = read_model(source)
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+        with working(f"Reading the model {name}"):
+            tokenizer, model = read_model(source)
+    except (CourseError, MemoryError):
+        raise
+    except Exception as error:  # of every kind, as what stands in the folder is
         raise ModelNotFound(_why_not_found(name, source, error)) from None
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
     name = name if name == DEFAULT_MODEL else lasting(name)
-    return LanguageModel(name, model.eval().to(device), tokenizer, _context_window(model.config, tokenizer))
+    fit(LanguageModel(name, model.eval(), tokenizer, window := _context_window(model.config, tokenizer)))
+    return LanguageModel(name, model.to(device), tokenizer, window)
 
 
 def _source(name: str) -> str | Path:
     """Return what transformers can load: a folder's path, or a name that it looks up on the hub."""
-    path = Path(name).expanduser()
     if name == DEFAULT_MODEL:
         return default_checkpoint()
+    path = Path(lasting(name))
     if is_gguf(path):
         return gguf_checkpoint(path)
-    return str(path)
+    if not (path / "config.json").exists() and any((path / file).exists() for file in ADAPTER_FILES):
+        raise ModelNotFound(
+            f"The folder {name} holds an adapter and not a model: load the model that it was tuned on, and the adapter "
+            f"with load_adapter(model, {name!r})."
+        )
+    return lasting(name)
 
 
 def best_device() -> str:
@@ -60,8 +70,11 @@ def best_device() -> str:
 
 def is_present(device: str) -> bool:
     """Whether this machine has a device of that name, such as "cpu", "cuda", "cuda:0" or "mps"."""
-    kind = device.split(":")[0]
-    return kind == "cpu" or (kind in ("cuda", "mps") and getattr(torch, kind).is_available())
+    asked = re.fullmatch(r"(cpu|cuda|mps)(?::(\d+))?", device)
+    if not asked or asked[1] == "cpu":
+        return asked is not None
+    devices = getattr(torch, asked[1])
+    return devices.is_available() and int(asked[2] or 0) < devices.device_count()
 
 
 def _context_window(config, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -75,8 +88,14 @@ def _context_window(config, tokenizer: PreTrainedTokenizerBase) -> int:
 def _why_not_found(name: str, source: str | Path, error: Exception) -> str:
     reason = short_reason(error)
     if isinstance(source, Path):
-        return f"The course's model in {source} is damaged ({reason}): delete that folder and run this again."
-    if Path(name).exists():
+        return f"The model kept in {source} is damaged ({reason}): delete that folder and run this again."
+    if Path(source).is_file():
+        return (
+            f"{name} is a file: give the folder that it stands in, with config.json and the tokenizer, or a GGUF file."
+        )
+    if files := sorted(Path(source).glob("*.gguf")):
+        return f"The folder {name} holds a GGUF file: give its path, {files[0]}."
+    if Path(source).is_dir():
         return f"The folder {name} does not hold a model that transformers can load ({reason})."
     return (
         f"No model named {name!r} could be loaded ({reason}): check the spelling and the network connection, "

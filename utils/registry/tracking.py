@@ -92,9 +92,10 @@ def check_address() -> None:
     try:
         _check(tracking_uri())
     except Exception as error:
+        why = reason(error).split(". ")[0]
         raise RegistryError(
-            f"MLFLOW_TRACKING_URI, {address()}, is no store that can be used here ({reason(error)}): install the "
-            "driver that is missing, correct the address, or unset it."
+            f"MLFLOW_TRACKING_URI, {address()}, is no store that can be used here ({why}): install the driver that is "
+            "missing, correct the address, or unset it."
         ) from None
 
 
@@ -185,6 +186,7 @@ class Tracker:
         self.problem: str | None = None
         self._name, self._parameters, self._earlier = name, parameters, earlier
         self._begun, self._mark, self._asked = _now() - int(1000 * seconds), uuid.uuid4().hex, False
+        self._described = False
         self._client: MlflowClient | None = None
         self._sent, self._not_before, self._why = 0, 0.0, NO_ANSWER
         self._attempt = threading.Lock()
@@ -209,7 +211,9 @@ class Tracker:
         self._start(end).join(FINISH_SECONDS_SERVER if is_server() else FINISH_SECONDS_FILE)
         if not ended.is_set():
             missing = sum(len(_values(one)) for one in measured[self._sent :]) + len(summary)
-            self.problem = f"MLflow at {address()} did not take all of this run ({missing} values are missing there)."
+            self.problem = (
+                f"MLflow at {address()} did not take all of this run ({self._why}, {missing} values are missing there)."
+            )
 
     def _start(self, send: "Callable[[MlflowClient], object]") -> threading.Thread:
         """Begin an attempt, which waits until the one before it has ended."""
@@ -244,10 +248,11 @@ class Tracker:
         from mlflow.entities import Param
 
         if self.run_id is None:
-            run_id = self._taken_up(client) or self._create(client)
+            self.run_id = self._taken_up(client) or self._create(client)
+        if not self._described:
             parameters = {_key(name): str(value)[:LONGEST_VALUE] for name, value in self._parameters.items()}
-            client.log_batch(run_id, params=[Param(*entry) for entry in parameters.items()])
-            self.run_id = run_id
+            client.log_batch(self.run_id, params=[Param(*entry) for entry in parameters.items()])
+            self._described = True
         return self.run_id
 
     def _taken_up(self, client: "MlflowClient") -> str | None:

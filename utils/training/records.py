@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from utils.datasets.records import TextToText, completion_text
+from utils.errors import UnsupportedSetting
 from utils.models.forcing import continuation_ids
 from utils.models.language_model import LanguageModel
 from utils.models.packing import as_mask, packed_row
@@ -45,9 +46,16 @@ class Batch:
 
 
 def encode(model: LanguageModel, record: TextToText) -> Encoded:
-    """Return a record's tokens; the completion ends with the end-of-text token. Raises EmptyPrompt."""
+    """Return a record's tokens; the completion ends with the end-of-text token.
+
+    Raises EmptyPrompt, and UnsupportedSetting for a model without such a token.
+    """
     completion = continuation_ids(model, record.input_text, completion_text(record))
     end = model.tokenizer.eos_token_id
+    if end is None:
+        raise UnsupportedSetting(
+            f"{model.name} has no end-of-text token, with which a completion is tuned to end: take another model."
+        )
     if completion[-1:] != [end]:
         completion = [*completion, end]
     return Encoded(tuple(model.encode(record.input_text)), tuple(completion))

@@ -22,11 +22,13 @@ def decoder_of(model: LanguageModel, prompt: str) -> tuple[Decoder, torch.Tensor
     """Return what writes a prompt's completion, and the tokens that it reads first, shape (1, tokens).
 
     A decoder-only model reads the prompt. Of an encoder-decoder model the encoder has read
-    it, and the decoder reads the token that every completion begins with. Raises EmptyPrompt.
+    it, as a sentence says, and the decoder reads the token that every completion begins with.
+    Raises EmptyPrompt.
     """
     ids = torch.tensor([model.encode(prompt)], device=model.device)
     if not model.is_encoder_decoder:
         return model.model, ids
+    print("This model has an encoder, which has read the prompt: the decoder sees what it made of each token.")
     read = model.model.get_encoder()(ids).last_hidden_state
 
     def decoder(new: torch.Tensor, **settings: Any) -> Any:

@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from utils.adapters.methods import find_method, load_adapter
-from utils.arguments import number, text, whole_number
+from utils.arguments import number, text
 from utils.datasets.records import TextToText, as_records, load_text_to_text
 from utils.errors import CourseError, DataError, RegistryError, TuningError
 from utils.models.language_model import LanguageModel
@@ -70,9 +70,7 @@ class TuningJob:
         self.name = _job_name(name)
         self.train_data = _given(train_data, "train_data")
         self.validation_data = _given([] if validation_data is None else validation_data, "validation_data")
-        if adapter_size is not None:
-            adapter_size = whole_number(adapter_size, "the adapter_size is a whole number")
-        chosen = find_method(text(method, "the method"), adapter_size)
+        chosen = find_method(method, adapter_size)
         rate = chosen.learning_rate
         if learning_rate is not None:
             rate = number(learning_rate, "the learning rate is a number above 0", least=0, above=True)
