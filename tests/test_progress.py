@@ -1,8 +1,10 @@
 """What a long call shows: how far it is and the time left, and nothing where no one looks."""
 
+import ast
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -129,3 +131,14 @@ def test_a_terminal_s_line_is_written_over_and_emptied(monkeypatch, capsys):
     terminal.clear()
     drawn = capsys.readouterr().err
     assert "Runs: 1 of 2" in drawn and drawn.rstrip(" ").endswith("\r") and "\n" not in drawn
+
+
+def test_in_the_house_it_is_looped_over_where_no_traceback_holds_it():
+    """In a `for` statement, or in what such a statement goes through, as enumerate(progress(...))."""
+    loose = []
+    for path in Path(module.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf8"))
+        looped = {id(part) for loop in ast.walk(tree) if isinstance(loop, ast.For) for part in ast.walk(loop.iter)}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in looped]
+        loose += [f"{path.name}:{call.lineno}" for call in calls if getattr(call.func, "id", "") == "progress"]
+    assert loose == []

@@ -33,7 +33,8 @@ def progress(items: Iterable[Item], what: str, *, total: int | None = None) -> I
     """Yield the items, and show how far the loop over them is.
 
     what: what is done, such as "Scoring prompts". total: how many items come, where they have no length. Inside another
-    loop or `working`, it is shown as a part of that one.
+    loop or `working`, it is shown as a part of that one. To be looped over in a `for` statement itself: a name or a
+    comprehension would hold it, and what it shows, for as long as an interrupted call's traceback is kept.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)

@@ -53,8 +53,10 @@ def _hub_dialogues(split: str, source: str) -> list[Dialogue]:
         )
     if not len(rows):
         raise DataError(f"The dataset {source!r} has no record in its split {split!r}: take another split or dataset.")
-    shown = enumerate(progress(rows, "Reading dialogues", total=len(rows)))
-    return [_dialogue(row, n, f"The {split} record {n + 1} of {source!r}") for n, row in shown]
+    found = []
+    for n, row in enumerate(progress(rows, "Reading dialogues", total=len(rows))):
+        found.append(_dialogue(row, n, f"The {split} record {n + 1} of {source!r}"))
+    return found
 
 
 @contextmanager

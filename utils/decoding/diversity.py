@@ -55,10 +55,10 @@ def self_bleu(texts: Sequence[str]) -> float:
     split = [words(text) for text in arguments.texts(texts, "the texts")]
     _check_several(split)
     smoothing = SmoothingFunction().method1
-    scores = [
-        sentence_bleu([*split[:i], *split[i + 1 :]], hypothesis, smoothing_function=smoothing, auto_reweigh=True)
-        for i, hypothesis in enumerate(progress(split, "Comparing completions"))
-    ]
+    scores = []
+    for i, hypothesis in enumerate(progress(split, "Comparing completions")):
+        others = [*split[:i], *split[i + 1 :]]
+        scores.append(sentence_bleu(others, hypothesis, smoothing_function=smoothing, auto_reweigh=True))
     return math.fsum(scores) / len(scores)
 
 
@@ -102,8 +102,10 @@ def completions_by_temperature(
     """Return `completions` at each temperature, all other settings as in `config`; 0.0 is greedy."""
     seeds = _seeds(seeds)
     settings = [replace(config, temperature=each) for each in arguments.a_list(temperatures, "temperatures")]
-    shown = progress(settings, "Writing at each temperature")
-    return {float(setting.temperature): completions(model, prompt, setting, seeds=seeds) for setting in shown}
+    found = {}
+    for setting in progress(settings, "Writing at each temperature"):
+        found[float(setting.temperature)] = completions(model, prompt, setting, seeds=seeds)
+    return found
 
 
 def diversity_curve(
@@ -118,15 +120,10 @@ def diversity_curve(
     seeds = _seeds(seeds)
     _check_several(seeds)
     found = completions_by_temperature(model, prompt, config, temperatures=temperatures, seeds=seeds)
-    rows = [
-        (
-            distinct_n(texts, 2),
-            np.mean([repeated_ngrams(text, 3) for text in texts]),
-            self_bleu(texts),
-            surprise(model, prompt, texts),
-        )
-        for texts in progress(list(found.values()), "Measuring diversity")
-    ]
+    rows = []
+    for texts in progress(list(found.values()), "Measuring diversity"):
+        repeated = np.mean([repeated_ngrams(text, 3) for text in texts])
+        rows.append((distinct_n(texts, 2), repeated, self_bleu(texts), surprise(model, prompt, texts)))
     return pd.DataFrame(rows, index=pd.Index(found, name="temperature"), columns=list(COLUMNS)).round(2)
 
 

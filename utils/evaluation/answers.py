@@ -55,10 +55,11 @@ def answer_logits(model: LanguageModel, prompts: Sequence[str], answers: Sequenc
     for prompt, (_, ids) in zip(prompts, rows, strict=True):
         model.check_window(prompt, max_new_tokens=len(ids) + 1)
     ends = answer_ends(model)
-    return [
-        AnswerLogits(logits, tuple(ids), ends, (model.decoder_start,) if model.is_encoder_decoder else tuple(prompt))
-        for (prompt, ids), logits in zip(progress(rows, "Reading answers"), forced_logits(model, rows), strict=True)
-    ]
+    found = []
+    for (prompt, ids), logits in zip(progress(rows, "Reading answers"), forced_logits(model, rows), strict=True):
+        before = (model.decoder_start,) if model.is_encoder_decoder else tuple(prompt)
+        found.append(AnswerLogits(logits, tuple(ids), ends, before))
+    return found
 
 
 def answer_ends(model: LanguageModel) -> tuple[int, ...]:
@@ -90,5 +91,7 @@ def expected_accuracy(scored: Sequence[AnswerLogits], config: DecodingConfig) ->
     """
     if not scored:
         raise DataError("There is no question to measure: give at least one.")
-    shown = progress(scored, "Reshaping at every token of the answers")
-    return bootstrap(np.array([answer_probability(answer, config) for answer in shown]))
+    found = []
+    for answer in progress(scored, "Reshaping at every token of the answers"):
+        found.append(answer_probability(answer, config))
+    return bootstrap(np.array(found))

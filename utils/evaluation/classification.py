@@ -179,8 +179,10 @@ def shots_curve(
     draws = [(n, seed) for n in shots for seed in (seeds if n else seeds[:1])]
     for n, seed in draws:
         draw_examples(task.train, n, task.labels, seed=seed)
-    shown = progress(draws, "Measuring prompts with more and more examples")
-    return ShotsCurve(tuple(run_task(model, task, n, seed=seed) for n, seed in shown))
+    runs = []
+    for n, seed in progress(draws, "Measuring prompts with more and more examples"):
+        runs.append(run_task(model, task, n, seed=seed))
+    return ShotsCurve(tuple(runs))
 
 
 def run_task(model: LanguageModel, task: ClassificationTask, shots: int, *, seed: int, alternate: bool = True) -> Run:

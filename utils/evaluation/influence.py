@@ -44,8 +44,8 @@ def by_last_label(
     for example in examples:
         check_label(example.output_text, task.labels)
     found: dict[str, list[float]] = {f"last is {label}": [] for label in task.labels}
-    orders = progress(permutations(examples), "Trying orders of the examples", total=factorial(len(examples)))
-    for order in orders:
+    number = factorial(len(examples))
+    for order in progress(permutations(examples), "Trying orders of the examples", total=number):
         mean = label_log_probability(model, task, order, queries).mean()
         found[f"last is {order[-1].output_text}"].append(float(mean))
     return found

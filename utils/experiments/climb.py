@@ -63,7 +63,9 @@ def measured(source: str, *, items: int | None = None) -> dict[str, Any]:
 def _take(model: LanguageModel, measure: Measure, items: int | None) -> dict[str, Any]:
     said = {"name": measure.name, "unit": measure.unit}
     try:
-        parts = [take(model, measure, seed, items) for seed in progress(measure.seeds, measure.name)]
+        parts = []
+        for seed in progress(measure.seeds, measure.name):
+            parts.append(take(model, measure, seed, items))
     except (ContextWindowExceeded, DataError) as error:
         print(f"  {measure.name}: {error}", flush=True)
         return {**said, "refused": str(error), "date": str(date.today())}

@@ -93,8 +93,9 @@ def read_held_out(model: LanguageModel, seed: int, items: int | None) -> Answers
         model.check_window(OPENING, max_new_tokens=len(ids))
         if model.decode(ids).strip() != text.strip():
             raise DataError(f"The tokenizer of {model.name} does not give a text back: its bits are not of that text.")
-    logits = progress(forced_logits(model, rows), "Reading texts", total=len(rows))
-    bits = (_bits(one, ids) for one, (_, ids) in zip(logits, rows, strict=True))
+    bits = []
+    for one, (_, ids) in zip(progress(forced_logits(model, rows), "Reading texts", total=len(rows)), rows, strict=True):
+        bits.append(_bits(one, ids))
     return [round(some / len(text.encode()), 4) for some, text in zip(bits, texts, strict=True)]
 
 

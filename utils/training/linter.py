@@ -193,11 +193,11 @@ def _too_long(model: LanguageModel, splits: Sequence[Numbered]) -> Finding:
 
 
 def _encoded(model: LanguageModel, records: Sequence[TextToText]) -> dict[int, Encoded]:
-    return {
-        n: encode(model, record)
-        for n, record in enumerate(progress(records, "Reading records"), 1)
-        if record.input_text.strip()
-    }
+    found = {}
+    for n, record in enumerate(progress(records, "Reading records"), 1):
+        if record.input_text.strip():
+            found[n] = encode(model, record)
+    return found
 
 
 def _size(model: LanguageModel, record: Encoded) -> int:
