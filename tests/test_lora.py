@@ -60,7 +60,11 @@ def test_the_first_layer_by_hand_is_peft_s_in_every_kind(tiny):
     a, b = (getattr(layer, name)["default"].weight.detach() for name in ("lora_A", "lora_B"))
     assert weight.shape == (len(b), a.shape[1]) and bias.shape == (len(b),)
     torch.nn.init.normal_(b, std=0.02)
-    x = embed(tiny, "a cat sat")
+    x = lora.layer_input(tiny, place, "a cat sat")
+    assert (
+        x.shape == (tiny.count_tokens("a cat sat"), a.shape[1])
+        and not tiny.model.get_submodule(place)._forward_pre_hooks
+    )
     by_hand = x @ weight.T + bias + layer.scaling["default"] * (x @ a.T) @ b.T
     assert torch.allclose(layer(x), by_hand, atol=1e-4)
     merged, _ = lora.matrix(merge(adapted), place)

@@ -71,7 +71,7 @@ def tiny_model(kind: str, *, vocabulary: int = len(LETTERS), window: int = 256) 
         config = OPTConfig(
             **size,
             hidden_size=32,
-            word_embed_proj_dim=32,
+            word_embed_proj_dim=16,  # as in OPT-350M, whose tokens have smaller vectors than its blocks
             ffn_dim=64,
             num_hidden_layers=2,
             num_attention_heads=4,

@@ -9,7 +9,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from utils.errors import UnsupportedSetting
-from utils.models.sharing import embeddings
+from utils.transformer.sizes import read_sizes
 
 FEED_FORWARD = ("mlp", "DenseReluDense", "fc2")
 """What models call the last part of a block: LLaMA, Qwen and GPT-2; T5; BART."""
@@ -42,7 +42,7 @@ def add_bottlenecks(model: PreTrainedModel, width: int) -> PreTrainedModel:
         raise UnsupportedSetting(
             f"No feed-forward layers are known in a model of type {model.config.model_type!r}: use method='lora'."
         )
-    size = embeddings(model).shape[1]
+    size = read_sizes(model.config).hidden
     for name in places:
         parent, _, child = name.rpartition(".")
         layer = model.get_submodule(name)

@@ -40,6 +40,17 @@ def first_layer(adapted: LanguageModel) -> tuple[str, Any]:
     return next(name for name, module in inside.named_modules() if module is layer), layer
 
 
+def layer_input(model: LanguageModel, name: str, prompt: str) -> torch.Tensor:
+    """Return what a layer without an adapter is given when the model reads a prompt: shape (tokens, inputs)."""
+    given: list[torch.Tensor] = []
+    hook = model.model.get_submodule(name).register_forward_pre_hook(lambda _layer, inputs: given.append(inputs[0]))
+    try:
+        model.next_token_logits(prompt)
+    finally:
+        hook.remove()
+    return given[0][0].clone()
+
+
 def matrix(model: LanguageModel, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the weight, shape (outputs, inputs), and the bias, shape (outputs,), of a layer without an adapter.
 

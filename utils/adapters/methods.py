@@ -24,7 +24,7 @@ from utils.errors import AdapterMismatch, TuningError, UnsupportedSetting, short
 from utils.internals import adapted_weight, lora_layers, without_known_warnings
 from utils.logits.config import check_seed
 from utils.models.language_model import LanguageModel
-from utils.models.sharing import blocks, own, share
+from utils.models.sharing import blocks, embeddings, own, share
 
 ADDITIVE_PROMPT = "additive: soft prompt"
 ADDITIVE_ADAPTER = "additive: adapter"
@@ -82,8 +82,9 @@ def _dora(method: Method, model: PreTrainedModel) -> peft.PeftModel:
 
 
 def _prompt(method: Method, model: PreTrainedModel) -> peft.PeftModel:
-    task = _task(model)
-    return peft.get_peft_model(model, peft.PromptTuningConfig(task_type=task, num_virtual_tokens=_size(method)))
+    vector = embeddings(model).shape[1]
+    config = peft.PromptTuningConfig(task_type=_task(model), num_virtual_tokens=_size(method), token_dim=vector)
+    return peft.get_peft_model(model, config)
 
 
 def _prefix(method: Method, model: PreTrainedModel) -> peft.PeftModel:

@@ -12,7 +12,7 @@ from utils.models.tokens import token_text
 
 
 def embed(model: LanguageModel, text: str) -> torch.Tensor:
-    """Return the embeddings of a text's tokens, shape (tokens, hidden size)."""
+    """Return the embeddings of a text's tokens, shape (tokens, size of a vector)."""
     ids = torch.tensor(model.encode(text), device=model.device)
     return model.model.get_input_embeddings()(ids).detach()
 
@@ -21,7 +21,7 @@ def embed(model: LanguageModel, text: str) -> torch.Tensor:
 def logits_after(model: LanguageModel, prompt: torch.Tensor) -> torch.Tensor:
     """Return the next token's logits, shape (vocabulary,), after a prompt as the model reads it.
 
-    prompt: vectors, shape (n, hidden size), or token ids, shape (n,). An encoder-decoder
+    prompt: vectors, shape (n, size of one), or token ids, shape (n,). An encoder-decoder
     model's encoder reads them, and the logits are those of the completion's first token.
     """
     inputs = {"inputs_embeds" if prompt.is_floating_point() else "input_ids": prompt[None].to(model.device)}
