@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -296,7 +297,7 @@ def tokenizer_state():
 @contract(
     "transformers",
     "convert_slow_tokenizer.bytes_to_unicode",
-    lambda patch: patch.delattr("transformers.convert_slow_tokenizer.bytes_to_unicode"),
+    lambda patch: patch.delattr(import_module("transformers.convert_slow_tokenizer"), "bytes_to_unicode"),
 )
 def byte_alphabet():
     from tokenizers.pre_tokenizers import ByteLevel

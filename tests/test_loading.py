@@ -34,7 +34,7 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
-from tests.tiny_models import LETTERS
+from tests.tiny_models import LETTERS as WORDS
 from utils.datasets.records import TextToText
 from utils.errors import CourseError, DataError, ModelNotFound, UnsupportedSetting
 from utils.evaluation.classification import score_labels
@@ -193,7 +193,7 @@ def test_a_part_of_a_gguf_model_says_how_to_join_them(tiny_gguf):
 
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-LLAMA = {**SIZES, "vocab_size": len(LETTERS), "max_position_embeddings": 256, "initializer_range": 0.5}
+LLAMA = {**SIZES, "vocab_size": len(WORDS), "max_position_embeddings": 256, "initializer_range": 0.5}
 T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "initializer_factor": 4.0}
 
 
@@ -259,7 +259,7 @@ def test_a_folder_with_renamed_weights_is_refused(folder):
 
 def test_a_folder_whose_weights_have_another_shape_is_refused(folder):
     config = json.loads((folder / "config.json").read_text())
-    changed = dict.fromkeys(("intermediate_size", "n_inner", "d_ff", "encoder_ffn_dim"), 96)
+    changed = dict.fromkeys(("intermediate_size", "n_inner", "d_ff", "encoder_ffn_dim", "ffn_dim"), 96)
     (folder / "config.json").write_text(json.dumps(config | changed))
     assert re.search(r"does not fit its config.json: \d+ of its weights have another shape", refusal(folder))
 
@@ -284,17 +284,17 @@ def test_a_head_that_is_tied_to_the_embedding_is_not_missing(tiny_tokenizer, tmp
 @pytest.mark.parametrize(
     ("kind", "config", "says"),
     [
-        (BertForMaskedLM, BertConfig(**SIZES, vocab_size=len(LETTERS)), "BertForMaskedLM"),
-        (BertLMHeadModel, BertConfig(**SIZES, vocab_size=len(LETTERS)), "as BERT does"),
-        (RobertaForCausalLM, RobertaConfig(**SIZES, vocab_size=len(LETTERS)), "as BERT does"),
-        (ElectraForPreTraining, ElectraConfig(**SIZES, vocab_size=len(LETTERS)), "ElectraForPreTraining"),
+        (BertForMaskedLM, BertConfig(**SIZES, vocab_size=len(WORDS)), "BertForMaskedLM"),
+        (BertLMHeadModel, BertConfig(**SIZES, vocab_size=len(WORDS)), "as BERT does"),
+        (RobertaForCausalLM, RobertaConfig(**SIZES, vocab_size=len(WORDS)), "as BERT does"),
+        (ElectraForPreTraining, ElectraConfig(**SIZES, vocab_size=len(WORDS)), "ElectraForPreTraining"),
         (LlamaForSequenceClassification, LlamaConfig(**LLAMA, pad_token_id=0), "LlamaForSequenceClassification"),
-        (T5EncoderModel, T5Config(**T5, vocab_size=len(LETTERS)), "T5EncoderModel"),
+        (T5EncoderModel, T5Config(**T5, vocab_size=len(WORDS)), "T5EncoderModel"),
         (ViTForImageClassification, ViTConfig(**SIZES), "ViTForImageClassification"),
         (
             WhisperForConditionalGeneration,
             WhisperConfig(
-                d_model=32, encoder_layers=1, decoder_layers=1, vocab_size=len(LETTERS), encoder_attention_heads=2,
+                d_model=32, encoder_layers=1, decoder_layers=1, vocab_size=len(WORDS), encoder_attention_heads=2,
                 decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
             ),
             "WhisperForConditionalGeneration",
@@ -310,7 +310,7 @@ def test_a_model_that_writes_no_text_is_refused(kind, config, says, tiny_tokeniz
 
 
 def test_a_bert_that_was_made_a_decoder_writes(tiny_tokenizer, tmp_path):
-    config = BertConfig(**SIZES, vocab_size=len(LETTERS), is_decoder=True, pad_token_id=0, eos_token_id=1)
+    config = BertConfig(**SIZES, vocab_size=len(WORDS), is_decoder=True, pad_token_id=0, eos_token_id=1)
     works_to_its_end(load_model(save(BertLMHeadModel(config), tiny_tokenizer, tmp_path / "bert"), device="cpu"))
 
 
@@ -335,7 +335,7 @@ def retokenized(tiny_tokenizer, **changes) -> PreTrainedTokenizerFast:
 def test_special_tokens_of_every_kind_work_to_the_end(tokens, config, tiny_tokenizer, tmp_path):
     folder = save(llama(**config), retokenized(tiny_tokenizer, **tokens), tmp_path / "model")
     model = load_model(folder, device="cpu")
-    assert model.tokenizer.pad_token_id < len(LETTERS) and 1 in model.end_of_text
+    assert model.tokenizer.pad_token_id < len(WORDS) and 1 in model.end_of_text
     works_to_its_end(model)
 
 
@@ -395,7 +395,7 @@ def test_a_tokenizer_in_python_works_to_the_end_and_is_in_the_hash(tmp_path):
 
 
 def test_a_decoder_without_a_first_token_takes_one_or_is_refused(tiny_tokenizer, tmp_path):
-    config = T5Config(**T5, vocab_size=len(LETTERS), tie_word_embeddings=False)
+    config = T5Config(**T5, vocab_size=len(WORDS), tie_word_embeddings=False)
     folder = save(T5ForConditionalGeneration(config), tiny_tokenizer, tmp_path / "model")
     assert "decoder_start_token_id" in refusal(folder)
 

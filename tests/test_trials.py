@@ -148,7 +148,7 @@ def test_tuning_pays_from_the_first_query_at_which_it_cost_no_more(tuning, promp
 
 
 def test_records_are_written_as_they_are_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
+    monkeypatch.setenv("COURSE_TUNING", str(tmp_path))
     records = [TextToText("a\nb \u201cc\u201d", "d"), TextToText("e", "f")]
     assert load_text_to_text(save_text_to_text(records, "mine")) == records
     assert load_text_to_text(save_text_to_text(records[:1], "mine")) == records[:1]

@@ -39,7 +39,12 @@ ROTARY = {
     "gemma3": (
         Gemma3TextConfig,
         Gemma3ForCausalLM,
-        {"head_dim": 16, "layer_types": ["sliding_attention", "full_attention"], **WINDOWED},
+        {
+            "head_dim": 16,
+            "layer_types": ["sliding_attention", "full_attention"],
+            "tie_word_embeddings": False,  # else it repeats each token, whose scaled vector is then its own best answer
+            **WINDOWED,
+        },
     ),
 }
 """Kinds with rotary positions: configuration, model, and what they have of their own."""
