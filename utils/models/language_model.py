@@ -30,7 +30,6 @@ from utils.storage.results import remembered_each
 
 BATCH_SIZE = 16
 _FINGERPRINTS: WeakKeyDictionary[PreTrainedModel, dict[tuple, str]] = WeakKeyDictionary()
-BATCH_TOKENS = 12_288
 SHARED_PREFIX_TOKENS = 64
 
 
@@ -241,7 +240,7 @@ def _batches(rows: list[list[int]], *, size: int, pads: bool) -> list[list[int]]
     batches: list[list[int]] = []
     for index in sorted(range(len(rows)), key=lambda i: len(rows[i])):
         current, length = batches[-1] if batches else [], len(rows[index])
-        fits = len(current) < size and (len(current) + 1) * length <= BATCH_TOKENS
+        fits = len(current) < size and (len(current) + 1) * length <= packing.BATCH_TOKENS
         if current and fits and (pads or len(rows[current[0]]) == length):
             current.append(index)
         else:

@@ -23,6 +23,9 @@ from utils.internals import (
 )
 
 KINDS = ("llama", "gpt2", "opt", "phi", "qwen2", "qwen3", "gpt_neox", "stablelm", "granite", "smollm3")
+BATCH_TOKENS = 12_288
+"""The most tokens that the rows of a batch hold together in the cache."""
+
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values, layer by layer."""
 
@@ -110,7 +113,7 @@ def last_logits(
     shared = min(shared_prefix(rows), *(positions[0] for positions in keep))
     prefix = _prefill(model, rows[0][:shared])
     run = _run_pack if can_pack(model) else _run_batch
-    for group in _groups(model, [row[shared:] for row in rows]):
+    for group in _groups(model, [row[shared:] for row in rows], shared):
         if group[-1] < first:
             continue
         kept = [[k - shared for k in keep[i]] for i in group]
@@ -138,7 +141,7 @@ def prefilled_batch(model: PreTrainedModel, rows: list[list[int]], shared: int, 
             for row, gap in enumerate(gaps):
                 copy[row, :, gap : gap + shared] = shared_part[0]
     run = _run_pack if can_pack(model) else _run_batch
-    for group in _groups(model, [row[shared:-1] for row in rows]):
+    for group in _groups(model, [row[shared:-1] for row in rows], shared):
         if not any(len(rows[i]) > shared + 1 for i in group):
             continue
         _, own = run(model, [rows[i][shared:-1] for i in group], prefix, shared, keep=[[0]] + [[]] * (len(group) - 1))
@@ -214,13 +217,17 @@ def _run_batch(
     ]
 
 
-def _groups(model: PreTrainedModel, suffixes: list[list[int]]) -> list[list[int]]:
-    """Group the suffixes' indices, in order: packs of about PACK_TOKENS tokens, or batches of so many with padding."""
+def _groups(model: PreTrainedModel, suffixes: list[list[int]], shared: int) -> list[list[int]]:
+    """Group the suffixes' indices, in order: packs of about PACK_TOKENS tokens, or batches of so many with padding.
+
+    Each row of a batch has its own copy of the `shared` tokens, of which memory holds only so many.
+    """
     packed, groups = can_pack(model), [[]]
     for index, suffix in enumerate(suffixes):
         lengths = [len(suffixes[i]) for i in groups[-1]] + [len(suffix)]
         size = sum(lengths) if packed else max(lengths) * len(lengths)
-        if groups[-1] and size > PACK_TOKENS:
+        copied = 0 if packed else shared * len(lengths)
+        if groups[-1] and (size > PACK_TOKENS or copied > BATCH_TOKENS):
             groups.append([])
         groups[-1].append(index)
     return groups
