@@ -19,7 +19,7 @@ def whole_number(value: Any, what: str, *, least: int | None = None, most: int |
     given = _plain(value)
     fits = isinstance(given, Integral) and not isinstance(given, bool)
     if not fits or (least is not None and given < least) or (most is not None and given > most):
-        raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {value!r} was given.")
+        raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {_shown(value)} was given.")
     return int(given)
 
 
@@ -28,7 +28,7 @@ def number(value: Any, what: str, *, least: float = -math.inf, most: float = mat
     given = _plain(value)
     fits = isinstance(given, Real) and not isinstance(given, bool) and -math.inf < given < math.inf
     if not fits or not least <= given <= most or (above and given == least):
-        raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {value!r} was given.")
+        raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {_shown(value)} was given.")
     return int(given) if isinstance(given, Integral) else float(given)
 
 
@@ -74,5 +74,12 @@ def _plain(value: Any) -> Any:
 
 
 def _named(value: Any) -> str:
-    shown = repr(value)
-    return f"{shown[:60]}{' ...' if len(shown) > 60 else ''} ({type(value).__name__})"
+    return f"{_shown(value)} ({type(value).__name__})"
+
+
+def _shown(value: Any) -> str:
+    try:
+        shown = repr(value)
+    except ValueError:  # Python writes no number of so many digits
+        return "a number of thousands of digits"
+    return shown if len(shown) <= 60 else f"{shown[:60]} ..."

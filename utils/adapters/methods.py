@@ -167,7 +167,7 @@ def add_adapter(base: LanguageModel, method: Method, *, seed: int = 0) -> Langua
     has nothing that the method could train.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(check_seed(seed))
+        torch.manual_seed(check_seed(seed) % 2**64)
         try:
             with without_known_warnings():
                 model = method.add(method, share(base.model))

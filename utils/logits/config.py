@@ -64,8 +64,8 @@ class DecodingConfig:
 
 
 def check_seed(seed: Any) -> int:
-    """Return a seed as an int: any whole number. Raises UnsupportedSetting."""
-    return whole_number(seed, "a seed is a whole number")
+    """Return a seed as an int: any whole number of at most 100 digits. Raises UnsupportedSetting."""
+    return whole_number(seed, "a seed is a whole number, of 100 digits at most", least=-(10**100), most=10**100)
 
 
 def _stop(stop: Sequence[str]) -> tuple[str, ...]:
