@@ -1,5 +1,6 @@
 """What the browser tests and the benchmark do with a page of JupyterLab."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -45,8 +46,9 @@ def save(page: Page, path: Path) -> NotebookNode:
     before = path.stat().st_mtime_ns
     page.keyboard.press("Control+s")
     for _ in range(100):
-        if path.stat().st_mtime_ns > before:
-            return nbformat.read(path, as_version=4)
+        with suppress(nbformat.reader.NotJSONError):  # JupyterLab is still writing
+            if path.stat().st_mtime_ns > before:
+                return nbformat.read(path, as_version=4)
         page.wait_for_timeout(100)
     raise TimeoutError(f"{path} was not saved")
 
