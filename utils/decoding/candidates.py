@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import pandas as pd
 import torch
 
 from utils.logits.config import DecodingConfig
 from utils.logits.reshaping import Stages, entropy, stages
-from utils.logits.sampling import gumbel_noise, noise_generator, pick
+from utils.logits.sampling import noise_at, pick
 from utils.logits.threads import one_thread
 from utils.models.language_model import LanguageModel
 from utils.models.tokens import quoted, token_text
@@ -152,12 +151,7 @@ def draw(probabilities: torch.Tensor, config: DecodingConfig) -> int:
     """Return the first token of the completion that this configuration and seed give."""
     if config.temperature == 0:
         return int(probabilities.argmax())
-    return int(pick(probabilities, _first_noise(config.seed, len(probabilities))))
-
-
-@lru_cache(maxsize=4)
-def _first_noise(seed: int, vocabulary: int) -> torch.Tensor:
-    return gumbel_noise((vocabulary,), noise_generator(seed, 0))
+    return int(pick(probabilities, noise_at(config.seed, 0, len(probabilities))))
 
 
 def _likeliest(probabilities: torch.Tensor, number: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 
@@ -23,6 +24,12 @@ def gumbel_noise(shape: Sequence[int], generator: torch.Generator) -> torch.Tens
     """Return independent noise from the standard Gumbel distribution: float64 of this shape."""
     uniform = torch.rand(shape, dtype=torch.float64, generator=generator)
     return -(-uniform.log()).log()
+
+
+@lru_cache(maxsize=32)
+def noise_at(seed: int, position: int, vocabulary: int) -> torch.Tensor:
+    """Return the Gumbel noise of one position of a completion: float64 of shape (vocabulary,)."""
+    return gumbel_noise((vocabulary,), noise_generator(seed, position))
 
 
 def pick(probabilities: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

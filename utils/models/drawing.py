@@ -1,14 +1,13 @@
 """The course's own settings inside transformers' `generate`: what every row draws depends on no other row."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
 from utils.logits.config import DecodingConfig
 from utils.logits.reshaping import reshape
-from utils.logits.sampling import gumbel_noise, noise_generator
+from utils.logits.sampling import noise_at
 from utils.models.stopping import Decode, before_stop
 
 
@@ -31,7 +30,7 @@ class Draw(LogitsProcessor):
         if self.config.temperature == 0:
             return probabilities
         position = input_ids.shape[1] - begun
-        noise = torch.stack([_noise(seed, position, scores.shape[-1]) for seed in self.seeds])
+        noise = torch.stack([noise_at(seed, position, scores.shape[-1]) for seed in self.seeds])
         return (probabilities.cpu().log() + noise).to(scores.device)
 
 
@@ -55,8 +54,3 @@ class Stop(StoppingCriteria):
             if row not in self.lengths and before_stop(self.decode, ids, self.stop) is not None:
                 self.lengths[row] = len(ids)
         return torch.tensor([row in self.lengths for row in range(len(new))], device=input_ids.device)
-
-
-@lru_cache(maxsize=32)
-def _noise(seed: int, position: int, vocabulary: int) -> torch.Tensor:
-    return gumbel_noise((vocabulary,), noise_generator(seed, position))
