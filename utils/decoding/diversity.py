@@ -13,7 +13,7 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from utils import arguments
 from utils.decoding.generation import complete_many
 from utils.errors import DataError
-from utils.logits.config import DecodingConfig, check_seed
+from utils.logits.config import DecodingConfig, check_seeds
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import BATCH_SIZE, LanguageModel
 from utils.progress import progress
@@ -83,7 +83,7 @@ def surprise(model: LanguageModel, prompt: str, completions: Sequence[str]) -> f
 
 def completions(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
     """Return `complete_many`, kept on disk; a greedy completion is computed once and repeated for each seed."""
-    seeds = _seeds(seeds)
+    seeds = check_seeds(seeds)
     drawn = seeds if config.temperature else seeds[:1]
     question = {"completions": prompt, "config": asdict(config), "seeds": drawn, "model": model.fingerprint}
 
@@ -100,7 +100,7 @@ def completions_by_temperature(
     model: LanguageModel, prompt: str, config: DecodingConfig, *, temperatures: Sequence[float], seeds: Sequence[int]
 ) -> dict[float, list[str]]:
     """Return `completions` at each temperature, all other settings as in `config`; 0.0 is greedy."""
-    seeds = _seeds(seeds)
+    seeds = check_seeds(seeds)
     settings = [replace(config, temperature=each) for each in arguments.a_list(temperatures, "temperatures")]
     found = {}
     for setting in progress(settings, "Writing at each temperature"):
@@ -117,7 +117,7 @@ def diversity_curve(
     distinct-2, repeated 3-grams, self-BLEU (shares, 0 to 1) and bits per token, to two
     digits. Raises what `self_bleu`, `surprise` and `complete_many` raise.
     """
-    seeds = _seeds(seeds)
+    seeds = check_seeds(seeds)
     _check_several(seeds)
     found = completions_by_temperature(model, prompt, config, temperatures=temperatures, seeds=seeds)
     rows = []
@@ -125,10 +125,6 @@ def diversity_curve(
         repeated = np.mean([repeated_ngrams(text, 3) for text in texts])
         rows.append((distinct_n(texts, 2), repeated, self_bleu(texts), surprise(model, prompt, texts)))
     return pd.DataFrame(rows, index=pd.Index(found, name="temperature"), columns=list(COLUMNS)).round(2)
-
-
-def _seeds(seeds: Sequence[int]) -> list[int]:
-    return [check_seed(seed) for seed in arguments.a_list(seeds, "seeds")]
 
 
 def _check_several(completions: Sequence[Any]) -> None:

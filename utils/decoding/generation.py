@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from utils.arguments import a_list
 from utils.internals import base_model, repeat_cache, takes_logits_to_keep
-from utils.logits.config import DecodingConfig, check_seed
+from utils.logits.config import DecodingConfig, check_seeds
 from utils.logits.reshaping import entropy, reshape
 from utils.logits.sampling import noise_generator, sample
 from utils.logits.threads import one_thread
@@ -89,7 +88,7 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
 
     Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting, DataError.
     """
-    seeds = [check_seed(seed) for seed in a_list(seeds, "seeds")]
+    seeds = check_seeds(seeds)
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
     if not seeds:
         return []

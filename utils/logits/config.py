@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from utils.arguments import number, whole_number
+from utils.arguments import a_list, number, whole_number
 from utils.errors import UnsupportedSetting
 
 MAX_NEW_TOKENS = 50
@@ -66,6 +66,11 @@ class DecodingConfig:
 def check_seed(seed: Any) -> int:
     """Return a seed as an int: any whole number of at most 100 digits. Raises UnsupportedSetting."""
     return whole_number(seed, "a seed is a whole number, of 100 digits at most", least=-(10**100), most=10**100)
+
+
+def check_seeds(seeds: Any) -> list[int]:
+    """Return a list of seeds, each as `check_seed` does. Raises UnsupportedSetting, DataError for what is no list."""
+    return [check_seed(seed) for seed in a_list(seeds, "seeds")]
 
 
 def _stop(stop: Sequence[str]) -> tuple[str, ...]:
