@@ -6,7 +6,7 @@ Parameter-Efficient Fine-Tuning", arXiv 2303.15647. What peft has is peft's.
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -184,7 +184,7 @@ def save_adapter(adapted: LanguageModel, method: Method, folder: str | Path, *, 
     weights = {name: weight.detach().contiguous() for name, weight in _weights(adapted.model).items()}
     if not weights:
         raise TuningError("This model has nothing that is being trained, so there is no adapter to save.")
-    if name := _not_finite(weights):
+    if name := not_finite(weights.items()):
         raise TuningError(
             f"The adapter was not saved, as {name} holds numbers that are not finite: take a smaller learning rate."
         )
@@ -268,12 +268,13 @@ def _require_same(expected: Mapping[str, torch.Tensor], found: Mapping[str, torc
     for name, weight in expected.items():
         if weight.shape != found[name].shape:
             raise ValueError(f"{name} has the shape {tuple(found[name].shape)} in place of {tuple(weight.shape)}")
-    if name := _not_finite(found):
+    if name := not_finite(found.items()):
         raise ValueError(f"{name} holds numbers that are not finite")
 
 
-def _not_finite(weights: Mapping[str, torch.Tensor]) -> str | None:
-    return next((name for name, weight in weights.items() if not weight.isfinite().all()), None)
+def not_finite(weights: Iterable[tuple[str, torch.Tensor]]) -> str | None:
+    """Return the name of the first weight with a number that is not finite, None where there is none."""
+    return next((name for name, weight in weights if not weight.isfinite().all()), None)
 
 
 def merge(adapted: LanguageModel) -> LanguageModel:

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import torch
 from safetensors import SafetensorError, safe_open
 
-from utils.adapters.methods import MANIFEST, load_adapter
+from utils.adapters.methods import MANIFEST, PEFT_CONFIG, PEFT_WEIGHTS, load_adapter, not_finite
 from utils.arguments import text, texts
 from utils.errors import RegistryError
 from utils.models.language_model import LanguageModel
@@ -47,7 +46,6 @@ PLACE = re.compile(r"adapter-[0-9a-f]{32}")
 ALIAS = re.compile(r"(?!latest$|v\d+$)[a-z][a-z0-9_-]{0,99}", re.IGNORECASE)
 PARAMETERS, METRICS = "course.parameters", "course.metrics"
 FILE_SIZE, VALIDATION_LOSS = "file_bytes", "best_validation_loss"
-PEFT_WEIGHTS, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 SUMMARY = ["method", "size", "validation loss", "file size MB", "created"]
 
 
@@ -332,7 +330,7 @@ def _check_adapter(folder: Path) -> dict[str, Any]:
             raise ValueError("its weights or its description are missing")
         if (folder / PEFT_WEIGHTS).exists():
             json.loads((folder / PEFT_CONFIG).read_text(encoding="utf8"))
-        broken = [name for file in weights for name in _not_finite(file)]
+        broken = list(filter(None, map(_not_finite, weights)))
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise RegistryError(
             f"The folder {folder} holds no whole adapter ({reason(error)}): tune and register it again."
@@ -345,13 +343,13 @@ def _check_adapter(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _not_finite(file: Path) -> list[str]:
-    """Return the names of the tensors of a file that have an infinite number or one that is none."""
+def _not_finite(file: Path) -> str | None:
+    """Return the name of a file's first tensor that is not finite. Raises ValueError for a file without any."""
     with safe_open(file, framework="pt") as tensors:
         names = list(tensors.keys())
         if not names:
             raise ValueError(f"{file.name} is empty")
-        return [name for name in names if not torch.isfinite(tensors.get_tensor(name)).all()]
+        return not_finite((name, tensors.get_tensor(name)) for name in names)
 
 
 @contextmanager
