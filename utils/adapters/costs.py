@@ -9,7 +9,7 @@ from torch import nn
 from utils.internals import adam_moments
 from utils.models.language_model import LanguageModel
 from utils.models.memory import FLOAT32, TrainingMemory
-from utils.transformer.sizes import read_sizes
+from utils.transformer.sizes import Sizes, read_sizes
 
 RELATIVE_POSITIONS = 32
 """How many distances between tokens a T5 model tells apart, in each half of the model, a number a head."""
@@ -24,18 +24,13 @@ FUSED = ("gpt2",)
 class Architecture:
     """The sizes that say how many parameters a transformer has: no biases, gated feed-forward layers.
 
-    layers: blocks of the decoder, and as many of the encoder if there is one. tied:
-    whether the matrix that reads tokens also writes them. fused: whether one matrix makes
-    query, key and value. counted: the parameters of a model that has other parts, too.
+    sizes: of the decoder, and of the encoder if there is one. tied: whether the matrix that
+    reads tokens also writes them. fused: whether one matrix makes query, key and value.
+    counted: the parameters of a model that has other parts, too.
     """
 
     name: str
-    vocabulary: int
-    hidden: int
-    layers: int
-    heads: int
-    key_value_heads: int
-    head_size: int
+    sizes: Sizes
     feed_forward: int
     tied: bool
     encoder_decoder: bool = False
@@ -45,17 +40,19 @@ class Architecture:
     @property
     def attentions(self) -> int:
         """How many attention layers there are; a decoder behind an encoder has two in each block."""
-        return self.layers * (3 if self.encoder_decoder else 1)
+        return self.sizes.layers * (3 if self.encoder_decoder else 1)
 
 
-SMOLLM2_135M = Architecture("SmolLM2-135M", 49_152, 576, 30, 9, 3, 64, 1_536, tied=True)
+SMOLLM2_135M = Architecture("SmolLM2-135M", Sizes(49_152, 576, 30, 9, 3, 64), 1_536, tied=True)
 """L. Ben Allal et al., "SmolLM2", arXiv 2502.02737, and the model's public configuration."""
 
-FLAN_T5_BASE = Architecture("FLAN-T5-base", 32_128, 768, 12, 12, 12, 64, 2_048, tied=False, encoder_decoder=True)
-FLAN_T5_XXL = Architecture("FLAN-T5-XXL", 32_128, 4_096, 24, 64, 64, 64, 10_240, tied=False, encoder_decoder=True)
+FLAN_T5_BASE = Architecture("FLAN-T5-base", Sizes(32_128, 768, 12, 12, 12, 64), 2_048, tied=False, encoder_decoder=True)
+FLAN_T5_XXL = Architecture(
+    "FLAN-T5-XXL", Sizes(32_128, 4_096, 24, 64, 64, 64), 10_240, tied=False, encoder_decoder=True
+)
 """H.W. Chung et al., arXiv 2210.11416; the sizes of T5 version 1.1, from the models' public configurations."""
 
-LLAMA_7B = Architecture("LLaMA-7B", 32_000, 4_096, 32, 32, 32, 128, 11_008, tied=False)
+LLAMA_7B = Architecture("LLaMA-7B", Sizes(32_000, 4_096, 32, 32, 32, 128), 11_008, tied=False)
 """H. Touvron et al., "LLaMA", arXiv 2302.13971."""
 
 
@@ -65,7 +62,7 @@ def read_architecture(model: LanguageModel) -> Architecture:
     The parameters of a kind with biases, plain feed-forward layers or further norms are
     counted, and a sentence says so.
     """
-    config, sizes = model.model.config, read_sizes(model.model.config)
+    config = model.model.config
     computed = config.model_type in COMPUTED and not any(getattr(config, name, False) for name in BIASES)
     if not computed:
         print(
@@ -74,12 +71,7 @@ def read_architecture(model: LanguageModel) -> Architecture:
         )
     return Architecture(
         Path(model.name).name.removesuffix("-Instruct"),
-        vocabulary=sizes.vocabulary,
-        hidden=sizes.hidden,
-        layers=sizes.layers,
-        heads=sizes.heads,
-        key_value_heads=sizes.key_value_heads,
-        head_size=sizes.head_size,
+        read_sizes(config),
         feed_forward=getattr(config, "intermediate_size", 0),
         tied=config.tie_word_embeddings,
         encoder_decoder=model.is_encoder_decoder,
@@ -92,13 +84,14 @@ def parameters(model: Architecture) -> int:
     """Return how many parameters a model has."""
     if model.counted is not None:
         return model.counted
-    embeddings = model.vocabulary * model.hidden * (1 if model.tied else 2)
-    attention = 2 * model.hidden * model.head_size * (model.heads + model.key_value_heads)
-    feed_forward = 3 * model.hidden * model.feed_forward
+    sizes = model.sizes
+    embeddings = sizes.vocabulary * sizes.hidden * (1 if model.tied else 2)
+    attention = 2 * sizes.hidden * sizes.head_size * (sizes.heads + sizes.key_value_heads)
+    feed_forward = 3 * sizes.hidden * model.feed_forward
     halves = 2 if model.encoder_decoder else 1
-    feed_forwards = halves * model.layers
-    norms = model.hidden * (model.attentions + feed_forwards + halves)
-    distances = halves * RELATIVE_POSITIONS * model.heads if model.encoder_decoder else 0
+    feed_forwards = halves * sizes.layers
+    norms = sizes.hidden * (model.attentions + feed_forwards + halves)
+    distances = halves * RELATIVE_POSITIONS * sizes.heads if model.encoder_decoder else 0
     return embeddings + model.attentions * attention + feed_forwards * feed_forward + norms + distances
 
 
@@ -107,9 +100,10 @@ def lora_parameters(model: Architecture, rank: int) -> int:
 
     Where one matrix makes query, key and value, it stands beside this one.
     """
-    query, value = model.heads * model.head_size, model.key_value_heads * model.head_size
+    sizes = model.sizes
+    query, value = sizes.heads * sizes.head_size, sizes.key_value_heads * sizes.head_size
     widths = [query + 2 * value] if model.fused else [query, value]
-    return model.attentions * rank * sum(model.hidden + width for width in widths)
+    return model.attentions * rank * sum(sizes.hidden + width for width in widths)
 
 
 def measured_memory(model: nn.Module, optimizer: torch.optim.Optimizer) -> TrainingMemory:
