@@ -200,7 +200,7 @@ def test_do_sample_alone_samples(tiny):
         ({"stop": 3}, "Stop is"),
         ({"seed": None}, "seed is a whole number"),
         ({"seed": 1.5}, "seed is a whole number"),
-        ({"seed": 10**5000}, "100 digits at most; a number of thousands of digits"),
+        ({"seed": 10**5000}, "has 100 digits at most; a number of thousands of digits"),
         ({"top_k": "5"}, "Top-k"),
         ({"min_p": -0.1}, "Min-p"),
         ({"repetition_penalty": 0}, "Repetition penalty"),

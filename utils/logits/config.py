@@ -65,7 +65,8 @@ class DecodingConfig:
 
 def check_seed(seed: Any) -> int:
     """Return a seed as an int: any whole number of at most 100 digits. Raises UnsupportedSetting."""
-    return whole_number(seed, "a seed is a whole number, of 100 digits at most", least=-(10**100), most=10**100)
+    found = whole_number(seed, "a seed is a whole number")
+    return whole_number(found, "a seed has 100 digits at most", least=-(10**100), most=10**100)
 
 
 def check_seeds(seeds: Any) -> list[int]:
