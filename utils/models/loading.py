@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -35,6 +36,7 @@ def load_model(
     device = str(device or os.environ.get("COURSE_DEVICE") or best_device())
     if not is_present(device):
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
+    name = name if name == DEFAULT_MODEL else lasting(name)
     source = _source(name)
     try:
         with working(f"Reading the model {name}"):
@@ -43,16 +45,15 @@ def load_model(
         raise
     except Exception as error:  # of every kind, as what stands in the folder is
         raise ModelNotFound(_why_not_found(name, source, error)) from None
-    name = name if name == DEFAULT_MODEL else lasting(name)
-    fit(LanguageModel(name, model.eval(), tokenizer, window := _context_window(model.config, tokenizer)))
-    return LanguageModel(name, model.to(device), tokenizer, window)
+    fitted = fit(LanguageModel(name, model.eval(), tokenizer, _context_window(model.config, tokenizer)))
+    return replace(fitted, model=fitted.model.to(device))
 
 
 def _source(name: str) -> str | Path:
     """Return what transformers can load: a folder's path, or a name that it looks up on the hub."""
     if name == DEFAULT_MODEL:
         return default_checkpoint()
-    path = Path(lasting(name))
+    path = Path(name)
     if is_gguf(path):
         return gguf_checkpoint(path)
     if not (path / "config.json").exists() and any((path / file).exists() for file in ADAPTER_FILES):
@@ -60,7 +61,7 @@ def _source(name: str) -> str | Path:
             f"The folder {name} holds an adapter and not a model: load the model that it was tuned on, and the adapter "
             f"with load_adapter(model, {name!r})."
         )
-    return lasting(name)
+    return name
 
 
 def best_device() -> str:

@@ -76,9 +76,8 @@ def estimate(
     memory = sum(weight.nbytes for weight in model.model.parameters())
     memory += COPIES * sum(weight.nbytes for _, weight in trained(adapted.model))
     memory += sum(saved) * max(largest) * len(largest) / sum(map(len, sample))
-    if method.top_blocks and has_two_halves(
-        model
-    ):  # the trunk is passed once, in the first step, and what it made is kept
+    if method.top_blocks and has_two_halves(model):
+        # the trunk is passed once, in the first step, and what it made is kept
         seconds += max(0.0, first - second) * (to_train + to_validate)
         memory += sum(map(len, chain(records, held_out))) * embeddings(model.model)[0].nbytes
     return Estimate(seconds, int(memory))
