@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from utils.errors import DataError, UnsupportedSetting
+from utils.errors import DataError, UnsupportedSetting, opened
 
 
 def whole_number(value: Any, what: str, *, least: int | None = None, most: int | None = None) -> int:
@@ -19,7 +19,7 @@ def whole_number(value: Any, what: str, *, least: int | None = None, most: int |
     given = _plain(value)
     fits = isinstance(given, Integral) and not isinstance(given, bool)
     if not fits or (least is not None and given < least) or (most is not None and given > most):
-        raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {_shown(value)} was given.")
+        raise UnsupportedSetting(f"{opened(what)}; {_shown(value)} was given.")
     return int(given)
 
 
@@ -28,14 +28,14 @@ def number(value: Any, what: str, *, least: float = -math.inf, most: float = mat
     given = _plain(value)
     fits = isinstance(given, Real) and not isinstance(given, bool) and -math.inf < given < math.inf
     if not fits or not least <= given <= most or (above and given == least):
-        raise UnsupportedSetting(f"{what[0].upper()}{what[1:]}; {_shown(value)} was given.")
+        raise UnsupportedSetting(f"{opened(what)}; {_shown(value)} was given.")
     return int(given) if isinstance(given, Integral) else float(given)
 
 
 def text(value: Any, what: str) -> str:
     """Return a text, or a path as text. what: the argument's name. Raises DataError."""
     if not isinstance(value, str | os.PathLike):
-        raise DataError(f"{what[0].upper()}{what[1:]} is a text; {_named(value)} was given.")
+        raise DataError(f"{opened(what)} is a text; {_named(value)} was given.")
     return _whole(str(os.fspath(value)), what)
 
 
@@ -44,14 +44,14 @@ def texts(values: Any, what: str) -> list[str]:
     found = a_list(values, what)
     wrong = [n for n, value in enumerate(found, 1) if not isinstance(value, str)]
     if wrong:
-        raise DataError(f"{what[0].upper()}{what[1:]} are texts; number {wrong[0]} is {_named(found[wrong[0] - 1])}.")
+        raise DataError(f"{opened(what)} are texts; number {wrong[0]} is {_named(found[wrong[0] - 1])}.")
     return [_whole(str(value), f"number {n} of {what}") for n, value in enumerate(found, 1)]
 
 
 def a_list(values: Any, what: str) -> list[Any]:
     """Return what was given as a list; neither a bare string nor a dictionary is one. Raises DataError."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise DataError(f"{what[0].upper()}{what[1:]} are given in a list, [...]; {_named(values)} was given.")
+        raise DataError(f"{opened(what)} are given in a list, [...]; {_named(values)} was given.")
     return list(values)
 
 
@@ -61,7 +61,7 @@ def _whole(found: str, what: str) -> str:
         half = re.search("[\ud800-\udfff]", found)
         if half:
             raise DataError(
-                f"{what[0].upper()}{what[1:]} holds half a character ({half[0]!a}, a lone surrogate) at character "
+                f"{opened(what)} holds half a character ({half[0]!a}, a lone surrogate) at character "
                 f"{half.start() + 1}: write the whole character or delete it."
             )
     return found

@@ -14,6 +14,11 @@ def short_reason(error: Exception, *, longest: int = 200) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:longest]
 
 
+def opened(text: str) -> str:
+    """Return a text as a sentence begins: its first letter in upper case, all others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 class FetchError(CourseError):
     """A download did not succeed: no network, or no such file on the package index."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from utils.arguments import a_list, text
 from utils.datasets.addresses import read_text
-from utils.errors import DataError
+from utils.errors import DataError, opened
 from utils.prompts.templates import Example, as_examples
 from utils.storage.files import disk_errors_explained, write_text
 from utils.storage.places import tuning_dir
@@ -42,7 +42,7 @@ def as_records(data: Any, what: str = "the records") -> list[TextToText]:
     if hasattr(data, "iterrows"):  # a DataFrame of pandas, which this room does not import
         twice = [name for name, times in Counter(data.columns).items() if times > 1]
         if twice:
-            raise DataError(f"{what[0].upper()}{what[1:]} have the column {twice[0]!r} twice: rename or drop one.")
+            raise DataError(f"{opened(what)} have the column {twice[0]!r} twice: rename or drop one.")
         data = data.to_dict("records")
     items = a_list(data, what)
     cases = as_examples(items, what)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from utils.arguments import a_list, texts
-from utils.errors import DataError, EmptyPrompt
+from utils.errors import DataError, EmptyPrompt, opened
 from utils.prompts.conversations import conversation, say_where_none
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def as_example(given: Any, what: str = "the example") -> Example:
         case = next(([case[field] for field in pair] for pair in FIELDS if set(pair) <= case.keys()), None)
     if not isinstance(case, tuple | list) or len(case) != 2:
         raise DataError(
-            f"{what[0].upper()}{what[1:]} is {given!r:.80}: give a record, a pair (input, output), or a dictionary "
+            f"{opened(what)} is {given!r:.80}: give a record, a pair (input, output), or a dictionary "
             "with `input_text` and `output_text`."
         )
     return Example(*texts(case, f"input and output of {what}"))
