@@ -36,7 +36,7 @@ def load_model(
     device = str(device or os.environ.get("COURSE_DEVICE") or best_device())
     if not is_present(device):
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
-    name = name if name == DEFAULT_MODEL else lasting(name)
+    name = lasting_name(name)
     source = _source(name)
     try:
         with working(f"Reading the model {name}"):
@@ -47,6 +47,11 @@ def load_model(
         raise ModelNotFound(_why_not_found(name, source, error)) from None
     fitted = fit(LanguageModel(name, model.eval(), tokenizer, _context_window(model.config, tokenizer)))
     return replace(fitted, model=fitted.model.to(device))
+
+
+def lasting_name(name: str) -> str:
+    """Return the name of a model that holds in any working folder: of a file or folder its absolute path."""
+    return name if name == DEFAULT_MODEL else lasting(name)
 
 
 def _source(name: str) -> str | Path:

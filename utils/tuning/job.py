@@ -18,7 +18,7 @@ from utils.arguments import number, text
 from utils.datasets.records import TextToText, as_records, load_text_to_text
 from utils.errors import CourseError, DataError, RegistryError, TuningError
 from utils.models.language_model import LanguageModel
-from utils.models.loading import DEFAULT_MODEL, load_model
+from utils.models.loading import DEFAULT_MODEL, lasting_name, load_model
 from utils.processes import start_apart
 from utils.registry.tracking import check_address
 from utils.storage.files import disk_errors_explained
@@ -253,10 +253,6 @@ def _records(data: str | list[TextToText]) -> list[TextToText]:
 def _model_name(model: str | Path | LanguageModel | None) -> str:
     """Return a model's name, of a folder the absolute path."""
     if isinstance(model, LanguageModel):
-        return _lasting_name(model.name)
+        return lasting_name(model.name)
     given = "" if model is None else text(model, "the model")
-    return _lasting_name(given or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
-
-
-def _lasting_name(name: str) -> str:
-    return name if name == DEFAULT_MODEL else lasting(name)
+    return lasting_name(given or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL)
