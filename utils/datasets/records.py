@@ -68,7 +68,9 @@ def save_text_to_text(records: Any, name: str) -> Path:
     fields of `load_text_to_text`; it replaces an earlier one at once. Raises DataError, DiskFull, CacheUnusable.
     """
     found = as_records(records)
-    _check_savable(found)
+    require_texts(found)
+    if not found:
+        raise DataError("There is no record to save: give at least one.")
     path = tuning_dir() / "data" / f"{_file_name(name)}.jsonl"
     with disk_errors_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,14 +123,14 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _check_savable(records: Sequence[TextToText]) -> None:
+def require_texts(records: Sequence[TextToText], what: str = "the records") -> None:
+    """Raise DataError naming the first record without text in one of its two fields."""
     blank = [
         (n, field) for n, record in enumerate(records, 1) for field in FIELDS if not getattr(record, field).strip()
     ]
     if blank:
-        raise DataError("Number {} of the records has no text in {}: fill it in or leave it out.".format(*blank[0]))
-    if not records:
-        raise DataError("There is no record to save: give at least one.")
+        number, field = blank[0]
+        raise DataError(f"Number {number} of {what} has no text in {field}: fill it in or leave it out.")
 
 
 def _file_name(name: str) -> str:

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from utils.adapters.methods import find_method, load_adapter
 from utils.arguments import number, text
-from utils.datasets.records import TextToText, as_records, load_text_to_text
+from utils.datasets.records import TextToText, as_records, load_text_to_text, require_texts
 from utils.errors import CourseError, DataError, RegistryError, TuningError
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, lasting_name, load_model
@@ -240,9 +240,7 @@ def _given(data: Data, what: str) -> str | list[TextToText]:
     if isinstance(data, str | os.PathLike):
         return lasting(text(data, what))
     records = as_records(data, what)
-    for count, one in enumerate(records, 1):
-        if blank := [side for side in ("input_text", "output_text") if not getattr(one, side).strip()]:
-            raise DataError(f"Record {count} of {what} has no text in {blank[0]}: fill it in or delete the record.")
+    require_texts(records, what)
     return records
 
 
