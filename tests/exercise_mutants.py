@@ -3,9 +3,9 @@
 python -m tests.exercise_mutants          # every exercise
 python -m tests.exercise_mutants 1.4 2.3  # these
 
-Changed are operators, comparisons, constants, names of arguments, the order of arguments, attributes such as `min`, and a
-`return` that is left out. The table is written to build/exercises.md. A mutant that is let through is either no mistake,
-because it computes the same (EXPLAINED says why), or a hole in the check.
+Changed are operators, comparisons, constants, the order of arguments, names such as `min`, and a `return` that is left
+out. The table is written to build/exercises.md. A mutant that is let through is either no mistake, because it computes
+the same (EXPLAINED says why), or a hole in the check.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Where the course keeps its files: the cache, results, tuning jobs, the store of runs and models, a learner's progress.
+"""Where the course keeps its files: the cache, results, tuning jobs, runs and models, and what a learner has tried.
 
 A variable of the environment may name each of the four folders: `~` is the home folder, and a relative path
 counts from the working folder.
