@@ -90,7 +90,7 @@ def _distribution(right: Callable, *signs: tuple[Sight, str | Callable]) -> tupl
         seen = got, wanted[0] if isinstance(wanted, tuple) else wanted, case
         said = next((said for shows, said in (*SIGNS, *signs) if shows(*seen)), "")
         said = said if isinstance(said, str) else said(*seen)
-        return f"{said} {case.why}" if said and case.edge else said
+        return f"{said} {case.why}" if said and (case.edge or said.endswith("should be.")) else said
 
     shape = Property(
         lambda got, case: got.shape == case.given[0].shape,
@@ -102,11 +102,12 @@ def _distribution(right: Callable, *signs: tuple[Sight, str | Callable]) -> tupl
 
 def _moved(got: torch.Tensor, right: torch.Tensor, case: Case) -> bool:
     shares = got / got.sum()
-    return _close(shares.sort().values, right.sort().values) and not _close(shares, right)
+    return _kept(got) > 1 and _close(shares.sort().values, right.sort().values) and not _close(shares, right)
 
 
 def _sum(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
-    return f"These sum to {float(got.sum()):.3g}, and probabilities sum to 1."
+    said = f"These sum to {float(got.sum()):.3g}, and probabilities sum to 1"
+    return f"{said}: divide each by the sum of all that are left." if got.sum() > 0 else f"{said}."
 
 
 SIGNS = (
@@ -114,9 +115,12 @@ SIGNS = (
         lambda got, right, case: (got < 0).any(),
         "A probability is never below 0. Are these logits, or logarithms? Softmax takes exp of each logit first.",
     ),
-    (lambda got, right, case: _close(got / 100, right, 0.001), "These are percent: probabilities are shares of 1, such as 0.5 and not 50."),
     (
-        lambda got, right, case: got.sum() > 1.5 and ((got == 0) | (got == 1)).all(),
+        lambda got, right, case: _close(got / 100, right, 0.001),
+        "These are percent: probabilities are shares of 1, such as 0.5 and not 50.",
+    ),
+    (
+        lambda got, right, case: not case.edge and got.sum() > 1.5 and ((got == 0) | (got == 1)).all(),
         "Ones and zeros say which tokens are kept, not how likely each is.",
     ),
     (_moved, "The numbers are right, but not where they stand: each token keeps its own place in the vocabulary."),
@@ -197,7 +201,7 @@ def _kept(probabilities: torch.Tensor) -> int:
 
 
 def _how_many(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
-    return f"{_kept(got)} of the tokens are kept here, and {_kept(right)} should be."
+    return f"{_kept(got)} {'token is' if _kept(got) == 1 else 'tokens are'} kept here, and {_kept(right)} should be."
 
 
 CUT = (
@@ -368,10 +372,10 @@ TOP_P = Exercise(
             lambda x, p: _shared(torch.where(x >= p * x.max(), x, 0)),
             "You compare each probability with a share of the largest one, as min-p does. Top-p looks at the running sum.",
         ),
-        Wrong(
-            lambda x, p: _shared(torch.where(x >= p, x, 0)),
-            "You compare each single probability with p. Top-p looks at the running sum of the likeliest.",
-        ),
+        *[
+            Wrong(single, "You compare each single probability with p. Top-p looks at the running sum of the likeliest.")
+            for single in (lambda x, p: _shared(torch.where(x >= p, x, 0)), lambda x, p: _shared(torch.where(x >= min(p, float(x.max())), x, 0)))
+        ],
         Wrong(
             lambda x, p: _top_k(x, max(1, round(p * len(x)))),
             "You keep a share of the number of tokens, as top-k would. Top-p keeps a share of the probability.",
@@ -426,7 +430,7 @@ def _changed(change: Callable[[int, int, int], tuple]) -> Callable:
 
 
 def _two_counts(value: Any) -> tuple[int, ...]:
-    numbers = as_numbers(value, 2, "two numbers, library and studio,")
+    numbers = as_numbers(value, 2, "a pair of numbers (library, studio)")
     return tuple(as_whole(round(number, 4), "a whole number of tokens") for number in numbers)
 
 
@@ -676,6 +680,7 @@ def _handed_over(answer: Any) -> tuple[DecodingConfig, DecodingConfig, dict[str,
     if all(value is ... for value in (*settings, *defence.values())):
         raise NotAttempted
     for name, config in zip(("for_questions", "for_stories"), settings, strict=True):
+        require(config is not ..., f"{name} is still to be filled in.")
         require(isinstance(config, DecodingConfig), f"{name}: {expected('a DecodingConfig, such as DecodingConfig(temperature=0.5),', config)}")
     claims = {}
     for name in MEASURED:
