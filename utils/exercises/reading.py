@@ -83,5 +83,5 @@ def as_tensor(value: Any, asked: str = "a tensor of numbers") -> torch.Tensor:
         if isinstance(value, list | tuple):
             value = [part.tolist() if isinstance(part, torch.Tensor | np.ndarray) else part for part in value]
         return torch.as_tensor(np.asarray(value, dtype=float))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Mistake(expected(asked, value)) from None
