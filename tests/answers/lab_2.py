@@ -1449,8 +1449,8 @@ WRONG: dict[str, list[tuple]] = {
 
 ONE_DIMENSION = "Minus 0 is 0, and a list of numbers has one dimension: 0 is the same as -1."
 NO_GUARD = (
-    "The running sum is one of doubles: it stays below 1 before the last token in every list whose sum is not above 1 by "
-    "rounding. In such lists every token is kept, as the exercise asks; the solution that sums in float32 is refused."
+    "The running sum is one of doubles: it stays below 1 before the last token in every list whose sum is not above 1 "
+    "by rounding. In such lists every token is kept, as the exercise asks; a solution that sums in float32 is refused."
 )
 EXPLAINED: dict[tuple[str, str], str] = {
     (

@@ -121,7 +121,7 @@ SIGNS = (
     ),
     (
         lambda got, right, case: not case.edge and got.sum() > 1.5 and ((got == 0) | (got == 1)).all(),
-        "Ones and zeros say which tokens are kept, not how likely each is.",
+        "Ones and zeros are no probabilities: they say which tokens are kept, not how likely each is.",
     ),
     (_moved, "The numbers are right, but not where they stand: each token keeps its own place in the vocabulary."),
     (lambda got, right, case: abs(got.sum() - 1) > 0.02, _sum),
@@ -608,7 +608,7 @@ BOUNDARIES = {
 
 def _boundaries(answer: Any) -> None:
     require(isinstance(answer, Mapping), expected("the dictionary `kept` with your five numbers", answer))
-    if all(value is ... for value in answer.values()):
+    if answer and all(value is ... for value in answer.values()):
         raise NotAttempted
     said = {}
     for setting in BOUNDARIES:
