@@ -386,7 +386,7 @@ def test_what_was_tried_is_kept_and_a_cut_line_is_left_out(capsys):
     check("10.1", lambda n, items: 2 * n)
     hint("10.1")
     with path().open("a") as file:
-        file.write('{"time": "2026-')
+        file.write('\n{"time": "2026-')
     wrong, right, helped = load_attempts()
     assert wrong["exercise"] == "10.1" and not wrong["right"] and "square" in wrong["said"]
     assert "print(" in wrong["answer"] and right["right"] and helped["hint"] == 1
