@@ -1,5 +1,7 @@
 """Values as a verdict shows them: short, on one line, whatever a learner's code makes."""
 
+import math
+import random
 import types
 from collections.abc import Callable, Mapping, Sequence, Set
 from numbers import Number
@@ -59,6 +61,7 @@ KINDS: tuple[tuple[Any, Any], ...] = (
     (Mapping, _length("a dictionary")),
     (Set, _length("a set")),
     (range, "a range"),
+    (torch.Generator | np.random.Generator | random.Random, "a generator of random numbers"),
     (type, "a class"),
     (types.ModuleType, "a module"),
     (types.FunctionType | types.MethodType | types.BuiltinFunctionType, "a function"),
@@ -78,6 +81,8 @@ def _shown(value: Any, depth: int) -> str:
         return f"a table with index {shown(list(value.index))}, " + ", ".join(f"{name} {shown(list(value[name]))}" for name in value)
     if isinstance(value, list | tuple | dict | set | frozenset) and depth < 3:
         return _parts(value, depth + 1)
+    if isinstance(value, torch.Generator | np.random.Generator | random.Random):
+        return "generator"
     if isinstance(value, types.FunctionType | type | types.ModuleType):
         return f"{kind(value)} ({value.__name__})"
     return _cut(" ".join(repr(value).split()), LONGEST_TEXT)
