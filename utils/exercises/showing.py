@@ -1,5 +1,6 @@
 """Values as a verdict shows them: short, on one line, whatever a learner's code makes."""
 
+import math
 import types
 from collections.abc import Callable, Mapping, Sequence, Set
 from numbers import Number
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-LONGEST_TEXT, MOST_PARTS, MOST_NUMBERS = 70, 6, 12
+LONGEST_TEXT, LONGEST_LIST, MOST_PARTS, MOST_NUMBERS = 70, 160, 6, 12
 
 
 def shown(value: Any) -> str:
@@ -52,6 +53,7 @@ KINDS: tuple[tuple[Any, Any], ...] = (
     (np.generic, "a number of numpy"),
     (pd.DataFrame, "a table"),
     (pd.Series, _length("a column")),
+    (pd.Index, _length("an index")),
     (int, "a whole number"),
     (Number, "a number"),
     (list, _length("a list")),
@@ -71,7 +73,7 @@ def _shown(value: Any, depth: int) -> str:
     if isinstance(value, np.generic):
         return _shown(value.item(), depth)
     if isinstance(value, float):
-        return f"{value:.6g}" if value != int(value or 0) or abs(value) >= 1e6 else f"{value:.1f}"
+        return f"{value:.6g}" if not math.isfinite(value) or value != int(value or 0) or abs(value) >= 1e6 else f"{value:.1f}"
     if isinstance(value, torch.Tensor | np.ndarray):
         return _numbers(value)
     if isinstance(value, pd.DataFrame):
@@ -98,6 +100,8 @@ def _parts(value: Any, depth: int) -> str:
         most = MOST_NUMBERS if all(isinstance(part, Number) for part in value) else MOST_PARTS
         parts = [_shown(part, depth) for part in list(value)[:most]]
         left, right = {list: "[]", tuple: "()"}.get(type(value), "{}")
+    while len(parts) > 1 and sum(map(len, parts)) > LONGEST_LIST:
+        parts.pop()
     rest = len(value) - len(parts)
     more = [f"... {rest} more"] if rest else []
     comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
