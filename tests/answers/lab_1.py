@@ -19,12 +19,42 @@ from statistics import mean, mode
 import numpy as np
 import pandas as pd
 import torch
+from rouge_score.rouge_scorer import RougeScorer
 
+from tests import masters
 from utils.prompts.templates import DIALOGUES, PLAIN, PlainTemplate, build_prompt
 
 RIGHT: dict[str, list] = {}
 WRONG: dict[str, list[tuple]] = {}
 GIVEN: dict[str, dict] = {}
+MASTER = masters.names(1)
+SYMMETRIC = "Both texts count alike in the F-measure, and in what is shared."
+RIGHT_BEFORE = "right = sum((said == label for said, label in zip(predictions, labels, strict=True)))"
+EXPLAINED: dict[tuple[str, str], str] = {
+    ("1.4", f"{RIGHT_BEFORE} -> {RIGHT_BEFORE.replace('predictions, labels', 'labels, predictions')}"): (
+        "Equality is the same from both sides."
+    ),
+    ("1.4", f"{RIGHT_BEFORE} -> {RIGHT_BEFORE.replace(', strict=True', '')}"): (
+        "Both lists are of one length, as the exercise has them."
+    ),
+    (
+        "1.6",
+        "said, right = (Counter(prediction.lower().split()), Counter(reference.lower().split())) -> "
+        "said, right = (Counter(reference.lower().split()), Counter(prediction.lower().split()))",
+    ): SYMMETRIC,
+    (
+        "1.6",
+        "precision, recall = (shared / sum(said.values()), shared / sum(right.values())) -> "
+        "precision, recall = (shared / sum(right.values()), shared / sum(said.values()))",
+    ): SYMMETRIC,
+    ("1.6", "shared = sum((said & right).values()) -> shared = sum((right & said).values())"): SYMMETRIC,
+    (
+        "1.8",
+        "return min(range(len(without)), key=lambda index: without[index] - full) -> "
+        "return min(range(len(without)), key=lambda index: without[index] + full)",
+    ): "`full` is the same for all examples, so it does not change which number is the lowest.",
+}
+"""Changed solutions that the checks let through, and why they compute the same."""
 
 OTHER_DIALOGUE = "#Person1#: Have you fed the cat?\n#Person2#: Twice, and so has Grandma."
 OTHER_SUMMARY = "#Person2# has fed the cat twice."
@@ -185,21 +215,19 @@ WRONG["1.1"] = [
     (lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary", "does not end with a colon"),
     (lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary: two people talk.", "does not end with a colon"),
     (lambda d: f"Summarize this dialogue.\n\n{d}\n\n**Summary:**", "does not end with a colon"),
-    (lambda d: f"Summarize this dialogue.\n\n{d}\n\n#Person1#:", "begins another turn"),
-    (lambda d: f"Summarize this dialogue.\n\n{d}Summary:", "a line of its own"),
-    (lambda d: ["Summarize this dialogue.", d, "Summary:"], "one string|one text"),
-    (lambda d: ("Summarize this dialogue.\n\n", d, "\n\nSummary:"), "one string|one text"),
-    (lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary:".encode(), "one string|one text"),
-    (lambda d: f"Translate the dialogue into French.\n\n{d}\n\nFrench:", "a translation"),
-    (lambda d: f"What language is this dialogue in?\n\n{d}\n\nLanguage:", "the language"),
-    (lambda d: f"Continue this dialogue.\n\n{d}\n\nNext turn:", "more of the dialogue|to go on"),
+    (lambda d: f"Summarize this dialogue.\n\n{d}\n\n#Person1#:", "more of the dialogue"),
+    (lambda d: f"Summarize this dialogue.\n\n{d}Summary:", "stands on the dialogue's last line"),
+    (lambda d: ["Summarize this dialogue.", d, "Summary:"], "One text, the prompt, was expected"),
+    (lambda d: ("Summarize this dialogue.\n\n", d, "\n\nSummary:"), "One text, the prompt, was expected"),
+    (lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary:".encode(), "One text, the prompt, was expected"),
+    (lambda d: f"Summarize this dialogue.\n\n{d}\n\nDialogue:", "more of the dialogue"),
     (zero_shot_of_the_first_turn, "unchanged"),
     (zero_shot_on_one_line, "unchanged"),
-    (zero_shot_of_a_dialogue_of_its_own, "same prompt for"),
+    (zero_shot_of_a_dialogue_of_its_own, "not in this prompt at all"),
     (zero_shot_that_prints, "gave None"),
     (zero_shot_without_return_for_long_ones, "gave None"),
     (zero_shot_with_an_example, "without examples"),
-    (zero_shot_that_forgot_the_f, "letter f|same prompt for"),
+    (zero_shot_that_forgot_the_f, "letter f is missing"),
     (zero_shot_that_never_ends, "did not end within"),
     (lambda d: f"Summarize this dialogue.\n\n{d.text}\n\nSummary:", "'str' object has no attribute 'text'"),
     (lambda d: f"Summarize this dialogue.\n\n{d.input_text}\n\nSummary:", "has no attribute 'input_text'"),
@@ -383,7 +411,7 @@ def few_shot_that_passes_records_as_text(dialogue, train, shots):
 WRONG["1.2"] = [
     (few_shot_with(lambda d, e: build_prompt("Sum up.", d, e[:1], DIALOGUES)), "One shot is one example"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[: n + 1], DIALOGUES), "One shot is one example"),
-    (lambda d, t, n: build_prompt("Sum up.", d, t[: n - 1], DIALOGUES), "One shot is one example"),
+    (lambda d, t, n: build_prompt("Sum up.", d, t[: n - 1], DIALOGUES), "There is no example in this prompt"),
     (lambda d, t, n: build_prompt("Sum up.", d, t, DIALOGUES), "`shots`"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[:2], DIALOGUES), "`shots`"),
     (lambda d, t, n: build_prompt("Sum up.", d, [], DIALOGUES), "no example"),
@@ -391,7 +419,7 @@ WRONG["1.2"] = [
     (lambda d, t, n: build_prompt("Sum up.", d, t[-n:], DIALOGUES), "One shot is one example|first records"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[::-1][:n], DIALOGUES), "first records"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[:n][::-1], DIALOGUES), "in their order"),
-    (few_shot_with(lambda d, e: build_prompt("Sum up.", d, [*e, (d, "x")], DIALOGUES)), "stands in it twice"),
+    (few_shot_with(lambda d, e: build_prompt("Sum up.", d, [*e, (d, "x")], DIALOGUES)), "stands in the prompt twice"),
     (
         few_shot_with(
             lambda d, e: (
@@ -424,11 +452,11 @@ WRONG["1.2"] = [
     ),
     (
         few_shot_with(lambda d, e: build_prompt("Sum up.", e[0][0] if e else "nothing", e, DIALOGUES)),
-        "query is not in the prompt",
+        "The query is missing, .*not in this prompt at all",
     ),
     (
         few_shot_with(lambda d, e: build_prompt("Sum up.", d[:30], e, DIALOGUES)),
-        "query is not in the prompt|only a part",
+        "The query is missing, or a part of it.*unchanged",
     ),
     (
         few_shot_with(
@@ -450,10 +478,6 @@ WRONG["1.2"] = [
         "ends with the query",
     ),
     (few_shot_with(lambda d, e: build_prompt("Sum up.", d, e, DIALOGUES) + " They talk."), "does not end where"),
-    (
-        few_shot_with(lambda d, e: "#Person2# says it rained all night.\n" + build_prompt("Sum up.", d, e, DIALOGUES)),
-        "answer to the query",
-    ),
     (few_shot_by_pop, "changed `train`"),
     (few_shot_sorted, "changed `train`"),
     (few_shot_that_samples, "first records|in their order"),
@@ -462,7 +486,7 @@ WRONG["1.2"] = [
     (few_shot_that_never_ends, "did not end within"),
     (few_shot_of_all_dialogues_then_all_summaries, "wrong dialogue|its own summary"),
     (few_shot_that_passes_records_as_text, "as Python shows them|record"),
-    (lambda d, t, n: [r.example for r in t[:n]], "one string|one text"),
+    (lambda d, t, n: [r.example for r in t[:n]], "One text, the prompt, was expected"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[0], DIALOGUES), "stopped with"),
     (lambda d, t, n: build_prompt("Sum up.", d, [r["input_text"] for r in t[:n]], DIALOGUES), "stopped with TypeError"),
     (lambda d, t, n: build_prompt("Sum up.", d, [r.text for r in t[:n]], DIALOGUES), "no attribute 'text'"),
@@ -580,7 +604,8 @@ class Drawer:
 
     def __call__(self, train, shots, seed):
         rng = random.Random(seed)
-        return sum((rng.sample(of(train, label), shots // len(self.labels)) for label in self.labels), start=[])
+        half = shots // len(self.labels)
+        return functools.reduce(operator.add, (rng.sample(of(train, label), half) for label in self.labels))
 
 
 def draw_by_filter(choose, train, shots, seed):
@@ -639,7 +664,7 @@ def draw_that_takes_out(train, shots, seed):
 
 def draw_with_the_global_numpy(train, shots, seed):
     np.random.seed(seed)
-    chosen = [np.random.permutation(len(some := of(train, label)))[: shots // 2] for label in ("positive", "negative")]
+    chosen = [np.random.permutation(len(of(train, label)))[: shots // 2] for label in ("positive", "negative")]
     return [of(train, label)[i] for label, some in zip(("positive", "negative"), chosen, strict=True) for i in some]
 
 
@@ -679,9 +704,9 @@ def draw_that_returns_shuffle(train, shots, seed):
 
 
 def draw_that_never_ends(train, shots, seed):
-    rng, drawn = random.Random(seed), []
+    drawn = []
     while len(drawn) < shots:
-        review = train[0]
+        review = random.Random(seed).choice(train)
         if review not in drawn:
             drawn.append(review)
     return drawn
@@ -714,14 +739,17 @@ WRONG["1.3"] = [
     ),
     (draw_with(lambda r, t, n: [r.choice(of(t, x)) for x in ("positive", "negative") for _ in range(n // 2)]), "twice"),
     (draw_with(lambda r, t, n: r.choices(of(t, "positive")[:2], k=n // 2) + of(t, "negative")[: n // 2]), "twice"),
-    (draw_with(lambda r, t, n: of(t, "positive")[: n // 2] + of(t, "negative")[: n // 2]), "every seed|Every seed"),
+    (draw_with(lambda r, t, n: of(t, "positive")[: n // 2] + of(t, "negative")[: n // 2]), "Every seed"),
     (draw_with(lambda r, t, n: r.sample(of(t, "positive"), n // 2) + of(t, "negative")[: n // 2]), "Only the positive"),
     (draw_with(lambda r, t, n: of(t, "positive")[: n // 2] + r.sample(of(t, "negative"), n // 2)), "Only the negative"),
-    (draw_with(lambda r, t, n: r.sample(of(t, "positive"), n // 2) + of(t, "negative")[:n]), r"gave \d+"),
-    (draw_with(lambda r, t, n: r.sample(of(t, "positive"), n // 2)), r"gave \d+"),
+    (
+        draw_with(lambda r, t, n: r.sample(of(t, "positive"), n // 2) + of(t, "negative")[:n]),
+        "number of reviews here is 3",
+    ),
+    (draw_with(lambda r, t, n: r.sample(of(t, "positive"), n // 2)), "number of reviews here is 1"),
     (
         draw_with(lambda r, t, n: r.sample(of(t, "positive"), n) + r.sample(of(t, "negative"), n)),
-        r"gave \d+|half of `shots`",
+        "number of reviews here is 4",
     ),
     (
         draw_with(lambda r, t, n: r.sample(of(t, "positive"), n / 2) + r.sample(of(t, "negative"), n / 2)),
@@ -733,17 +761,17 @@ WRONG["1.3"] = [
         draw_with(lambda r, t, n: r.sample(of(t, "Positive"), n // 2) + r.sample(of(t, "Negative"), n // 2)),
         "stopped with ValueError",
     ),
-    (draw_with(lambda r, t, n: [f"text {i + 100}" for i in range(n)]), "reviews of `train`"),
+    (draw_with(lambda r, t, n: [f"text {i + 100}" for i in range(n)]), "Return the reviews themselves"),
     (
         draw_with(
             lambda r, t, n: [x.text for x in r.sample(of(t, "positive"), n // 2) + r.sample(of(t, "negative"), n // 2)]
         ),
-        "their texts",
+        "Return the reviews themselves",
     ),
-    (draw_with(lambda r, t, n: r.sample(range(len(t)), n)), "reviews themselves|positions"),
+    (draw_with(lambda r, t, n: r.sample(range(len(t)), n)), "These are places in the list"),
     (
         draw_with(lambda r, t, n: (r.sample(of(t, "positive"), n // 2), r.sample(of(t, "negative"), n // 2))),
-        "one list|two lists",
+        "Make one list",
     ),
     (
         draw_with(lambda r, t, n: set(r.sample(of(t, "positive"), n // 2) + r.sample(of(t, "negative"), n // 2))),
@@ -766,17 +794,17 @@ WRONG["1.3"] = [
     (draw_with_the_global_shuffle, "Python's global random state"),
     (draw_with_the_global_numpy, "numpy's global random state"),
     (draw_with_the_global_torch, "torch's global random state"),
-    (draw_with_an_unseeded_order, "another order|two different draws"),
+    (draw_with_an_unseeded_order, "in another order"),
     (draw_with_a_generator_outside, "two different draws"),
     (draw_that_shuffles_what_it_got, "changed `train`"),
     (draw_that_sorts_what_it_got, "changed `train`"),
     (draw_that_takes_out, "changed `train`"),
     (draw_that_returns_shuffle, "gave None"),
     (draw_that_never_ends, "did not end within"),
-    (draw_of_one_seed, "Every seed|every seed"),
-    (draw_from_the_first_half, "never drawn|gave"),
+    (draw_of_one_seed, "Every seed"),
+    (draw_from_the_first_half, "never drawn|number of reviews"),
     (draw_from_a_balanced_beginning, "not equal in number"),
-    (lambda train, shots, seed: 5, "a list of reviews"),
+    (lambda train, shots, seed: 5, "A list of reviews was expected"),
     (lambda train, shots, seed: train[:shots], "not equal in number"),
     (lambda train, shots, seed: random.Random(shots).sample(train, shots), "not equal in number"),
 ]
@@ -953,47 +981,56 @@ def accuracy_and_bias_that_compares_the_lists(predictions, labels):
 
 
 WRONG["1.4"] = [
-    (lambda p, y: (sum(a == b for a, b in zip(p, y, strict=True)), 1.0), "counts|divide"),
-    (lambda p, y: (sum(map(operator.eq, p, y)), max(Counter(p).values())), "counts|divide"),
-    (lambda p, y: (right_share(p, y), max(Counter(p).values())), "a share|divide"),
-    (lambda p, y: (right_share(p, y), largest_share(y)), "counted the true labels"),
+    (lambda p, y: (sum(a == b for a, b in zip(p, y, strict=True)), 1.0), "Divide the one by the other"),
+    (lambda p, y: (sum(map(operator.eq, p, y)), max(Counter(p).values())), "holds a count"),
+    (lambda p, y: (right_share(p, y), max(Counter(p).values())), "holds a count"),
+    (lambda p, y: (right_share(p, y), largest_share(y)), "counts the true labels"),
     (lambda p, y: (right_share(p, y), p.count("positive") / len(p)), "whichever"),
     (lambda p, y: (right_share(p, y), p.count(p[0]) / len(p)), "whichever"),
-    (lambda p, y: (right_share(p, y), Counter(p).most_common(1)[0][0]), "name of|two numbers"),
-    (lambda p, y: (right_share(p, y), Counter(p)), "two numbers"),
-    (lambda p, y: (right_share(p, y), min(Counter(p).values()) / len(p)), "least frequent|rarest"),
-    (lambda p, y: (right_share(p, y), max(Counter(p).values()) / len(set(p))), "the number of predictions"),
+    (lambda p, y: (right_share(p, y), Counter(p).most_common(1)[0][0]), "A pair .*, each a number, was expected"),
+    (lambda p, y: (right_share(p, y), Counter(p)), "A pair .*, each a number, was expected"),
+    (lambda p, y: (right_share(p, y), min(Counter(p).values()) / len(p)), "least frequent"),
+    (
+        lambda p, y: (right_share(p, y), max(Counter(p).values()) / len(set(p))),
+        "second number is not: .* Divide the one by the other",
+    ),
     (lambda p, y: (right_share(p, y), 1 / len(set(p))), "most frequent"),
-    (lambda p, y: (right_share(p, y), largest_share(p + y)), "both lists|predictions alone|only the predictions"),
+    (lambda p, y: (right_share(p, y), largest_share(p + y)), "counts both lists"),
     (
         lambda p, y: (right_share(p, y), largest_share([a for a, b in zip(p, y, strict=True) if a == b] or ["x"])),
-        "right ones|most frequent",
+        "second number is not",
     ),
     (lambda p, y: (right_share(p, y), largest_share(p) - 0.5), "most frequent"),
     (
         lambda p, y: (right_share(p, y), Counter(p)["positive"] / len(p) - Counter(p)["negative"] / len(p)),
         "most frequent",
     ),
-    (right_share, "two numbers"),
-    (lambda p, y: {"accuracy": right_share(p, y), "bias": largest_share(p)}, "two numbers"),
-    (lambda p, y: f"{right_share(p, y)}, {largest_share(p)}", "two numbers"),
-    (lambda p, y: ("a", "b"), "two numbers"),
-    (lambda p, y: (right_share(p, y), largest_share(p), len(p)), "two numbers"),
-    (accuracy_and_bias_with(lambda a, b: (b, a)), "the other order|exchanged"),
-    (accuracy_and_bias_with(lambda a, b: (100 * a, 100 * b)), "percent|0.8 and not 80"),
-    (accuracy_and_bias_with(lambda a, b: (a, 100 * b)), "percent|0.8 and not 80"),
-    (accuracy_and_bias_with(lambda a, b: (int(a), int(b))), "//|whole number"),
-    (accuracy_and_bias_with(lambda a, b: (round(a), round(b))), "whole number|rounded"),
+    (right_share, "A pair .* was expected"),
+    (lambda p, y: {"accuracy": right_share(p, y), "bias": largest_share(p)}, "A pair .* was expected"),
+    (lambda p, y: f"{right_share(p, y)}, {largest_share(p)}", "A pair .* was expected"),
+    (lambda p, y: ("a", "b"), "A pair .*, each a number, was expected"),
+    (lambda p, y: (right_share(p, y), largest_share(p), len(p)), "A pair .* was expected"),
+    (accuracy_and_bias_with(lambda a, b: (b, a)), "are exchanged"),
+    (accuracy_and_bias_with(lambda a, b: (100 * a, 100 * b)), "0.8 and not 80"),
+    (accuracy_and_bias_with(lambda a, b: (a, 100 * b)), "0.8 and not 80"),
+    (accuracy_and_bias_with(lambda a, b: (int(a), int(b))), "//"),
+    (accuracy_and_bias_with(lambda a, b: (round(a), round(b))), "rounded too far"),
     (accuracy_and_bias_with(lambda a, b: (round(a, 1), round(b, 1))), "rounded|digits"),
     (lambda p, y: (sum(map(operator.eq, p, y)) // len(y), max(Counter(p).values()) // len(p)), "//"),
-    (lambda p, y: (len(set(p) & set(y)) / len(set(y)), largest_share(p)), "places|place by place"),
-    (lambda p, y: ((Counter(p) & Counter(y)).total() / len(y), largest_share(p)), "place by place|at the same place"),
-    (lambda p, y: (sum(x in y for x in p) / len(p), largest_share(p)), "places|place by place"),
-    (lambda p, y: (right_share(sorted(p), sorted(y)), largest_share(p)), "place by place|at the same place"),
+    (lambda p, y: (len(set(p) & set(y)) / len(set(y)), largest_share(p)), "place by place"),
+    (lambda p, y: ((Counter(p) & Counter(y)).total() / len(y), largest_share(p)), "place by place"),
+    (lambda p, y: (sum(x in y for x in p) / len(p), largest_share(p)), "place by place"),
+    (lambda p, y: (right_share(sorted(p), sorted(y)), largest_share(p)), "place by place"),
     (lambda p, y: (sum(map(operator.eq, p[1:], y[1:])) / len(y), largest_share(p)), "first"),
-    (lambda p, y: (sum(map(operator.eq, p, y)) / (len(y) - 1), largest_share(p)), "divide"),
-    (lambda p, y: (sum(map(operator.eq, p, y)) / (len(p) + len(y)), largest_share(p)), "divide"),
-    (lambda p, y: (0.5, 0.75), "worked example|every case|same two numbers"),
+    (
+        lambda p, y: (sum(map(operator.eq, p, y)) / (len(y) - 1), largest_share(p)),
+        "The first number, the accuracy, is not right",
+    ),
+    (
+        lambda p, y: (sum(map(operator.eq, p, y)) / (len(p) + len(y)), largest_share(p)),
+        "The first number, the accuracy, is not right",
+    ),
+    (lambda p, y: (0.5, 0.75), "The first number, the accuracy, is not right"),
     (accuracy_and_bias_by_pop, "changed `predictions`"),
     (accuracy_and_bias_by_sort, "changed `predictions`"),
     (accuracy_and_bias_that_returns_in_the_loop, "accuracy"),
@@ -1001,7 +1038,7 @@ WRONG["1.4"] = [
     (accuracy_and_bias_that_never_ends, "did not end within"),
     (accuracy_and_bias_without_return, "gave None"),
     (accuracy_and_bias_of_the_wrong_ones, "share of wrong"),
-    (accuracy_and_bias_that_compares_the_lists, "accuracy"),
+    (accuracy_and_bias_that_compares_the_lists, "compares them as a whole"),
     (lambda p, y: (np.mean(np.array(p) == np.array(y)), np.mean(np.array(p))), "stopped with"),
 ]
 
@@ -1020,7 +1057,7 @@ def enough_shots_by_loop(table):
 
 def enough_shots_by_query(table):
     low = table.sort_values("accuracy").iloc[-1]["low"]
-    return table.query("accuracy >= @low").index.min()
+    return table.query(f"accuracy >= {low}").index.min()
 
 
 def enough_shots_by_numpy(table):
@@ -1145,35 +1182,47 @@ def the_table_of_the_lab(table):
 
 
 WRONG["1.5"] = [
-    (lambda t: t["accuracy"].idxmax(), "the best accuracy|best row"),
-    (lambda t: t.index.min(), "first row|smallest number of all"),
-    (lambda t: 0, "first row|smallest number of all|0"),
-    (lambda t: t.index.max(), "last row|largest number"),
-    (lambda t: t["accuracy"].max(), "number of shots"),
-    (lambda t: t["low"][t["accuracy"].idxmax()], "number of shots"),
-    (lambda t: t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]].max(), "largest|smallest"),
-    (lambda t: t.index[t["accuracy"] >= t["low"].max()].min(), "the largest `low`|largest low"),
-    (lambda t: t.index[t["accuracy"] >= t["low"].min()].min(), "the smallest `low`|smallest low|`low` of the row"),
+    (lambda t: t["accuracy"].idxmax(), "row with the best accuracy. A smaller"),
+    (lambda t: t.index.min(), "first row of every table"),
+    (lambda t: 0, "is below it"),
+    (lambda t: t.index.max(), "largest number of shots in every"),
+    (lambda t: t["accuracy"].max(), "One number of shots was expected"),
+    (lambda t: t["low"][t["accuracy"].idxmax()], "One number of shots was expected"),
+    (
+        lambda t: t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]].max(),
+        "largest number of shots that is accurate enough",
+    ),
+    (lambda t: t.index[t["accuracy"] >= t["low"].max()].min(), "is not the `low` of the row with the best"),
+    (lambda t: t.index[t["accuracy"] >= t["low"].min()].min(), "first row of every table"),
     (lambda t: t.index[t["accuracy"] >= t["low"].mean()].min(), "`low` of the row"),
     (
         lambda t: t.index[t["low"] >= t["low"][t["accuracy"].idxmax()]].min(),
-        "compare the `accuracy`|compares? `low`|`low` with `low`",
+        "compares `low` with `low`",
     ),
-    (lambda t: t.index[t["accuracy"] > t["low"][t["accuracy"].idxmax()]].min(), "not below|equal"),
-    (lambda t: t.index[t["accuracy"] < t["low"][t["accuracy"].idxmax()]].min(), "below"),
-    (lambda t: t.index[t["accuracy"] <= t["low"][t["accuracy"].idxmax()]].min(), "below"),
+    (lambda t: t.index[t["accuracy"] > t["low"][t["accuracy"].idxmax()]].min(), "equal to the bound"),
+    (lambda t: t.index[t["accuracy"] < t["low"][t["accuracy"].idxmax()]].min(), "goes the other way"),
+    (lambda t: t.index[t["accuracy"] <= t["low"][t["accuracy"].idxmax()]].min(), "goes the other way"),
     (lambda t: t.index[t["accuracy"] >= t["accuracy"].max() - 0.05].min(), "`low` of the row"),
-    (lambda t: t.index[t["accuracy"] >= t["accuracy"].mean()].min(), "mean|`low` of the row"),
+    (lambda t: t.index[t["accuracy"] >= t["accuracy"].mean()].min(), "made of accuracies"),
     (lambda t: t.index[t["worst seed"] >= t["low"][t["accuracy"].idxmax()]].min(), "`accuracy`"),
-    (lambda t: t.index[t["accuracy"] >= t["high"][t["accuracy"].idxmax()]].min(), "`high`"),
+    (lambda t: t.index[t["accuracy"] >= t["high"][t["accuracy"].idxmax()]].min(), "nan is what"),
     (lambda t: t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmin()]].min(), "`low` of the row"),
     (lambda t: t.index[t["accuracy"] >= t["low"].iloc[0]].min(), "`low` of the row"),
     (lambda t: t.index[t["accuracy"] >= t["low"].iloc[-1]].min(), "`low` of the row"),
-    (lambda t: int(np.argmax(t["accuracy"].values >= t["low"][t["accuracy"].idxmax()])), "position|place in the table"),
-    (lambda t: t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]], "one number"),
-    (lambda t: list(t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]])[:1], "one number"),
-    (lambda t: t[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]].iloc[0], "one number"),
-    (lambda t: str(t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]].min()), "one number"),
+    (
+        lambda t: int(np.argmax(t["accuracy"].values >= t["low"][t["accuracy"].idxmax()])),
+        "the row's place in the table",
+    ),
+    (lambda t: t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]], "One number of shots was expected"),
+    (
+        lambda t: list(t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]])[:1],
+        "One number of shots was expected",
+    ),
+    (lambda t: t[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]].iloc[0], "One number of shots was expected"),
+    (
+        lambda t: str(t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]].min()),
+        "One number of shots was expected",
+    ),
     (
         lambda t: t.index[t["accuracy"] >= t["low"][t["accuracy"].argmax()]].min(),
         "stopped with KeyError|place in the table|`low` of the row",
@@ -1184,11 +1233,11 @@ WRONG["1.5"] = [
     (enough_shots_with_a_new_column, "changed `table`"),
     (enough_shots_that_never_ends, "did not end within"),
     (enough_shots_without_return_for_the_best, "gave None"),
-    (enough_shots_from_overlap, "overlap|`high`"),
-    (enough_shots_with_its_own_low, "its own `low`|row's own|each row"),
-    (the_table_of_the_lab, "same number for every table|`table`"),
-    (0, "function"),
-    (4, "function"),
+    (enough_shots_from_overlap, "whether the intervals overlap"),
+    (enough_shots_with_its_own_low, "such as its own `low`"),
+    (the_table_of_the_lab, "is below it"),
+    (0, "function enough_shots itself"),
+    (4, "function enough_shots itself"),
 ]
 
 # 1.6: rouge1_f(prediction, reference)
@@ -1404,62 +1453,64 @@ def rouge_of_substrings(prediction, reference):
 
 
 def rouge_that_never_ends(prediction, reference):
-    left, shared = prediction.lower().split(), 0
-    while left:
-        if left[0] in reference.lower().split():
-            shared += 1
-            left = left[1:]
-    return of_both(shared, len(prediction.split()), len(reference.split()))
+    said, right, shared = prediction.lower().split(), reference.lower().split(), 0
+    a, b = len(said), len(right)
+    while said:
+        if said[0] in right:
+            right.remove(said[0])
+            said, shared = said[1:], shared + 1
+    return of_both(shared, a, b)
 
 
 def rouge_of_the_package(prediction, reference):
-    from rouge_score.rouge_scorer import RougeScorer
-
     return RougeScorer(["rouge1"], use_stemmer=True).score(reference, prediction)["rouge1"].fmeasure
 
 
 WRONG["1.6"] = [
-    (rouge_with(of_both, count=once), "counts once|as often as"),
-    (rouge_with(of_both, lambda text: text.split()), "upper and lower case|Upper and lower case"),
+    (rouge_with(of_both, count=once), "counted once here"),
+    (rouge_with(of_both, lambda text: text.split()), "Upper and lower case"),
     (rouge_with(lambda s, a, b: s / b if b else 0), "the recall"),
     (rouge_with(lambda s, a, b: s / a if a else 0), "the precision"),
-    (rouge_with(lambda s, a, b: (s / a + s / b) / 2 if s else 0), "mean of precision and recall|\\(P \\+ R\\) / 2"),
+    (rouge_with(lambda s, a, b: (s / a + s / b) / 2 if s else 0), "mean of precision and recall"),
     (rouge_with(lambda s, a, b: math.sqrt(s * s / a / b) if s else 0), "root"),
-    (rouge_with(lambda s, a, b: s / (a + b) if s else 0), "twice|factor 2|half"),
-    (rouge_with(lambda s, a, b: s / (a + b - s) if s else 0), "union|either text|all words"),
+    (rouge_with(lambda s, a, b: s / (a + b) if s else 0), "factor 2 is missing"),
+    (rouge_with(lambda s, a, b: s / (a + b - s) if s else 0), "words of either text"),
     (rouge_with(lambda s, a, b: s * s / a / b if s else 0), "product"),
     (rouge_with(lambda s, a, b: s / max(a, b) if s else 0), "longer"),
     (rouge_with(lambda s, a, b: s / min(a, b) if s else 0), "shorter"),
-    (rouge_with(lambda s, a, b: 100 * of_both(s, a, b)), "0 to 1|percent"),
-    (rouge_with(lambda s, a, b: s), "number of shared words|count"),
-    (rouge_with(lambda s, a, b: (s / a, s / b, of_both(s, a, b)) if s else (0, 0, 0)), "one number"),
-    (rouge_with(lambda s, a, b: str(of_both(s, a, b))), "one number"),
-    (rouge_with(lambda s, a, b: 2 * s // (a + b) if s else 0), "//|whole number"),
-    (rouge_with(lambda s, a, b: round(of_both(s, a, b), 1)), "rounded|digits"),
-    (rouge_with(lambda s, a, b: of_both(s, a, b) if s else 1.0), "nothing is shared|share"),
-    (rouge_with(of_both, lambda text: re.findall(r"\w+", text.lower())), "comma|mark"),
-    (rouge_with(of_both, lambda text: [w.strip(".,!?") for w in text.lower().split()]), "comma|mark"),
-    (lambda p, r: rouge_with(lambda s, a, b: s / a if a else 0, count=once)(p, r), "Not right|as often as|gave"),
+    (rouge_with(lambda s, a, b: 100 * of_both(s, a, b)), "0.8 and not 80"),
+    (rouge_with(lambda s, a, b: s), "number of shared words"),
+    (
+        rouge_with(lambda s, a, b: (s / a, s / b, of_both(s, a, b)) if s else (0, 0, 0)),
+        "One number, the F-measure, was expected",
+    ),
+    (rouge_with(lambda s, a, b: str(of_both(s, a, b))), "One number, the F-measure, was expected"),
+    (rouge_with(lambda s, a, b: 2 * s // (a + b) if s else 0), "//"),
+    (rouge_with(lambda s, a, b: round(of_both(s, a, b), 1)), "rounded too far"),
+    (rouge_with(lambda s, a, b: of_both(s, a, b) if s else 1.0), "no word in common.* Nothing is shared"),
+    (rouge_with(of_both, lambda text: re.findall(r"\w+", text.lower())), "Marks are taken off"),
+    (rouge_with(of_both, lambda text: [w.strip(".,!?") for w in text.lower().split()]), "Marks are taken off"),
+    (lambda p, r: rouge_with(lambda s, a, b: s / a if a else 0, count=once)(p, r), "as often as it stands in both"),
     (
         lambda p, r: 2 * (x := rouge_with(lambda s, a, b: s / a)(p, r)) * x / (x + x),
-        "stopped with ZeroDivisionError|the precision",
+        "the precision",
     ),
     (
         lambda p, r: of_both(len(set(p.lower().split()) & set(r.lower().split())), len(p.split()), len(r.split())),
         "as often as",
     ),
-    (lambda p, r: 6 / 7, "worked example|every case|same number"),
+    (lambda p, r: 6 / 7, "3 shared"),
     (rouge_without_an_empty_prediction, "ZeroDivisionError"),
     (rouge_without_an_empty_reference, "ZeroDivisionError"),
     (rouge_without_zero, "ZeroDivisionError"),
     (rouge_without_return_at_zero, "gave None"),
-    (rouge_of_all_in, "as often as"),
-    (rouge_of_places, "place|order"),
-    (rouge_of_letters, "letters"),
-    (rouge_of_pairs, "pairs"),
-    (rouge_of_substrings, "part of|whole words"),
+    (rouge_of_all_in, "looked up in the other text"),
+    (rouge_of_places, "at the same place only"),
+    (rouge_of_letters, "counts letters"),
+    (rouge_of_pairs, "pairs of words"),
+    (rouge_of_substrings, "whole words"),
     (rouge_that_never_ends, "did not end within"),
-    (rouge_of_the_package, "comma|ending"),
+    (rouge_of_the_package, "Marks are taken off"),
 ]
 
 # 1.7: shots_that_fit(example_lengths, query_length, max_new_tokens, window)
@@ -1677,47 +1728,56 @@ def fit_of_the_first_length(lengths, query, new, window):
 WRONG["1.7"] = [
     (fit_with(lambda query, new, window: window - query), "no room for the completion"),
     (fit_with(lambda query, new, window: window - new), "no room for the query"),
-    (fit_with(lambda query, new, window: window), "query and the completion|query nor"),
-    (fit_with(lambda query, new, window: window - query + new), "add"),
+    (fit_with(lambda query, new, window: window), "no room for the query and the completion"),
+    (fit_with(lambda query, new, window: window - query + new), "added to the room"),
     (fit_with(left_over, operator.lt), "to the last token"),
     (fit_with(lambda query, new, window: window - query - new - 1), "to the last token"),
-    (fit_with(lambda query, new, window: window - query - new + 1), "does not fit|one token too many|too many"),
-    (fit_with(left_over, order=sorted), "order"),
-    (fit_with(left_over, order=lambda lengths: lengths[::-1]), "order|last"),
-    (fit_with(left_over, order=lambda lengths: sorted(lengths, reverse=True)), "order"),
-    (fit_with(lambda query, new, window: (window - query - new) / 2), "more"),
-    (fit_that_goes_on, "went on after an example|Stop at the first"),
-    (fit_that_takes_the_room_of_the_one_that_fails, "went on after an example|Stop at the first"),
-    (fit_that_counts_the_one_that_fails, "one that no longer fits|one too many"),
-    (fit_until_empty, "one that no longer fits|one too many"),
+    (fit_with(lambda query, new, window: window - query - new + 1), "one token too many"),
+    (fit_with(left_over, order=sorted), "in another order"),
+    (fit_with(left_over, order=lambda lengths: lengths[::-1]), "in another order"),
+    (fit_with(left_over, order=lambda lengths: sorted(lengths, reverse=True)), "in another order"),
+    (fit_with(lambda query, new, window: (window - query - new) / 2), "More examples fit"),
+    (fit_that_goes_on, "went on after an example"),
+    (fit_that_takes_the_room_of_the_one_that_fails, "went on after an example"),
+    (fit_that_counts_the_one_that_fails, "no longer fits is counted, too"),
+    (fit_until_empty, "no longer fits is counted, too"),
     (fit_by_pop, "changed `example_lengths`"),
     (fit_without_return_at_the_end, "gave None"),
     (fit_without_an_end_of_the_list, "stopped with IndexError"),
     (fit_that_never_ends, "did not end within"),
-    (fit_that_returns_tokens, "number of tokens|tokens, not"),
-    (fit_each_alone, "alone|sum"),
-    (fit_with_the_query_for_each, "once"),
-    (fit_with_new_tokens_for_each, "once"),
-    (fit_of_the_first_length, "first example|its own length"),
-    (lambda lengths, q, new, w: len(lengths), "does not fit|all examples"),
-    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, w) - 1, "one fewer|more"),
-    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, w) + 1, "one too many|no longer fits|does not fit"),
+    (fit_that_returns_tokens, "This is a number of tokens"),
+    (fit_each_alone, "as if it stood there alone"),
+    (fit_with_the_query_for_each, "once\\."),
+    (fit_with_new_tokens_for_each, "once\\."),
+    (fit_of_the_first_length, "as long as the first one"),
+    (lambda lengths, q, new, w: len(lengths), "These are all examples"),
+    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, w) - 1, "one fewer than fit"),
+    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, w) + 1, "one too many in every case"),
     (
         lambda lengths, q, new, w: w - q - new - sum(lengths[: fit_by_while(lengths, q, new, w)]),
-        "room that is left|left over|tokens",
+        "tokens that are left over",
     ),
-    (lambda lengths, q, new, w: lengths[: fit_by_while(lengths, q, new, w)], "one number|whole number"),
-    (lambda lengths, q, new, w: [1], "one number|whole number"),
-    (lambda lengths, q, new, w: str(fit_by_while(lengths, q, new, w)), "one number|whole number"),
-    (lambda lengths, q, new, w: (w - q - new) / max(1, sum(lengths)) * len(lengths), "mean length|whole number"),
+    (
+        lambda lengths, q, new, w: lengths[: fit_by_while(lengths, q, new, w)],
+        "One whole number, how many examples fit, was expected",
+    ),
+    (lambda lengths, q, new, w: [1], "One whole number, how many examples fit, was expected"),
+    (
+        lambda lengths, q, new, w: str(fit_by_while(lengths, q, new, w)),
+        "One whole number, how many examples fit, was expected",
+    ),
+    (
+        lambda lengths, q, new, w: (w - q - new) / max(1, sum(lengths)) * len(lengths),
+        "One whole number, .*, was expected",
+    ),
     (
         lambda lengths, q, new, w: int((w - q - new) // (sum(lengths) / len(lengths))),
-        "ZeroDivisionError|mean length|gave",
+        "mean length",
     ),
-    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, w) > 0, "whole number|truth value"),
-    (lambda lengths, q, new, w: 2, "every case|same number|worked example"),
-    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, 512), "`window`"),
-    (lambda lengths, q, new, w: fit_by_while(lengths[1:], q, new, w), "first example|gave"),
+    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, w) > 0, "More examples fit"),
+    (lambda lengths, q, new, w: 2, "More examples fit"),
+    (lambda lengths, q, new, w: fit_by_while(lengths, q, new, 512), "does not fit.* of 400"),
+    (lambda lengths, q, new, w: fit_by_while(lengths[1:], q, new, w), "does not fit|More examples"),
 ]
 
 # 1.8: most_helpful(full, without)
@@ -1785,6 +1845,7 @@ RIGHT["1.8"] = [
     lambda full, without: np.array([full - value for value in without]).argmax(),
     lambda full, without: max(range(len(without)), key=lambda index: full - without[index]),
     lambda full, without: np.exp(without).argmin(),
+    lambda full, without: max(range(len(without)), key=lambda i: abs(without[i])),  # none is above 0
     helpful_by_loop,
     helpful_by_torch,
     helpful_by_pandas,
@@ -1855,37 +1916,42 @@ WRONG["1.8"] = [
     (lambda full, without: max(range(len(without)), key=lambda i: abs(without[i] - full)), "either direction"),
     (
         lambda full, without: min(range(len(without)), key=lambda i: abs(without[i] - full)),
-        "changed least|least change|nearest",
+        "changed least",
     ),
-    (lambda full, without: max(range(len(without)), key=lambda i: abs(without[i])), "sign|gave"),
-    (lambda full, without: min(without), "the index|Return the index"),
-    (lambda full, without: full - min(without), "the index"),
-    (lambda full, without: max(full - value for value in without), "the index"),
-    (lambda full, without: without.index(min(without)) + 1, "from 0"),
-    (lambda full, without: np.argsort(without), "one index|one number"),
-    (lambda full, without: [i for i, value in enumerate(without) if value == min(without)], "one index|one number"),
-    (lambda full, without: [i for i, value in enumerate(without) if value < full], "one index|one number"),
-    (lambda full, without: (without.index(min(without)), min(without)), "one index|one number"),
-    (lambda full, without: str(without.index(min(without))), "one index|one number"),
-    (lambda full, without: without.index(min(without)) - len(without), "from 0|counted from the end|negative"),
-    (lambda full, without: len(without) - 1 - without.index(min(without)), "from the end|back|reversed|from 0"),
+    (lambda full, without: min(without), "The index of one example, .*, was expected"),
+    (lambda full, without: full - min(without), "The index of one example, .*, was expected"),
+    (lambda full, without: max(full - value for value in without), "The index of one example, .*, was expected"),
+    (lambda full, without: without.index(min(without)) + 1, "one too many"),
+    (lambda full, without: np.argsort(without), "The index of one example, .*, was expected"),
+    (
+        lambda full, without: [i for i, value in enumerate(without) if value == min(without)],
+        "The index of one example, .*, was expected",
+    ),
+    (
+        lambda full, without: [i for i, value in enumerate(without) if value < full],
+        "The index of one example, .*, was expected",
+    ),
+    (lambda full, without: (without.index(min(without)), min(without)), "The index of one example, .*, was expected"),
+    (lambda full, without: str(without.index(min(without))), "The index of one example, .*, was expected"),
+    (lambda full, without: without.index(min(without)) - len(without), "counted from the end"),
+    (lambda full, without: len(without) - 1 - without.index(min(without)), "counted from the end"),
     (lambda full, without: sum(value < full for value in without), "how many"),
-    (lambda full, without: without.index(sorted(without)[1]), "second"),
-    (lambda full, without: np.argmax(np.array(without) < full), "first"),
-    (lambda full, without: np.argmin([full, *without]), "`full`|from 0|one too"),
-    (lambda full, without: np.argmax([full - value * 0 for value in without]), "0|every case|same"),
+    (lambda full, without: without.index(sorted(without)[1]), "second best"),
+    (lambda full, without: np.argmax(np.array(without) < full), "first example that helped"),
+    (lambda full, without: np.argmin([full, *without]), "`full` is not one of the examples"),
+    (lambda full, without: np.argmax([full - value * 0 for value in without]), "This is 0 for every list"),
     (
         lambda full, without: max(range(len(without)), key=lambda i: without[i] / full if full else 0) and 0,
-        "0|every case|same",
+        "This is 0 for every list",
     ),
-    (lambda full, without: 0, "0|every case|same"),
+    (lambda full, without: 0, "This is 0 for every list"),
     (helpful_by_sort, "changed `without`"),
     (helpful_by_change, "changed `without`"),
-    (helpful_after_sorting, "sorted|every case|same"),
-    (helpful_with_a_start_of_zero, "none of the examples helped|none helped"),
+    (helpful_after_sorting, "This is 0 for every list"),
+    (helpful_with_a_start_of_zero, "None of the examples helped"),
     (helpful_without_return, "gave None"),
     (helpful_that_never_ends, "did not end within"),
-    (helpful_of_the_first, "first"),
-    (helpful_of_the_last, "last"),
+    (helpful_of_the_first, "first example that helped"),
+    (helpful_of_the_last, "last example that helped"),
     (lambda without, full: without.index(min(without)), "stopped with"),
 ]
