@@ -63,7 +63,7 @@ def _space_at_the_end(prompt: str, case: Case) -> str:
     what = "an empty line" if "\n" in prompt[len(prompt.rstrip()) :] else "a space"
     return (
         f"The prompt ends with {what}. A token usually begins with its space, so white space at the end "
-        "keeps the model from choosing the common tokens. Nothing stands behind the colon."
+        "keeps the model from choosing the common tokens. Let nothing stand behind the colon."
     )
 
 
