@@ -92,11 +92,15 @@ def _whose_summary(prompt: str, case: Case) -> str:
     return "A summary stands beside the wrong dialogue. Each example is one dialogue, then its own summary."
 
 
-def _ends_where_the_summary_begins(prompt: str, case: Case) -> bool:
-    """Whether the end is what stands between an example's dialogue and its summary, or at least a label."""
-    _, _, end = prompt.partition(case.given[0])
-    between = [prompt.partition(r.input_text)[2].partition(r.output_text)[0].strip() for r in _shown(prompt, case)]
-    return not between or end.strip() in between or end.rstrip().endswith((":", "\uff1a", ">"))
+def _cue(end: str) -> str:
+    """Return the last line of what stands behind a dialogue, without numbers."""
+    return re.sub(r"\d+", "", end.strip().rpartition("\n")[2])
+
+
+def _ends_as_the_examples(prompt: str, case: Case) -> bool:
+    """Whether the prompt ends with what stands between the dialogues of the examples and their summaries."""
+    behind = [prompt.partition(r.input_text)[2].partition(r.output_text)[0] for r in _shown(prompt, case)]
+    return all(_cue(end) and _cue(end) == _cue(prompt.partition(case.given[0])[2]) for end in behind)
 
 
 def _behind_the_colon(run: Run) -> str:
@@ -110,7 +114,7 @@ FEW_SHOT = Exercise(
     "Examples first, the query last, and nothing of the query's answer.",
     call="few_shot(dialogue, train, shots)",
     cases=[
-        *[Case((RECORDS[query].input_text, [r for r in RECORDS if r != RECORDS[query]], shots)) for query, shots in ((3, 1), (0, 3), (4, 2))],
+        *[Case((RECORDS[query].input_text, [r for r in RECORDS if r != RECORDS[query]], shots)) for query, shots in ((0, 3), (3, 1), (4, 2))],
         Case((RECORDS[3].input_text, list(RECORDS[:3]), 0), edge="0 shots"),
     ],
     read=lambda value: as_text(value, A_PROMPT),
@@ -145,7 +149,7 @@ FEW_SHOT = Exercise(
             "The prompt ends with the query, so the likeliest continuation is one more turn. Ask for its summary as in the examples.",
         ),
         Property(
-            _ends_where_the_summary_begins,
+            _ends_as_the_examples,
             "The prompt does not end where the query's summary begins: behind the query, the same words as behind the dialogues of the examples.",
         ),
     ),
@@ -311,7 +315,7 @@ ACCURACY_AND_BIAS = Exercise(
         Property(
             lambda got, c: abs(got[0] - _accuracy(*c.given)) <= 0.0051,
             lambda got, c: (
-                f"The first number, the accuracy, is not right: {_hits(*c.given)} of {len(c.given[0])} predictions are the label at the same place. Divide the one by the other."
+                f"The first number, the accuracy, is not right: the two lists agree at {_hits(*c.given)} of {len(c.given[0])} places. Divide the one by the other."
             ),
         ),
         Property(
@@ -538,7 +542,7 @@ def _sentences(rng: Random) -> tuple[str, str]:
 
 ONCE = "A word is shared as often as it stands in both texts, the smaller of the two counts."
 MARKS = "Marks are taken off, such as a full stop or a comma. Here words are separated by spaces only, so a mark belongs to its word."
-EMPTY_TEXT = "A text without words shares none, so the score is 0. Deal with that case before you divide."
+EMPTY_TEXT = "A text without words shares none, so the score is 0."
 ROUGE_1 = Exercise(
     "The package rouge-score also drops punctuation and word endings, so its numbers differ a little.",
     call="rouge1_f(prediction, reference)",
