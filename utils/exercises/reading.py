@@ -79,9 +79,11 @@ def as_tensor(value: Any, asked: str = "a tensor of numbers") -> torch.Tensor:
     """Return a tensor, an array or (nested) lists of numbers as a tensor of doubles, detached."""
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().double()
+    if isinstance(value, list | tuple):
+        value = [part.tolist() if isinstance(part, torch.Tensor | np.ndarray) else part for part in value]
     try:
-        if isinstance(value, list | tuple):
-            value = [part.tolist() if isinstance(part, torch.Tensor | np.ndarray) else part for part in value]
-        return torch.as_tensor(np.asarray(value, dtype=float))
+        numbers = np.asarray(value)
     except (TypeError, ValueError):
         raise Mistake(expected(asked, value)) from None
+    require(numbers.dtype.kind in "biuf", expected(asked, value))
+    return torch.as_tensor(numbers.astype(float))

@@ -1,6 +1,5 @@
 """Values as a verdict shows them: short, on one line, whatever a learner's code makes."""
 
-import math
 import types
 from collections.abc import Callable, Mapping, Sequence, Set
 from numbers import Number
@@ -73,7 +72,7 @@ def _shown(value: Any, depth: int) -> str:
     if isinstance(value, np.generic):
         return _shown(value.item(), depth)
     if isinstance(value, float):
-        return f"{value:.6g}" if not math.isfinite(value) or value != int(value or 0) or abs(value) >= 1e6 else f"{value:.1f}"
+        return f"{value:.1f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.6g}"
     if isinstance(value, torch.Tensor | np.ndarray):
         return _numbers(value)
     if isinstance(value, pd.DataFrame):
