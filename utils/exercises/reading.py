@@ -29,7 +29,7 @@ def as_text(value: Any, asked: str = "a text") -> str:
 def as_list(value: Any, asked: str = "a list") -> list:
     """Return what stands one behind the other, in a list, a tuple, an array, a tensor or a column, as a list."""
     in_order = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping | Set)
-    in_order = in_order or (isinstance(value, torch.Tensor | np.ndarray) and len(value.shape) > 0)
+    in_order = len(value.shape) > 0 if isinstance(value, torch.Tensor | np.ndarray) else in_order
     require(in_order, expected(asked, value))
     return list(value)
 
