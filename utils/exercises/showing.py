@@ -1,5 +1,6 @@
 """Values as a verdict shows them: short, on one line, whatever a learner's code makes."""
 
+import math
 import types
 from collections.abc import Callable, Mapping, Sequence, Set
 from numbers import Number
@@ -70,7 +71,7 @@ def _shown(value: Any, depth: int) -> str:
         return _cut(repr(str(value)), LONGEST_TEXT)
     if isinstance(value, np.generic):
         return _shown(value.item(), depth)
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return f"{value:.6g}" if value != int(value or 0) or abs(value) >= 1e6 else f"{value:.1f}"
     if isinstance(value, torch.Tensor | np.ndarray):
         return _numbers(value)
