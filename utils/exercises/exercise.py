@@ -1,42 +1,49 @@
-"""An exercise as a table: cases, rules and typical mistakes, and the short engine that judges an answer by them."""
+"""An exercise as a table: cases, properties and typical mistakes, and the short engine that judges an answer by them."""
 
-import copy
+import inspect
 import math
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
-from utils.exercises.mistakes import Mistake, NotAttempted, call, require
+from utils.exercises import showing
+from utils.exercises.mistakes import Mistake, NotAttempted, require
+from utils.exercises.running import Hung, Run, copies, is_stub
+
+TOLERANCE = 5e-4
+"""How far a number may be off: what three digits behind the point show, of the number itself where that is above 1."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What a learner's function is called with, and what to think of when it is wrong there.
+    """What a learner's function is called with, and what is right there.
 
-    where: names the case in a sentence, such as "at temperature 2". edge: names a case that is
-    easily forgotten; it is judged after the ordinary ones. right: the right result, where the
-    exercise's own function does not give it.
+    why: what is right in kind, said when the answer is wrong here. edge: names a case that is easily
+    forgotten. right: the right result, where the exercise's own function does not give it. tolerance:
+    how far a number may be off, where it is not the exercise's.
     """
 
     given: tuple
     why: str = ""
-    where: str = ""
     edge: str = ""
     right: Any = None
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A function with a typical mistake in it, and what to say when it explains all results."""
+    """A function with a typical mistake in it, and what to say when its results are the learner's in all cases."""
 
     function: Callable
     message: str
 
 
 @dataclass(frozen=True)
-class Rule:
+class Property:
     """What must hold of every result, `holds(result, case)`, and what to say when it does not.
 
     message: the sentence, or a function of the same two that makes it.
@@ -45,123 +52,150 @@ class Rule:
     holds: Callable[[Any, Case], object]
     message: str | Callable[[Any, Case], str]
 
+    def problem(self, result: Any, case: Case) -> str:
+        """Return what to say of a result, "" where the property holds."""
+        if self.holds(result, case):
+            return ""
+        return self.message if isinstance(self.message, str) else self.message(result, case)
+
 
 @dataclass(frozen=True)
-class Sign:
-    """What gives away the mistake in one wrong result, `shows(result, right, case)`, and what to say of it.
+class Outcome:
+    """What a learner's function gave in one case: its result, or what broke; problem: what is wrong with it."""
 
-    message: the rest of a sentence that begins with the case, or a function of the same three that makes it.
-    """
+    case: Case
+    result: Any = None
+    broke: bool = False
+    problem: str = ""
 
-    shows: Callable[[Any, Any, Case], object]
-    message: str | Callable[[Any, Any, Case], str]
+
+def generated(make: Callable[[random.Random], tuple], number: int = 20, *, why: str = "") -> list[Case]:
+    """Return cases whose given values are drawn, the same ones each time."""
+    return [Case(make(random.Random(seed)), why) for seed in range(number)]
 
 
-def same(result: Any, right: Any) -> bool:
-    """Tell whether a result is the right one, but for rounding."""
+def same(result: Any, right: Any, tolerance: float = TOLERANCE) -> bool:
+    """Tell whether a result is the right one, but for rounding: numbers, texts, and tensors and lists of them."""
     if isinstance(right, torch.Tensor):
-        return result.shape == right.shape and torch.allclose(result, right, rtol=1e-4, atol=1e-5)
-    if isinstance(right, tuple):
-        return len(result) == len(right) and all(map(same, result, right))
-    return math.isclose(result, right, rel_tol=1e-6) if isinstance(right, float) else result == right
+        right = right.double()
+        return result.shape == right.shape and torch.allclose(result.double(), right, rtol=tolerance, atol=tolerance)
+    if isinstance(right, tuple | list):
+        return len(result) == len(right) and all(same(*pair, tolerance) for pair in zip(result, right, strict=True))
+    if isinstance(right, float | np.floating):
+        return math.isclose(result, right, rel_tol=tolerance, abs_tol=tolerance)
+    return result == right
 
 
 @dataclass(frozen=True)
 class Exercise:
     """All that the check of one exercise knows.
 
-    praise: said of a right answer. right: the right function. mistakes: explain all ordinary
-    results. signs: explain one. read: makes a value of what the learner returns that can be
-    compared, or raises Mistake. alike: compares a result with the right one. examine: what no
-    table says, such as what several calls have in common; raises Mistake or NotAttempted.
+    praise: said of a right answer. call: the function as the exercise writes it, such as "f(x, y)"; "" where a
+    value is asked for. right: the right function. mistakes: each said when it explains all results. properties: of
+    every result. read: makes a value of what the learner returns that can be compared, or raises Mistake. alike:
+    compares a result with the right one. examine: what no table says, such as what several calls have in common; it
+    takes the answer (a function as a `Run`) and by name what the notebook hands over, raises Mistake or
+    NotAttempted, and returns what else is to be said.
     """
 
     praise: str
+    call: str = ""
     cases: Sequence[Case] = ()
     right: Callable | None = None
     mistakes: Sequence[Wrong] = ()
-    signs: Sequence[Sign] = ()
-    rules: Sequence[Rule] = ()
-    read: Callable = lambda value: value
-    alike: Callable[[Any, Any], bool] = same
+    properties: Sequence[Property] = ()
+    read: Callable[[Any], Any] = lambda value: value
+    alike: Callable[[Any, Any, float], bool] = same
+    tolerance: float = TOLERANCE
     examine: Callable | None = None
+
+    @property
+    def name(self) -> str:
+        """What the exercise calls the function; "" where a value is asked for."""
+        return self.call.partition("(")[0]
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The names of the function's arguments."""
+        return tuple(part.partition("=")[0].strip() for part in self.call.partition("(")[2].rstrip(")").split(","))
+
+    def keywords(self) -> Mapping[str, inspect.Parameter]:
+        """Return what the notebook hands over by name: those without a default must be there."""
+        found = inspect.signature(self.examine).parameters if self.examine else {}
+        return {name: one for name, one in found.items() if one.kind is one.KEYWORD_ONLY}
 
     def judge(self, answer: Any, **given: Any) -> str:
         """Return what else is to be said of a right answer. Raises NotAttempted, or Mistake with what is wrong and why.
 
-        A mistake that explains all results is named; otherwise the first wrong case is. Where
-        a case breaks, those before it are judged first.
+        A mistake that explains all results is named; otherwise the first wrong case is told.
         """
-        self._judge_ordinary(answer, [case for case in self.cases if not case.edge])
+        if is_stub(answer):
+            raise NotAttempted
+        if self.call:
+            answer = answer if isinstance(answer, Run) else Run(self.name, self.takes, answer)
+            self._judge_cases(answer)
+        return str((self.examine(answer, **given) if self.examine else "") or "")
+
+    def _judge_cases(self, run: Run) -> None:
+        outcomes: list[Outcome] = []
         for case in self.cases:
-            if case.edge:
-                self._judge_edge(answer, case)
-        said = self.examine(answer, **given) if self.examine else None
-        return str(said or "")
-
-    def _judge_ordinary(self, answer: Callable, cases: list[Case]) -> None:
-        results, trouble = [], ""
-        for case in cases:
             try:
-                results.append((self._result(answer, case), case))
-            except (NotAttempted, Mistake) as problem:
-                if not results:
-                    raise
-                trouble = f"{problem if problem.args else 'Your function returns nothing in one case.'} {case.why}"
+                outcomes.append(self._outcome(run, case))
+            except Hung as hung:
+                outcomes.append(Outcome(case, broke=True, problem=_told(case, str(hung))))
                 break
-        wrong = [(result, case) for result, case in results if not self._is_right(result, case)]
-        if wrong:
-            for mistake in self.mistakes:
-                explained = all(self.alike(result, mistake.function(*case.given)) for result, case in results)
-                require(not explained, mistake.message)
-            result, case = wrong[0]
-            sign = self._sign(result, case)
-            raise Mistake(_capital(f"{case.where} {sign}".strip()) if sign else f"{_not_right(case.where)} {case.why}")
-        require(not trouble, trouble.strip())
+        problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
+        require(not problem, self._explained(outcomes) or problem)
 
-    def _judge_edge(self, answer: Callable, case: Case) -> None:
+    def _outcome(self, run: Run, case: Case) -> Outcome:
         try:
-            result = self._result(answer, case)
-        except (NotAttempted, Mistake) as problem:
-            what = problem if problem.args else "Your function returns nothing."
-            raise Mistake(f"Edge case, {case.edge}: {what} {case.why}") from None
-        if not self._is_right(result, case):
-            sign = self._sign(result, case)
-            raise Mistake(f"Edge case, {case.edge}: {case.why} {_capital(sign)}".strip())
-
-    def _result(self, answer: Callable, case: Case) -> Any:
-        result = self.read(call_with_copies(answer, *case.given))
-        for rule in self.rules:
-            if not rule.holds(result, case):
-                raise Mistake(rule.message if isinstance(rule.message, str) else rule.message(result, case))
-        return result
-
-    def _right(self, case: Case) -> Any:
-        return self.right(*case.given) if self.right and case.right is None else case.right
+            returned = run(*case.given)
+        except Hung:
+            raise
+        except Mistake as mistake:
+            return Outcome(case, broke=True, problem=_told(case, f"{mistake} {case.why if case.edge else ''}"))
+        came = f"{run.shown(case.given)} gave {showing.shown(returned)}."
+        try:
+            result = self.read(returned)
+            problem = next((said for one in self.properties if (said := one.problem(result, case))), "")
+        except Mistake as mistake:
+            return Outcome(case, broke=True, problem=_told(case, f"{came} {mistake}"))
+        wrong = problem or not self._is_right(result, case)
+        return Outcome(case, result, problem=_told(case, f"{came} {problem or case.why}") if wrong else "")
 
     def _is_right(self, result: Any, case: Case) -> bool:
-        right = self._right(case)
-        return right is None or self.alike(result, right)
+        if case.right is None and self.right is None:
+            return True
+        right = self.right(*copies(case.given)) if self.right and case.right is None else case.right
+        return self._alike(result, right, case)
 
-    def _sign(self, result: Any, case: Case) -> str:
-        seen = (result, self._right(case), case)
-        found = next((sign.message for sign in self.signs if sign.shows(*seen)), "")
-        return found if isinstance(found, str) else found(*seen)
+    def _alike(self, result: Any, right: Any, case: Case) -> bool:
+        return bool(self.alike(result, right, self.tolerance if case.tolerance is None else case.tolerance))
+
+    def _explained(self, outcomes: Sequence[Outcome]) -> str:
+        """Return the sentence of the mistake whose results are the learner's in all cases, "" where there is none."""
+        wrong = [outcome for outcome in outcomes if outcome.problem and not outcome.broke and not outcome.case.edge]
+        if not wrong:
+            return ""
+        return next((one.message for one in self.mistakes if all(self._agrees(one, outcome) for outcome in outcomes)), "")
+
+    def _agrees(self, mistake: Wrong, outcome: Outcome) -> bool:
+        """Tell whether a mistake explains an outcome; a case that is easily forgotten may be right or break besides."""
+        case = outcome.case
+        if case.edge and (outcome.broke or not outcome.problem):
+            return True
+        try:
+            theirs = self.read(mistake.function(*copies(case.given)))
+        except Exception:  # the mistake breaks here, as the learner's answer may
+            return outcome.broke
+        return not outcome.broke and self._alike(outcome.result, theirs, case)
 
 
-def call_with_copies(answer: Callable, *given: Any) -> Any:
-    """Call a learner's function with copies and insist that they stay as they were."""
-    mine = copy.deepcopy(given)
-    result = call(answer, *mine)
-    one_tensor = sum(isinstance(value, torch.Tensor) for value in given) == 1
-    changed = "the tensor that it was given. Make a new one." if one_tensor else "what it was given. Make a new list, dictionary or tensor."
-    require(all(map(same, mine, given)), f"Your function changes {changed}")
-    return result
+def first_problem(problems: Iterable[tuple[object, str]]) -> None:
+    """Raise Mistake with the first message whose condition does not hold."""
+    for holds, message in problems:
+        require(holds, message)
 
 
-def _not_right(where: str) -> str:
-    return f"Not right {where}." if where else "One case is not right."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _told(case: Case, text: str) -> str:
+    return f"Edge case, {case.edge}: {text}".strip() if case.edge else text.strip()

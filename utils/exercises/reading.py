@@ -1,58 +1,87 @@
-"""Read what a learner's function returns: a value that can be compared, or a Mistake that says what to return."""
+"""Read what a learner's function returns as a value that can be compared, whatever kind of number or list it is.
 
+Each function takes what was expected, in words, and raises Mistake with it and with what came instead.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Set
+from numbers import Number
 from typing import Any
 
+import numpy as np
 import torch
 
+from utils.exercises import showing
 from utils.exercises.mistakes import Mistake, require
 
 
-def as_text(value: Any) -> str:
-    """Return a text as it is. Raises Mistake for anything else."""
-    require(isinstance(value, str), "Return a text (a string).")
-    return value
+def expected(asked: str, value: Any) -> str:
+    """Return the sentence that says what was expected, and what came instead."""
+    return f"{asked[:1].upper()}{asked[1:]} was expected here, and this is {showing.kind(value)}."
 
 
-def as_texts(value: Any) -> list[str]:
-    """Return texts as a list. Raises Mistake for anything else."""
-    require(
-        isinstance(value, list | tuple),
-        "Return a list. A set has no order, and a number does not say which texts to take out.",
-    )
-    require(all(isinstance(text, str) for text in value), "Return the texts (strings), not the records they stand in.")
+def as_text(value: Any, asked: str = "a text") -> str:
+    """Return a text as it is."""
+    require(isinstance(value, str), expected(asked, value))
+    return str(value)
+
+
+def as_list(value: Any, asked: str = "a list") -> list:
+    """Return what stands one behind the other, in a list, a tuple, an array, a tensor or a column, as a list."""
+    in_order = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping | Set)
+    in_order = in_order or (isinstance(value, torch.Tensor | np.ndarray) and len(value.shape) > 0)
+    require(in_order, expected(asked, value))
     return list(value)
 
 
-def as_labels(value: Any) -> list[int]:
-    """Return a flat list or tensor of whole numbers as a list. Raises Mistake for anything else."""
-    asked = "Return one flat list of whole numbers."
-    require(hasattr(value, "__len__") and not isinstance(value, str | dict | set), asked)
-    return [int(as_number(label, asked)) for label in value]
+def as_texts(value: Any, asked: str = "a list of texts") -> list[str]:
+    """Return texts as a list."""
+    texts = as_list(value, asked)
+    other = next((text for text in texts if not isinstance(text, str)), "")
+    require(isinstance(other, str), f"{expected(asked, value)} It holds {showing.shown(other)}, {showing.kind(other)}.")
+    return [str(text) for text in texts]
 
 
-def as_tensor(value: Any) -> torch.Tensor:
-    """Return a tensor, detached and as floats. Raises Mistake for anything else."""
-    require(isinstance(value, torch.Tensor), "Return a torch tensor.")
-    return value.detach().float()
-
-
-def as_numbers(value: Any, count: int, otherwise: str) -> tuple[float, ...]:
-    """Return as many numbers as asked for. Raises Mistake with the message `otherwise`."""
-    require(hasattr(value, "__len__") and not isinstance(value, str | dict | set) and len(value) == count, otherwise)
-    return tuple(as_number(number, otherwise) for number in value)
-
-
-def as_number(value: Any, otherwise: str) -> float:
-    """Return a number, which may come as a tensor of one element. Raises Mistake with the message `otherwise`."""
-    require(not isinstance(value, str), otherwise)
+def as_number(value: Any, asked: str = "one number") -> float:
+    """Return a number of Python, numpy or torch; one that stands alone in a tensor or an array counts, too."""
+    if isinstance(value, torch.Tensor | np.ndarray | np.generic):
+        one = value.numel() if isinstance(value, torch.Tensor) else value.size
+        require(one == 1, expected(asked, value))
+        value = value.item()
+    require(isinstance(value, Number) and not isinstance(value, complex), expected(asked, value))
     try:
         return float(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise Mistake(otherwise) from None
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
-def as_whole(value: Any, otherwise: str) -> int:
-    """Return a whole number, which may come as a tensor of one element. Raises Mistake with the message `otherwise`."""
-    number = as_number(value, otherwise)
-    require(number == round(number), otherwise)
+def as_whole(value: Any, asked: str = "a whole number") -> int:
+    """Return a whole number; 3.0 counts as 3."""
+    number = as_number(value, asked)
+    if not math.isfinite(number) or number != round(number):
+        raise Mistake(f"{asked[:1].upper()}{asked[1:]} was expected here, and this is {showing.shown(number)}.")
     return int(number)
+
+
+def as_numbers(value: Any, count: int | None = None, asked: str = "a list of numbers") -> tuple[float, ...]:
+    """Return numbers as a tuple; count: how many they must be."""
+    numbers = as_list(value, asked)
+    require(count in (None, len(numbers)), expected(asked, value))
+    return tuple(as_number(number, f"{asked}, each a number,") for number in numbers)
+
+
+def as_labels(value: Any, asked: str = "one flat list of whole numbers") -> list[int]:
+    """Return whole numbers that stand one behind the other as a list."""
+    return [as_whole(label, asked) for label in as_list(value, asked)]
+
+
+def as_tensor(value: Any, asked: str = "a tensor of numbers") -> torch.Tensor:
+    """Return a tensor, an array or (nested) lists of numbers as a tensor of doubles, detached."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().double()
+    try:
+        if isinstance(value, list | tuple):
+            value = [part.tolist() if isinstance(part, torch.Tensor | np.ndarray) else part for part in value]
+        return torch.as_tensor(np.asarray(value, dtype=float))
+    except (TypeError, ValueError):
+        raise Mistake(expected(asked, value)) from None

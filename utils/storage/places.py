@@ -1,6 +1,6 @@
-"""Where the course keeps its files: the cache, results, tuning jobs, the store of runs and models.
+"""Where the course keeps its files: the cache, results, tuning jobs, runs and models, and what a learner has tried.
 
-A variable of the environment may name each of the three folders: `~` is the home folder, and a relative path
+A variable of the environment may name each of the four folders: `~` is the home folder, and a relative path
 counts from the working folder.
 """
 
@@ -11,17 +11,25 @@ import platformdirs
 
 from utils.errors import CacheUnusable
 
-CACHE, RESULTS, TUNING = "COURSE_CACHE", "COURSE_RESULTS", "COURSE_TUNING"
+CACHE, RESULTS, TUNING, PROGRESS = "COURSE_CACHE", "COURSE_RESULTS", "COURSE_TUNING", "COURSE_PROGRESS"
+NAME = "generative-ai-course"
 
 
 def cache_dir() -> Path:
     """Return the course's cache folder: COURSE_CACHE, or a folder in the user's cache. Raises CacheUnusable."""
-    return _named(CACHE) or Path(platformdirs.user_cache_dir("generative-ai-course"))
+    return _named(CACHE) or Path(platformdirs.user_cache_dir(NAME))
 
 
 def results_dir() -> Path | None:
     """Return the folder of kept results: COURSE_RESULTS, or one in the cache; None for COURSE_RESULTS=off."""
     return None if os.environ.get(RESULTS) == "off" else _named(RESULTS) or cache_dir() / "results"
+
+
+def progress_dir() -> Path | None:
+    """Return the folder of what a learner has tried: COURSE_PROGRESS, or one in the user's data; None for "off"."""
+    if os.environ.get(PROGRESS) == "off":
+        return None
+    return _named(PROGRESS) or Path(platformdirs.user_data_dir(NAME)) / "progress"
 
 
 def tuning_dir() -> Path:
@@ -41,7 +49,7 @@ def store_dir() -> Path:
 
 def owner(path: Path) -> str | None:
     """Return the variable that moves a path, and no more than has to move; None for a path outside of all folders."""
-    places = ((RESULTS, results_dir()), (TUNING, tuning_dir()), (CACHE, cache_dir()))
+    places = ((RESULTS, results_dir()), (TUNING, tuning_dir()), (PROGRESS, progress_dir()), (CACHE, cache_dir()))
     return next((variable for variable, place in places if place and path.is_relative_to(place)), None)
 
 

@@ -1,0 +1,180 @@
+"""Change one thing in each master's solution and count what its check lets through.
+
+python -m tests.exercise_mutants          # every exercise
+python -m tests.exercise_mutants 1.4 2.3  # these
+
+Changed are operators, comparisons, constants, the order of arguments, names such as `min`, and a `return` that is left
+out. The table is written to build/exercises.md. A mutant that is let through is either no mistake, because it computes
+the same (EXPLAINED says why), or a hole in the check.
+"""
+
+import ast
+import copy
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests import masters
+from utils.authoring import BEGIN, ROOT
+from utils.exercises import running
+from utils.exercises.checks import assess
+from utils.storage.files import write_text
+
+TABLE = ROOT / "build" / "exercises.md"
+MOST_LET_THROUGH = 0.02
+SWAPS: dict[type, tuple[type, ...]] = {
+    ast.Add: (ast.Sub,),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Div, ast.Add),
+    ast.Div: (ast.Mult, ast.FloorDiv),
+    ast.FloorDiv: (ast.Div,),
+    ast.MatMult: (ast.Mult,),
+    ast.BitAnd: (ast.BitOr,),
+    ast.BitOr: (ast.BitAnd,),
+    ast.Lt: (ast.LtE, ast.Gt),
+    ast.LtE: (ast.Lt, ast.GtE),
+    ast.Gt: (ast.GtE, ast.Lt),
+    ast.GtE: (ast.Gt, ast.LtE),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.Or: (ast.And,),
+    ast.And: (ast.Or,),
+}
+NAMES = {
+    "min": "max",
+    "max": "min",
+    "argmax": "argmin",
+    "argmin": "argmax",
+    "ceil": "floor",
+    "floor": "ceil",
+    "mean": "sum",
+    "sum": "max",
+    "lower": "upper",
+    "cumsum": "cumprod",
+    "sample": "choices",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed solution: the exercise, what was changed in words, its code."""
+
+    exercise: str
+    change: str
+    code: str
+
+
+def mutants(exercise: str, source: str) -> Iterator[Mutant]:
+    """Yield a solution with one thing changed, each change once."""
+    tree, seen = ast.parse(source), {ast.unparse(ast.parse(source))}
+    for number, node in enumerate(ast.walk(tree)):
+        for change in changes(node):
+            mutant = copy.deepcopy(tree)
+            twin = list(ast.walk(mutant))[number]
+            change(twin)
+            code = ast.unparse(ast.fix_missing_locations(mutant))
+            if code not in seen:
+                seen.add(code)
+                yield Mutant(exercise, in_words(ast.unparse(tree), code), code)
+
+
+def changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
+    """Yield functions that change one thing in a copy of a node."""
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign):
+        yield from (lambda twin, swap=swap: setattr(twin, "op", swap()) for swap in SWAPS.get(type(node.op), ()))
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Mult):
+        yield lambda twin: twin.__dict__.update(left=twin.right, right=twin.left)
+    if isinstance(node, ast.Compare):
+        yield from (lambda twin, swap=swap: setattr(twin, "ops", [swap()]) for swap in SWAPS.get(type(node.ops[0]), ()))
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        yield from (lambda twin, by=by: setattr(twin, "value", twin.value + by) for by in (1, -1))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield lambda twin: setattr(twin, "op", ast.UAdd())
+    if isinstance(node, ast.Attribute | ast.Name):
+        field = "attr" if isinstance(node, ast.Attribute) else "id"
+        if getattr(node, field) in NAMES:
+            yield lambda twin: setattr(twin, field, NAMES[getattr(twin, field)])
+    if isinstance(node, ast.Call) and len(node.args) > 1:
+        yield lambda twin: twin.args.__setitem__(slice(0, 2), twin.args[1::-1])
+    if isinstance(node, ast.Call) and node.keywords:
+        yield lambda twin: twin.keywords.pop()
+    if isinstance(node, ast.Tuple) and len(node.elts) > 1 and isinstance(node.ctx, ast.Load):
+        yield lambda twin: twin.elts.__setitem__(slice(0, 2), twin.elts[1::-1])
+    if isinstance(node, ast.Return):
+        yield lambda twin: setattr(twin, "value", None)
+    if isinstance(node, ast.If):
+        yield lambda twin: setattr(twin, "test", ast.Constant(value=False))
+    if isinstance(node, ast.Slice) and node.upper is not None:
+        yield lambda twin: setattr(twin, "upper", None)
+
+
+def in_words(before: str, after: str) -> str:
+    """Return the changed line, before and after."""
+    pairs = zip(before.splitlines(), after.splitlines(), strict=False)
+    old, new = next((old.strip(), new.strip()) for old, new in pairs if old != new)
+    return f"{old} -> {new}"
+
+
+def solutions(lab: int) -> Iterator[tuple[str, str, str]]:
+    """Yield the exercise, the cell and the checked expression of each solution that is a function."""
+    cell = ""
+    for found in masters.code_cells(masters.master(lab)):
+        if BEGIN in found.source:
+            cell = found.source
+        elif (checked := masters.CHECK.fullmatch(found.source)) and "def " in cell:
+            yield checked[1], cell, checked[2]
+
+
+def let_through(lab: int, only: tuple[str, ...] = ()) -> tuple[list[Mutant], list[Mutant]]:
+    """Return all mutants of a lab, and those that its checks accept."""
+    answers = importlib.import_module(f"tests.answers.lab_{lab}")
+    made, accepted = [], []
+    for exercise, cell, checked in solutions(lab):
+        if only and exercise not in only:
+            continue
+        for mutant in mutants(exercise, cell):
+            names = dict(answers.MASTER)
+            try:
+                exec(mutant.code, names)
+            except Exception:  # not even a function is left
+                continue
+            made.append(mutant)
+            if assess(exercise, names[checked], **answers.GIVEN.get(exercise, {}))[1]:
+                accepted.append(mutant)
+    return made, accepted
+
+
+def table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> str:
+    """Return a Markdown table with a row an exercise, and each accepted mutant with its explanation."""
+    lines = ["| exercise | changed solutions | let through | of these the same function |", "| --- | --- | --- | --- |"]
+    for made, accepted in found.values():
+        for exercise in dict.fromkeys(mutant.exercise for mutant in made):
+            mine = [mutant for mutant in accepted if mutant.exercise == exercise]
+            same = sum((mutant.exercise, mutant.change) in explained for mutant in mine)
+            lines.append(f"| {exercise} | {sum(m.exercise == exercise for m in made)} | {len(mine)} | {same} |")
+    for _, accepted in found.values():
+        for mutant in accepted:
+            why = explained.get((mutant.exercise, mutant.change), "A HOLE: no reason is known.")
+            lines.append(f"\n- {mutant.exercise}: `{mutant.change}`: {why}")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> None:
+    """Print and write the table."""
+    running.SECONDS = 1.0
+    labs = sorted({int(exercise.split(".")[0]) for exercise in arguments} or {1, 2, 3})
+    found = {lab: let_through(lab, tuple(arguments)) for lab in labs}
+    explained = {}
+    for lab in labs:
+        explained |= importlib.import_module(f"tests.answers.lab_{lab}").EXPLAINED
+    TABLE.parent.mkdir(exist_ok=True)
+    write_text(TABLE, table(found, explained))
+    print(TABLE.read_text(encoding="utf8"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,26 @@
+"""Graded hints to the exercises: the first asks, the last nearly solves.
+
+The hints of a lab stand in `hints_N.md`: the exercise's number on a line of its own, then its hints, each begun with "- ".
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from utils.errors import DataError
+
+FOLDER = Path(__file__).parent
+
+
+@cache
+def load_hints(lab: int) -> dict[str, tuple[str, ...]]:
+    """Return the hints of a lab by the exercise, from the first to the last. Raises DataError where there are none."""
+    path = FOLDER / f"hints_{lab}.md"
+    if not path.exists():
+        raise DataError(f"There are no hints for Lab {lab}.")
+    blocks = re.split(r"^(\d+\.\d+)\n", path.read_text(encoding="utf8"), flags=re.MULTILINE)[1:]
+    return {exercise: _hints(text) for exercise, text in zip(blocks[::2], blocks[1::2], strict=True)}
+
+
+def _hints(text: str) -> tuple[str, ...]:
+    return tuple(hint.strip() for hint in re.split(r"^- ", text, flags=re.MULTILINE)[1:])
