@@ -58,6 +58,11 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (ModuleNotFoundError, r"No module named '([\w.]+)'", r"the package \1 is not installed here, and the exercise can be done without it"),
     (ImportError, r"cannot import name '(\w+)'", r"there is no \1 in that module: look at its spelling"),
     (AttributeError, r"'NoneType'", f"something here is None. {NONE}"),
+    (
+        AttributeError,
+        r"'dict' object has no attribute '(\w+)'",
+        r'a dictionary has nothing called \1 behind a dot: a value is taken by its key in square brackets, ["\1"]',
+    ),
     (AttributeError, r"'(\w+)' object has no attribute '(\w+)'", r"a \1 has nothing called \2: dir(...) shows what it has"),
     (AttributeError, r"module '([\w.]+)' has no attribute '(\w+)'", r"the module \1 has nothing called \2"),
     (IndexError, r"out of range|out of bounds", "a place was asked for that does not exist: the first is 0, the last one less than the length"),
