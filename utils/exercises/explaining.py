@@ -78,6 +78,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
         "the number of names on the left of = is not the number of values on the right",
     ),
     (ValueError, r"empty|no median for|at least one data point", "`max`, `min` or a mean was asked of nothing: deal with the empty case first"),
+    (ValueError, r"math domain error|expected a positive input", "a logarithm is asked of 0 or of a negative number, and there is none"),
     (ValueError, r"could not convert string|invalid literal", "this text is not a number"),
     (ValueError, r"is not in list|substring not found", "what was looked for is not there"),
     (ValueError, r"truth value of an array", "one `if` or `and` cannot ask many numbers at once: use .any() or .all(), or take one number"),
