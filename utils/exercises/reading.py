@@ -72,7 +72,13 @@ def as_numbers(value: Any, count: int | None = None, asked: str = "a list of num
 
 def as_labels(value: Any, asked: str = "one flat list of whole numbers") -> list[int]:
     """Return whole numbers that stand one behind the other as a list."""
-    return [as_whole(label, asked) for label in as_list(value, asked)]
+    labels = []
+    for label in as_list(value, asked):
+        try:
+            labels.append(as_whole(label))
+        except Mistake:
+            raise Mistake(f"{expected(asked, value)} It holds {showing.shown(label)}, {showing.kind(label)}.") from None
+    return labels
 
 
 def as_tensor(value: Any, asked: str = "a tensor of numbers") -> torch.Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-LONGEST_TEXT, MOST_PARTS, MOST_NUMBERS = 70, 6, 12
+LONGEST_TEXT, LONGEST_LIST, MOST_PARTS, MOST_NUMBERS = 70, 160, 6, 12
 
 
 def shown(value: Any) -> str:
@@ -53,6 +53,7 @@ KINDS: tuple[tuple[Any, Any], ...] = (
     (np.generic, "a number of numpy"),
     (pd.DataFrame, "a table"),
     (pd.Series, _length("a column")),
+    (pd.Index, _length("an index")),
     (int, "a whole number"),
     (Number, "a number"),
     (list, _length("a list")),
@@ -102,6 +103,8 @@ def _parts(value: Any, depth: int) -> str:
         most = MOST_NUMBERS if all(isinstance(part, Number) for part in value) else MOST_PARTS
         parts = [_shown(part, depth) for part in list(value)[:most]]
         left, right = {list: "[]", tuple: "()"}.get(type(value), "{}")
+    while len(parts) > 1 and sum(map(len, parts)) > LONGEST_LIST:
+        parts.pop()
     rest = len(value) - len(parts)
     more = [f"... {rest} more"] if rest else []
     comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
