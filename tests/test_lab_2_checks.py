@@ -106,7 +106,7 @@ def test_no_message_of_2_8_gives_a_measured_number_away(by_hand):
         assert not any(number in verdict for number in (*measured, "0.625", "0.12", "9.27")), verdict
 
 
-@pytest.mark.parametrize(("loss", "passes"), [(ACCURACY_LOSS, True), (ACCURACY_LOSS + 0.005, False)])
+@pytest.mark.parametrize(("loss", "passes"), [(ACCURACY_LOSS, True), (ACCURACY_LOSS + 0.01, False)])
 def test_the_accuracy_may_fall_by_the_named_share_and_no_more(by_hand, monkeypatch, loss, passes):
     measured = {GREEDY: 0.62, LOOP: 0.62 - loss}
     monkeypatch.setattr(
