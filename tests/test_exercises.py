@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -132,7 +133,7 @@ def test_the_committed_verdicts_are_those_that_the_checks_give(lab, folder):
 def test_the_stub_of_a_learner_s_lab_and_nothing_else_is_not_attempted(lab, exercise):
     cells = masters.code_cells(LABS / masters.master(lab).name)
     stub = next(
-        cell for cell, after in zip(cells, cells[1:], strict=False) if after.source.startswith(f'check("{exercise}"')
+        cell for cell, after in pairwise(cells) if after.source.startswith(f'check("{exercise}"')
     )
     names = dict(ANSWERS[lab].BLANK if hasattr(ANSWERS[lab], "BLANK") else {})
     exec(stub.source, names)
