@@ -1,5 +1,5 @@
 """What learners write for the exercises 3.1 to 3.5: right answers in many styles, wrong ones with the sentence each gets."""
-# ruff: noqa: B006, B007, B023, B905, C4, PERF, RET, RUF005, RUF015, SIM, UP, E731
+# ruff: noqa: B006, B905, PERF, RET, RUF005, RUF015, SIM, UP, E731
 
 import copy
 import functools
@@ -8,7 +8,6 @@ import itertools
 import json
 import math
 import operator
-import random
 import re
 import statistics
 import string
@@ -283,7 +282,7 @@ RIGHT_3_1 = [
     RecordMaker("In one sentence, what do they talk about?", "They talk about the following:").make,
     functools.partial(record_of_instruction, "Summarize the dialogue, without names."),
     lambda d, s: {"input_text": "Condense this dialogue.\n" + d + "\n\nCondensed:", "output_text": s},
-    lambda *texts: {"input_text": "Write a summary.\n\n{}\n\nSummary:".format(texts[0]), "output_text": texts[1]},
+    lambda *texts: {"input_text": f"Write a summary.\n\n{texts[0]}\n\nSummary:", "output_text": texts[1]},
     lambda dialogue, summary, **_: {"input_text": f"Sum up!\n\n{dialogue}\n\nSum:", "output_text": summary},
 ]
 
