@@ -12,7 +12,7 @@ import torch
 
 from utils.exercises import showing
 from utils.exercises.mistakes import Mistake, NotAttempted, require
-from utils.exercises.running import Hung, Run, copies, is_stub
+from utils.exercises.running import GENERATORS, Hung, Run, copies, is_stub
 
 TOLERANCE = 5e-4
 """How far a number may be off: what three digits behind the point show, of the number itself where that is above 1."""
@@ -145,7 +145,23 @@ class Exercise:
                 outcomes.append(Outcome(case, broke=True, problem=_told(case, str(hung))))
                 break
         problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
-        require(not problem, self._explained(outcomes) or problem)
+        require(not problem, self._explained(outcomes) or self._other_again(run, outcomes[0]) or problem)
+
+    def _other_again(self, run: Run, first: Outcome) -> str:
+        """Return what to say when the first case, asked again, has another result; "" where it has the same."""
+        if not self.right or first.broke or any(isinstance(value, GENERATORS) for value in first.case.given):
+            return ""
+        try:
+            again = self.read(run(*first.case.given))
+            if self._alike(again, first.result, first.case):
+                return ""
+        except Mistake as mistake:
+            again = mistake
+        return (
+            f"{run.shown(first.case.given)} gave {showing.shown(first.result)}, and later "
+            f"{again if isinstance(again, Mistake) else showing.shown(again)}. The same values must give the same result: is something "
+            "kept from one call to the next, such as a list as a default value or a name outside of the function, or drawn at random?"
+        )
 
     def _outcome(self, run: Run, case: Case) -> Outcome:
         try:
@@ -159,7 +175,7 @@ class Exercise:
             result = self.read(returned)
             problem = next((said for one in self.properties if (said := one.problem(result, case))), "")
         except Mistake as mistake:
-            return Outcome(case, broke=True, problem=_told(case, f"{came} {mistake}"))
+            return Outcome(case, broke=True, problem=_told(case, f"{came} {mistake} {case.why if case.edge else ''}"))
         wrong = problem or not self._is_right(result, case)
         return Outcome(case, result, problem=_told(case, f"{came} {problem or case.why}") if wrong else "")
 
@@ -180,9 +196,9 @@ class Exercise:
         return next((one.message for one in self.mistakes if all(self._agrees(one, outcome) for outcome in outcomes)), "")
 
     def _agrees(self, mistake: Wrong, outcome: Outcome) -> bool:
-        """Tell whether a mistake explains an outcome; a case that is easily forgotten may be right or break besides."""
+        """Tell whether a mistake explains an outcome; what happens besides where a case is easily forgotten is another matter."""
         case = outcome.case
-        if case.edge and (outcome.broke or not outcome.problem):
+        if case.edge:
             return True
         try:
             theirs = self.read(mistake.function(*copies(case.given)))

@@ -33,7 +33,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
         r"'(\w+)' object is not callable",
         r"round brackets behind a name call it, and this is a \1, which cannot be called. Is a function's name used for a value?",
     ),
-    (TypeError, r"'(\w+)' object is not subscriptable", r"square brackets take a part of a list or a text, and this is a \1"),
+    (TypeError, r"'(\w+)' object is not subscriptable", r"square brackets take a part of a list or a text, and this is of the class \1"),
     (
         TypeError,
         r"cannot unpack non-iterable (\w+)|'(\w+)' object is not iterable|argument of type '(\w+)' is not",
@@ -58,11 +58,16 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (ModuleNotFoundError, r"No module named '([\w.]+)'", r"the package \1 is not installed here, and the exercise can be done without it"),
     (ImportError, r"cannot import name '(\w+)'", r"there is no \1 in that module: look at its spelling"),
     (AttributeError, r"'NoneType'", f"something here is None. {NONE}"),
+    (
+        AttributeError,
+        r"'dict' object has no attribute '(\w+)'",
+        r'a dictionary has nothing called \1 behind a dot: a value is taken by its key in square brackets, ["\1"]',
+    ),
     (AttributeError, r"'(\w+)' object has no attribute '(\w+)'", r"a \1 has nothing called \2: dir(...) shows what it has"),
     (AttributeError, r"module '([\w.]+)' has no attribute '(\w+)'", r"the module \1 has nothing called \2"),
     (IndexError, r"out of range|out of bounds", "a place was asked for that does not exist: the first is 0, the last one less than the length"),
     (IndexError, r"empty", "something here is empty: think of that case first"),
-    (KeyError, r"(.+)", r"the dictionary has no key \1"),
+    (KeyError, r"(.+)", r"there is no \1 in the dictionary or table that is asked"),
     (ZeroDivisionError, r"", "something is divided by 0 here: deal with that case before you divide"),
     (OverflowError, r"", "a number became larger than a float can hold"),
     (ValueError, r"zip\(\)", "`zip` got lists of different lengths"),
@@ -73,6 +78,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
         "the number of names on the left of = is not the number of values on the right",
     ),
     (ValueError, r"empty|no median for|at least one data point", "`max`, `min` or a mean was asked of nothing: deal with the empty case first"),
+    (ValueError, r"math domain error|expected a positive input", "a logarithm is asked of 0 or of a negative number, and there is none"),
     (ValueError, r"could not convert string|invalid literal", "this text is not a number"),
     (ValueError, r"is not in list|substring not found", "what was looked for is not there"),
     (ValueError, r"truth value of an array", "one `if` or `and` cannot ask many numbers at once: use .any() or .all(), or take one number"),
@@ -114,7 +120,7 @@ def explained(error: BaseException, file: str = "") -> str:
     what = f"{name}: {text.rstrip('.')}" if text and not isinstance(error, SystemExit) else name
     line = own_line(error.__traceback__, file)
     meaning = _meaning(error, text)
-    return f"{what}{f', in your line `{line}`' if line else ''}.{f' {meaning[0].upper()}{meaning[1:]}.' if meaning else ''}"
+    return f"{what}{f', in your line `{line}`' if line else ''}.{f' {meaning[0].upper()}{meaning[1:]}' if meaning else ''}{'.' if meaning and meaning[-1] not in '.?' else ''}"
 
 
 def _meaning(error: BaseException, text: str) -> str:
