@@ -67,6 +67,9 @@ $(CLOUD): $(READY)
 assets: setup
 	$(ASSETS)
 
+# What these run is no learner's attempt.
+quick test mutants labs execute reproduce newest-tested python-tested: export COURSE_PROGRESS := off
+
 IN_GROUPS := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 
 # At every save.

@@ -96,6 +96,7 @@ def own_results(tmp_path, monkeypatch):
     """Results and jobs are each test's own: a test must not pass on another's."""
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("COURSE_TUNING", str(tmp_path / "tuning"))
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress"))
     monkeypatch.delenv("COURSE_MODEL", raising=False)
 
 

@@ -25,7 +25,7 @@ from utils.widgets.forecasts import Predict
 from utils.widgets.playground import Playground
 from utils.widgets.repetition import Repetition
 from utils.widgets.sampler import Sampler
-from utils.widgets.sampler_picture import describe, percent, sampler_picture
+from utils.widgets.sampler_picture import BAR_WIDTH, BAR_X, describe, percent, sampler_picture
 from utils.widgets.slider import SLIDERS, Slider, limit_box, seed_box, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
 from utils.widgets.view import Dropdown, RadioButtons, alert, paragraph, plain, prompt_box, show, told_in
@@ -452,6 +452,15 @@ def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
     assert picture.count("\u25b6") == 1, "one token is drawn"
 
 
+@pytest.mark.parametrize("tokens", [{"a": 1.0}, {"a" * 40: 0.9, "b": 0.1}, dict.fromkeys(range(9), 0.01)])
+def test_the_marker_covers_no_name(tokens):
+    """It stands between the names, which end left of it, and the bars."""
+    picture = sampler_picture(next_token(given("?", {str(name): p for name, p in tokens.items()}), DecodingConfig()))
+    marker = float(re.search(r'<text x="([\d.]+)"[^>]*>\u25b6<', picture)[1])
+    names = {float(x) for x in re.findall(r'<text x="([\d.]+)"[^>]*text-anchor="end"[^>]*>', picture)}
+    assert min(names) + 5 <= marker <= BAR_X - 12
+
+
 def test_nothing_is_hatched_where_nothing_is_cut(read):
     assert "url(#course-cut)" not in sampler_picture(next_token(read, DecodingConfig()))
 
@@ -476,7 +485,7 @@ def test_the_picture_is_an_image_whose_label_says_the_same(read, config):
 def test_the_line_stands_at_the_running_sum_of_every_row_but_the_rest(read):
     for found in (next_token(read, DecodingConfig()), next_token(given("?", {"a": 0.75, "b": 0.25}), DecodingConfig())):
         points = re.search(r'<polyline points="([^"]*)"', sampler_picture(found))[1].split()
-        expected = [170 + 380 * c.cumulative for c in found.candidates if c.text != "rest of the vocabulary"]
+        expected = [BAR_X + BAR_WIDTH * c.cumulative for c in found.candidates if c.text != "rest of the vocabulary"]
         assert [float(point.split(",")[0]) for point in points] == pytest.approx(expected, abs=0.06)
 
 

@@ -88,8 +88,8 @@ class Forecasts:
 
 def _number(guess: Any) -> float:
     try:
-        number = float(str(guess).strip().replace(",", "."))
-    except ValueError:
+        number = float(str(guess.item() if hasattr(guess, "item") else guess).strip().replace(",", "."))
+    except (ValueError, RuntimeError):
         number = math.nan
     if not math.isfinite(number):
         raise UnsupportedSetting(f"A forecast is a number such as 0.25 or 12; {guess!r} was given.")

@@ -23,7 +23,7 @@ def keep(exercise: str, **what: Any) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / NAME).open("a", encoding="utf8") as file:
-            file.write(f"{line}\n")
+            file.write(f"\n{line}")
     except OSError:
         return
 

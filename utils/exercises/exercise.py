@@ -175,7 +175,7 @@ class Exercise:
             result = self.read(returned)
             problem = next((said for one in self.properties if (said := one.problem(result, case))), "")
         except Mistake as mistake:
-            return Outcome(case, broke=True, problem=_told(case, f"{came} {mistake}"))
+            return Outcome(case, broke=True, problem=_told(case, f"{came} {mistake} {case.why if case.edge else ''}"))
         wrong = problem or not self._is_right(result, case)
         return Outcome(case, result, problem=_told(case, f"{came} {problem or case.why}") if wrong else "")
 
@@ -196,9 +196,9 @@ class Exercise:
         return next((one.message for one in self.mistakes if all(self._agrees(one, outcome) for outcome in outcomes)), "")
 
     def _agrees(self, mistake: Wrong, outcome: Outcome) -> bool:
-        """Tell whether a mistake explains an outcome; a case that is easily forgotten may be right or break besides."""
+        """Tell whether a mistake explains an outcome; what happens besides where a case is easily forgotten is another matter."""
         case = outcome.case
-        if case.edge and (outcome.broke or not outcome.problem):
+        if case.edge:
             return True
         try:
             theirs = self.read(mistake.function(*copies(case.given)))

@@ -33,7 +33,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
         r"'(\w+)' object is not callable",
         r"round brackets behind a name call it, and this is a \1, which cannot be called. Is a function's name used for a value?",
     ),
-    (TypeError, r"'(\w+)' object is not subscriptable", r"square brackets take a part of a list or a text, and this is a \1"),
+    (TypeError, r"'(\w+)' object is not subscriptable", r"square brackets take a part of a list or a text, and this is of the class \1"),
     (
         TypeError,
         r"cannot unpack non-iterable (\w+)|'(\w+)' object is not iterable|argument of type '(\w+)' is not",
@@ -67,7 +67,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (AttributeError, r"module '([\w.]+)' has no attribute '(\w+)'", r"the module \1 has nothing called \2"),
     (IndexError, r"out of range|out of bounds", "a place was asked for that does not exist: the first is 0, the last one less than the length"),
     (IndexError, r"empty", "something here is empty: think of that case first"),
-    (KeyError, r"(.+)", r"the dictionary has no key \1"),
+    (KeyError, r"(.+)", r"there is no \1 in the dictionary or table that is asked"),
     (ZeroDivisionError, r"", "something is divided by 0 here: deal with that case before you divide"),
     (OverflowError, r"", "a number became larger than a float can hold"),
     (ValueError, r"zip\(\)", "`zip` got lists of different lengths"),
@@ -120,7 +120,7 @@ def explained(error: BaseException, file: str = "") -> str:
     what = f"{name}: {text.rstrip('.')}" if text and not isinstance(error, SystemExit) else name
     line = own_line(error.__traceback__, file)
     meaning = _meaning(error, text)
-    return f"{what}{f', in your line `{line}`' if line else ''}.{f' {meaning[0].upper()}{meaning[1:]}.' if meaning else ''}"
+    return f"{what}{f', in your line `{line}`' if line else ''}.{f' {meaning[0].upper()}{meaning[1:]}' if meaning else ''}{'.' if meaning and meaning[-1] not in '.?' else ''}"
 
 
 def _meaning(error: BaseException, text: str) -> str:

@@ -29,7 +29,7 @@ def as_text(value: Any, asked: str = "a text") -> str:
 def as_list(value: Any, asked: str = "a list") -> list:
     """Return what stands one behind the other, in a list, a tuple, an array, a tensor or a column, as a list."""
     in_order = isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping | Set)
-    in_order = in_order or (isinstance(value, torch.Tensor | np.ndarray) and len(value.shape) > 0)
+    in_order = len(value.shape) > 0 if isinstance(value, torch.Tensor | np.ndarray) else in_order
     require(in_order, expected(asked, value))
     return list(value)
 
@@ -85,9 +85,11 @@ def as_tensor(value: Any, asked: str = "a tensor of numbers") -> torch.Tensor:
     """Return a tensor, an array or (nested) lists of numbers as a tensor of doubles, detached."""
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().double()
+    if isinstance(value, list | tuple):
+        value = [part.tolist() if isinstance(part, torch.Tensor | np.ndarray) else part for part in value]
     try:
-        if isinstance(value, list | tuple):
-            value = [part.tolist() if isinstance(part, torch.Tensor | np.ndarray) else part for part in value]
-        return torch.as_tensor(np.asarray(value, dtype=float))
+        numbers = np.asarray(value)
     except (TypeError, ValueError):
         raise Mistake(expected(asked, value)) from None
+    require(numbers.dtype.kind in "biuf", expected(asked, value))
+    return torch.as_tensor(numbers.astype(float))

@@ -1,5 +1,7 @@
 """Values as a verdict shows them: short, on one line, whatever a learner's code makes."""
 
+import math
+import random
 import types
 from collections.abc import Callable, Mapping, Sequence, Set
 from numbers import Number
@@ -9,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-LONGEST_TEXT, MOST_PARTS, MOST_NUMBERS = 70, 6, 12
+LONGEST_TEXT, LONGEST_LIST, MOST_PARTS, MOST_NUMBERS = 70, 160, 6, 12
 
 
 def shown(value: Any) -> str:
@@ -52,6 +54,7 @@ KINDS: tuple[tuple[Any, Any], ...] = (
     (np.generic, "a number of numpy"),
     (pd.DataFrame, "a table"),
     (pd.Series, _length("a column")),
+    (pd.Index, _length("an index")),
     (int, "a whole number"),
     (Number, "a number"),
     (list, _length("a list")),
@@ -59,6 +62,7 @@ KINDS: tuple[tuple[Any, Any], ...] = (
     (Mapping, _length("a dictionary")),
     (Set, _length("a set")),
     (range, "a range"),
+    (torch.Generator | np.random.Generator | random.Random, "a generator of random numbers"),
     (type, "a class"),
     (types.ModuleType, "a module"),
     (types.FunctionType | types.MethodType | types.BuiltinFunctionType, "a function"),
@@ -71,13 +75,15 @@ def _shown(value: Any, depth: int) -> str:
     if isinstance(value, np.generic):
         return _shown(value.item(), depth)
     if isinstance(value, float):
-        return f"{value:.6g}" if value != int(value or 0) or abs(value) >= 1e6 else f"{value:.1f}"
+        return f"{value:.1f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.6g}"
     if isinstance(value, torch.Tensor | np.ndarray):
         return _numbers(value)
     if isinstance(value, pd.DataFrame):
         return f"a table with index {shown(list(value.index))}, " + ", ".join(f"{name} {shown(list(value[name]))}" for name in value)
     if isinstance(value, list | tuple | dict | set | frozenset) and depth < 3:
         return _parts(value, depth + 1)
+    if isinstance(value, torch.Generator | np.random.Generator | random.Random):
+        return "generator"
     if isinstance(value, types.FunctionType | type | types.ModuleType):
         return f"{kind(value)} ({value.__name__})"
     return _cut(" ".join(repr(value).split()), LONGEST_TEXT)
@@ -98,6 +104,8 @@ def _parts(value: Any, depth: int) -> str:
         most = MOST_NUMBERS if all(isinstance(part, Number) for part in value) else MOST_PARTS
         parts = [_shown(part, depth) for part in list(value)[:most]]
         left, right = {list: "[]", tuple: "()"}.get(type(value), "{}")
+    while len(parts) > 1 and sum(map(len, parts)) > LONGEST_LIST:
+        parts.pop()
     rest = len(value) - len(parts)
     more = [f"... {rest} more"] if rest else []
     comma = "," if isinstance(value, tuple) and len(value) == 1 else ""

@@ -6,7 +6,8 @@ from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, label, percent, svg
 from utils.widgets.view import plain
 
 ROW, TOP = 21, 46
-BAR_X, BAR_WIDTH = 170, 380
+BAR_X, BAR_WIDTH = 184, 366
+NAME_X, MARKER_X = BAR_X - 20, BAR_X - 15
 NUMBER_X, AFTER_X, FATE_X = 632, 708, 722
 WIDTH = 900
 
@@ -41,7 +42,7 @@ def describe(found: NextToken) -> str:
 
 def _heads() -> str:
     heads = (
-        (BAR_X - 10, "token", "end"),
+        (NAME_X, "token", "end"),
         (BAR_X, "outline: model's own; bar: reshaped; line: running sum", "start"),
         (NUMBER_X, "before", "end"),
         (AFTER_X, "after", "end"),
@@ -58,8 +59,8 @@ def _row(axis: Axis, candidate: Candidate, y: float) -> str:
     name = candidate.text if candidate.text == REST else quoted(candidate.text)
     return "".join(
         (
-            label(BAR_X - 168, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE),
-            label(BAR_X - 10, middle, name[:24], anchor="end", fill=ink, weight=weight),
+            label(MARKER_X, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE),
+            label(NAME_X, middle, name[:24], anchor="end", fill=ink, weight=weight),
             axis.bar(candidate.after, candidate.before, y=y + 2.5, height=ROW - 4, inset=2.5, cut=not kept),
             label(NUMBER_X, middle, percent(candidate.before), anchor="end", fill=ink),
             label(AFTER_X, middle, percent(candidate.after), anchor="end", fill=ink, weight=weight),
