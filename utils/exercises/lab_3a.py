@@ -27,7 +27,6 @@ DIALOGUES = (
     ('#Person1#:  Is {name} "100%" sure?\n\n#Person2#: Yes, said Ms. O\'Hara.', "#Person2# says {name} is SURE."),
 )
 """Two as the lab has them, and one with all that a template may trip over."""
-IN_BRACKETS = re.compile(r"\{\w*\}")
 TURNS = ("I lost my key.", "Which bus goes to the station?", "At 9:30, I think.", "Thank you.", "It's $5.", "No <tag> here.")
 
 
@@ -49,11 +48,7 @@ def _as_record(value: Any) -> Mapping[str, str]:
 
 def _of_input(one: Property) -> Property:
     """Return a property of prompts as one of records."""
-    return Property(lambda r, c: one.holds(r["input_text"], c), one.message)
-
-
-def _begins_no_turn(record: Mapping[str, str], case: Case) -> bool:
-    return record["input_text"].rsplit("\n", 1)[-1].strip() not in re.findall(r"^#\w+#:", case.given[0], re.MULTILINE)
+    return Property(lambda r, c: one.holds(r["input_text"], c), lambda r, c: one.problem(r["input_text"], c))
 
 
 def _as_given(record: Mapping[str, str], case: Case) -> bool:
@@ -90,12 +85,7 @@ TO_RECORD = Exercise(
             lambda r, c: c.given[1].lower() not in r["input_text"].lower(),
             "The summary stands in input_text. The model would learn to copy it, and in use there is none to copy.",
         ),
-        Property(
-            lambda r, c: c.given[0] in r["input_text"] or set(IN_BRACKETS.findall(r["input_text"])) <= set(IN_BRACKETS.findall(c.given[0])),
-            "The prompt holds a name in curly brackets instead of the dialogue: is the f in front of the text missing, or .format(...) behind it?",
-        ),
         *map(_of_input, WELL_MADE),
-        Property(_begins_no_turn, "The cue begins one more turn of the dialogue. Name what shall be written: a summary."),
         Property(
             lambda r, c: _as_given(r, c) or r["output_text"].strip() != c.given[1],
             "output_text has a space or an empty line more than the summary. The tuning job itself puts the space between prompt and completion.",
