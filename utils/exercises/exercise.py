@@ -145,7 +145,8 @@ class Exercise:
                 outcomes.append(Outcome(case, broke=True, problem=_told(case, str(hung))))
                 break
         problem = next((outcome.problem for outcome in outcomes if outcome.problem), "")
-        require(not problem, self._explained(outcomes) or self._other_again(run, outcomes[0]) or problem)
+        if problem:
+            raise Mistake(self._explained(outcomes) or self._other_again(run, outcomes[0]) or problem)
 
     def _other_again(self, run: Run, first: Outcome) -> str:
         """Return what to say when the first case, asked again, has another result; "" where it has the same."""
