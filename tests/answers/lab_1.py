@@ -31,6 +31,7 @@ GIVEN: dict[str, dict] = {}
 MASTER = masters.names(1)
 SYMMETRIC = "Both texts count alike in the F-measure, and in what is shared."
 RIGHT_BEFORE = "right = sum((said == label for said, label in zip(predictions, labels, strict=True)))"
+PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {
     ("1.4", f"{RIGHT_BEFORE} -> {RIGHT_BEFORE.replace('predictions, labels', 'labels, predictions')}"): (
         "Equality is the same from both sides."

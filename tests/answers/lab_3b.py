@@ -1250,6 +1250,7 @@ GIVEN: dict[str, dict] = {}
 
 _SAME = "One resample more or less among a thousand moves the ends by far less than another seed does: no result tells."
 _DRAWN = "drawn = rng.choice(differences, size=({}, len(differences)))"
+PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {
     ("3.6", f"{_DRAWN.format(1000)} -> {_DRAWN.format(number)}"): _SAME for number in (999, 1001)
 }
