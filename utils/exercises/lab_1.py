@@ -561,7 +561,7 @@ def _not_the_score(got: float, case: Case) -> str:
 
 
 def _sentences(rng: Random) -> tuple[str, str]:
-    words = ["the", "The", "cat", "Cat", "is", "late", "late.", "and", "he", "sat", "on", "mat", "it", "it's"]
+    words = ["the", "The", "cat", "Cat", "cats", "is", "late", "late.", "and", "he", "sat", "on", "mat", "it", "it's"]
     said, right = (rng.choices(words, k=rng.randrange(1, 9)) for _ in range(2))
     right[rng.randrange(len(right))] = rng.choice(said).upper()  # one word at least is shared
     return " ".join(said), " ".join(right)
@@ -585,6 +585,7 @@ ROUGE_1 = Exercise(
                 ("yes, a dog", "yes a dog."),
                 ("an art lover", "the party loves an idea"),
                 ("a b c", "c b a d e"),
+                ("the dogs bark", "the dog barks"),
             )
         ],
         Case(("nothing in common", "other words"), "Nothing is shared, so the score is 0.", edge="no word in common"),
