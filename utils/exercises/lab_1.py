@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from utils.datasets.dialogues import load_dialogues
 from utils.datasets.records import TextToText
 from utils.datasets.reviews import LABELS, Review
 from utils.exercises import showing
@@ -45,9 +46,9 @@ def _has_no_example(prompt: str, case: Case) -> bool:
 
 
 def _seen_by_the_model(run: Run, *, model: LanguageModel | None = None) -> str:
-    dialogues = [RECORDS[1].input_text, RECORDS[4].input_text]
+    dialogue, *_ = dialogues = [record.input_text for record in load_dialogues("validation")[:2]]
     prompts = [str(run(dialogue)) for dialogue in dialogues]
-    return advice(prompts[0], dialogues[0]) + completions_shown(model, prompts)
+    return advice(prompts[0], dialogue) + completions_shown(model, prompts)
 
 
 ZERO_SHOT = Exercise(
