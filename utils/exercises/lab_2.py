@@ -182,13 +182,15 @@ TEMPERATURE = Exercise(
             "You divide the probabilities: divide the logits before the softmax, so that the sum stays 1.",
         ),
         Wrong(_at_zero(lambda x, t: x / t), "The division is there, but the softmax is missing, which makes probabilities of logits."),
-        Wrong(_at_zero(lambda x, t: torch.softmax(x, -1)), "Your temperature changes nothing: at every temperature you get the same probabilities."),
+        Wrong(
+            _at_zero(lambda x, t: torch.softmax(x, -1)),
+            "Your temperature changes nothing: at every temperature you get the same probabilities. Divide the logits by it before the softmax.",
+        ),
         Wrong(
             _at_zero(lambda x, t: torch.log_softmax(x / t, -1)),
             "These are logarithms of probabilities: take exp, or softmax in place of log_softmax.",
         ),
         Wrong(_at_zero(lambda x, t: torch.softmax(-x / t, -1)), "The sign is turned round: the token with the largest logit must be the likeliest."),
-        Wrong(_at_zero(lambda x, t: torch.softmax(x - t, -1)), "You subtract the temperature, which changes nothing after a softmax: divide by it."),
         Wrong(lambda x, t: reshape(x, temperature=0), "Only the likeliest token is left at every temperature; that is right at temperature 0 alone."),
     ],
     properties=_distribution(lambda logits, temperature: reshape(logits, temperature=temperature)),
