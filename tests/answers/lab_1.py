@@ -210,6 +210,9 @@ WRONG["1.1"] = [
     (lambda d: f"Summarize this dialogue.\n\nSummary:\n\n{d}", "ends with the dialogue"),
     (lambda d: f"Summarize this dialogue now.\n\n{d}", "ends with the dialogue"),
     (lambda d: f"Summarize this dialogue.\n\n{d}:", "ends with the dialogue"),
+    (lambda d: f"Summarize this dialogue.\n\n{d}\n\n:", "A colon alone is no cue"),
+    (lambda d: "\n".join(["Summarize it.", *filter(None, d.split("\n")), "Summary:"]), "not in this prompt unchanged"),
+    (lambda d: d, "no instruction before"),
     (lambda d: f"Summarize this dialogue.\n\n{d[:40]}\n\nSummary:", "unchanged"),
     (lambda d: f"Summarize this dialogue.\n\n{d[:200]}\n\nSummary:", "unchanged"),
     (lambda d: f"Summarize this dialogue.\n\n{d.lower()}\n\nSummary:", "unchanged"),
@@ -1562,8 +1565,9 @@ WRONG["1.6"] = [
     (rouge_of_letters, "counts letters"),
     (rouge_of_pairs, "pairs of words"),
     (rouge_of_substrings, "whole words"),
+    (rouge_with(of_both, lambda text: [w.rstrip("s") for w in text.lower().split()]), "1 shared|2 shared"),
     (rouge_that_never_ends, "did not end within"),
-    (rouge_of_the_package, "Marks are taken off"),
+    (rouge_of_the_package, "marks belong to their word"),
 ]
 
 # 1.7: shots_that_fit(example_lengths, query_length, max_new_tokens, window)
