@@ -744,7 +744,7 @@ WRONG_3_2 = [
     (leaks_with(lambda text: "".join(text.lower().split())), "Collapsing leaves one space"),
     (leaks_with(lambda text: " ".join(WORDS.findall(text.lower()))), "leave the marks out"),
     (leaks_with(lambda text: " ".join(sorted(text.lower().split()))), "order of the words"),
-    (leaks_with(lambda text: frozenset(text.lower().split())), "order of the words"),
+    (leaks_with(lambda text: frozenset(text.lower().split())), "in which order and how often words come"),
     (leaks_with(lambda text: " ".join(text.lower().split())[:30]), "begin alike"),
     (leaks_with(lambda text: len(text.split())), "all three are wanted"),
     (leaks_nearly_the_same, "differ in one word"),
@@ -1604,14 +1604,17 @@ def stop_counting_checkpoints(losses, patience):
     return sum(losses[n] < min(losses[:n], default=math.inf) for n in range(stop + 1)) - 1, stop
 
 
-def stop_by_a_margin(losses, patience):
-    best = 0
-    for index, loss in enumerate(losses):
-        if loss < losses[best] - 0.1:
-            best = index
-        if index - best == patience:
-            break
-    return best, index
+def stop_by_a_margin(least):
+    def answer(losses, patience):
+        best = 0
+        for index, loss in enumerate(losses):
+            if loss < losses[best] - least:
+                best = index
+            if index - best == patience:
+                break
+        return best, index
+
+    return answer
 
 
 def stop_with_a_second_loss(losses, patience):
@@ -1711,7 +1714,8 @@ WRONG_3_5 = [
     (stop_from(1.0), "begins with a number of your own"),
     (stop_from(100), "begins with a number of your own"),
     (stop_at_the_highest, "You keep the highest loss"),
-    (stop_by_a_margin, "lower by a margin"),
+    (stop_by_a_margin(0.1), "lower by a margin"),
+    (stop_by_a_margin(0.001), "lower by a margin"),
     (lambda v, p: best_checkpoint(v, p + 1), "one evaluation too long"),
     (lambda v, p: best_checkpoint(v, max(1, p - 1)), "one evaluation too early: `patience`"),
     (stop_with_a_patience_of(2), "You ignore `patience`"),

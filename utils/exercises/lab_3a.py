@@ -224,8 +224,8 @@ def _leaks() -> Exercise:
         ),
         Case((records("Really?", "it's on"), records("Really.", "its on")), "The marks belong to the text: other marks make another text."),
         Case(
-            (records("I saw you you saw", "to be or not"), records("you saw I saw you", "not to be or", "to be or not to be")),
-            "The same words in another order are another text.",
+            (records("I saw you", "very good"), records("you saw I", "very very good")),
+            "The same words in another order, or more often, are another text.",
         ),
         Case(
             (records("a", "b", outputs=("same", "so")), records("b", "c", "d", outputs=("no", "same", "so"))),
@@ -611,7 +611,7 @@ def _best_checkpoint() -> Exercise:
         Case(([1.0, 0.9, 0.95, 0.8], 1), "A patience of 1 stops at the first evaluation without a new lowest loss."),
         Case(([1.0, 1.1, 1.2, 0.5], 2), "The first evaluation may already have the lowest loss of those before the stop."),
         Case(([2.0, 1.0, 1.6, 1.5, 1.4, 1.3], 3), "A loss that is lower than the one before it is not yet lower than all before."),
-        Case(([1.5, 1.49, 1.48, 1.6], 2), "A loss is a new lowest one however little it is below the others."),
+        Case(([1.5, 1.49999, 1.49998, 1.49997, 1.6], 2), "A loss is a new lowest one however little it is below the others."),
         Case(([5000.0, 3000.0, 2000.0, 2500.0], 3), "Losses may be large: the first one is always the lowest so far."),
         Case(([10.5, 9.75, 9.5, 11.0, 10.0], 2), "9.75 is a lower loss than 10.5: numbers are compared, not texts."),
         Case(([0.7], 2), edge="one evaluation only", why="It is the best one, and training stops there."),
@@ -657,7 +657,7 @@ def _best_checkpoint() -> Exercise:
                 lambda v, p, by=by: _stopped(v, p, better=lambda loss, lowest: loss < lowest - by),
                 "You ask for a loss that is lower by a margin. A loss is a new lowest one however little it is below the others.",
             )
-            for by in (0.1, 0.01, 0.001)
+            for by in (0.1, 0.01, 0.001, 1e-4)
         ],
         *[Wrong(lambda v, p, begun=begun: _stopped(v, p, begun=begun), begins) for begun in (0.0, 1.0, 2.0, 5.0, 10.0, 100.0, 1000.0)],
         Wrong(lambda v, p: _stopped(v, p + 1), "You wait for one evaluation too long."),
