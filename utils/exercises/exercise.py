@@ -154,7 +154,7 @@ class Exercise:
             return ""
         try:
             again = self.read(run(*first.case.given))
-            if self._alike(again, first.result, first.case):
+            if self._alike(again, first.result, first.case) or showing.shown(again) == showing.shown(first.result):
                 return ""
         except Mistake as mistake:
             again = mistake

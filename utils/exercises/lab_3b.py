@@ -66,6 +66,17 @@ def _distances(ours: Sequence[float], theirs: Sequence[float], seed: int) -> tup
     return mean, low - mean, high - mean
 
 
+def _from_to(first: int, less: int) -> Callable:
+    """Return a function that draws places from `first` on, and `less` than there are, so that one text never comes."""
+
+    def gain(ours: Sequence[float], theirs: Sequence[float], seed: int) -> tuple:
+        differences = np.subtract(ours, theirs)
+        places = np.random.default_rng(seed).integers(first, len(differences) - less, (1000, len(differences)))
+        return differences.mean(), *np.percentile(differences[places].mean(axis=1), (2.5, 97.5))
+
+    return gain
+
+
 def _texts_themselves(ours: Sequence[float], theirs: Sequence[float], seed: int) -> tuple:
     return np.subtract(ours, theirs).mean(), *np.percentile(np.subtract(ours, theirs), (2.5, 97.5))
 
@@ -99,12 +110,19 @@ GAINS = (
     ),
     Wrong(partial(_gain, texts=lambda n: n - 1), f"{AS_MANY}and yours have one text less."),
     Wrong(partial(_gain, texts=lambda n: n + 1), f"{AS_MANY}and yours have one text more."),
+    Wrong(_from_to(0, 1), "The last text is never drawn. `rng.integers(0, n)` leaves out n itself, so that n is the number of texts."),
+    Wrong(_from_to(1, 0), "The first text is never drawn: places are counted from 0."),
+    Wrong(lambda ours, theirs, seed: _gain(theirs, ours, seed), "The interval is that of theirs minus ours; ours minus theirs is asked for."),
+    Wrong(
+        lambda ours, theirs, seed: _gain(ours, [0.0] * len(ours), seed), "The interval is that of `ours` alone; that of the differences is asked for."
+    ),
+    Wrong(
+        lambda ours, theirs, seed: _gain(theirs, [0.0] * len(ours), seed),
+        "The interval is that of `theirs` alone; that of the differences is asked for.",
+    ),
     Wrong(partial(_gain, texts=lambda n: n // 2), f"{AS_MANY}and yours have half of them."),
     Wrong(partial(_gain, texts=lambda n: 2 * n), f"{AS_MANY}and yours have twice as many."),
-    *(
-        Wrong(partial(_gain, texts=lambda n, size=size: size), f"{AS_MANY}and yours always have {size}.")
-        for size in (2, 3, 4, 5, 6, 8, 10, 20, 30, 50, 100)
-    ),
+    *(Wrong(partial(_gain, texts=lambda n, size=size: size), f"{AS_MANY}and yours always have {size}.") for size in (5, 6, 8, 10, 20, 30, 50, 100)),
     *(
         Wrong(single, "Your ends are percentiles of single texts, not of the means of resamples: the mean of many texts varies far less.")
         for single in (_single_texts, _texts_themselves)
@@ -127,12 +145,19 @@ GAINS = (
         Wrong(partial(_gain, ends=ends), "What lies outside the 95 % is all on one side of your interval. Half of it belongs below the lower end.")
         for ends in ((0, 95), (5, 100))
     ),
+    *(
+        Wrong(
+            partial(_gain, ends=ends),
+            "More means lie outside your interval on one side than on the other. 5 % lie outside in all, half of them on each side.",
+        )
+        for ends in ((2.5, 95), (5, 97.5), (2.5, 97), (3, 97.5), (2, 97.5), (2.5, 98), (2, 97), (3, 98))
+    ),
     Wrong(
         _by_deviation, "Your ends are made from the standard deviation of the means. They are to be percentiles of the means, which may lie unevenly."
     ),
     Wrong(_mirrored, "Your interval is mirrored: the ends are the percentiles themselves, not twice the mean minus a percentile."),
     Wrong(_distances, "Your ends lie around 0: they are distances from the mean. Give the ends themselves."),
-    *(Wrong(partial(_gain, resamples=number), MORE) for number in (10, 20, 50, 100, 200, 500)),
+    *(Wrong(partial(_gain, resamples=number), MORE) for number in (50, 100, 200, 500)),
     *(Wrong(partial(_gain, resamples=number), LESS) for number in (2000, 5000, 10_000)),
 )
 
@@ -161,7 +186,7 @@ def _widths(ends: np.ndarray) -> np.ndarray:
 
 def _is_placed(ends: np.ndarray, others: np.ndarray) -> bool:
     seeds = 1 / ends.shape[1] + 1 / others.shape[1]
-    return bool(abs(_shifts(ends, others)).max() < ONE_PLACE + SURE * math.sqrt(seeds))
+    return bool(np.abs(_shifts(ends, others)).max() < ONE_PLACE + SURE * math.sqrt(seeds))
 
 
 def _is_spread(ends: np.ndarray, others: np.ndarray) -> bool:
@@ -206,7 +231,7 @@ def _three_numbers(run: Run, number: int, seed: int) -> tuple[tuple[float, ...],
 
 def _require_first_number(run: Run, results: np.ndarray, seeds: Sequence[int]) -> None:
     right = np.array([[np.subtract(*pair).mean()] for pair in SCORES])
-    wrong = np.argwhere(abs(results[:, :, 0] - right) > 0.006)
+    wrong = np.argwhere(np.abs(results[:, :, 0] - right) > 0.006)
     if not len(wrong):
         return
     came = _three_numbers(run, int(wrong[0][0]), seeds[wrong[0][1]])[1]
@@ -228,8 +253,8 @@ def _require_ends(run: Run, results: np.ndarray) -> None:
     ends, right = results[:, :, 1:], _ends(_gain, 400)
     placed, spread = _is_placed(ends, right), _is_spread(ends, right)
     if not (placed and spread):
-        wider = np.log(np.maximum(abs(_widths(ends)), 1e-9) / _widths(right))
-        worst = int(abs(wider).argmax())
+        wider = np.log(np.maximum(np.abs(_widths(ends)), 1e-9) / _widths(right))
+        worst = int(np.abs(wider).argmax())
         came = _three_numbers(run, worst, SEEDS[0])[1]
         raise Mistake(f"{came} {_degenerate(results) or _named(ends) or _unnamed(ends, right, wider[worst, 0], placed=placed)}")
 
@@ -239,6 +264,8 @@ def _degenerate(results: np.ndarray) -> str:
     mean, low, high = np.moveaxis(results, -1, 0)
     if (low > high + 1e-9).all():
         return "The lower end is above the upper end: the two are exchanged."
+    if (low > high + 1e-9).any():
+        return "With some seeds the lower end is above the upper end. Are the means sorted before you take two of them by their places?"
     if (high - low).max() > 1e-9:
         return ""
     if np.allclose(low, mean, atol=1e-9):
@@ -246,14 +273,17 @@ def _degenerate(results: np.ndarray) -> str:
             "The interval has no width, because all resamples have the same mean. Draw texts with replacement, so that some come "
             "twice and others not at all."
         )
-    return "The interval has no width, because all resamples are the same one. Make the generator once, before the loop that draws."
+    return (
+        "The interval has no width: both ends are the same number. If all resamples are the same one, make the generator once, before the "
+        "loop that draws."
+    )
 
 
 def _named(ends: np.ndarray) -> str:
     """Return what to say of the typical mistake that comes nearest, "" where none is near enough."""
-    found = [(_ends(mistake.function, 100), mistake.message) for mistake in GAINS]
+    found = [(_ends(mistake.function, 150), mistake.message) for mistake in GAINS]
     near = [(theirs, said) for theirs, said in found if _is_placed(ends, theirs) and _is_spread(ends, theirs)]
-    return min(near, key=lambda one: (_shifts(ends, one[0]) ** 2).sum() + 8 * _stretch(ends, one[0]) ** 2, default=(None, ""))[1]
+    return min(near, key=lambda one: float(np.square(_shifts(ends, one[0])).sum()) + 8 * _stretch(ends, one[0]) ** 2, default=(None, ""))[1]
 
 
 def _unnamed(ends: np.ndarray, right: np.ndarray, wider: float, *, placed: bool) -> str:
@@ -261,11 +291,13 @@ def _unnamed(ends: np.ndarray, right: np.ndarray, wider: float, *, placed: bool)
         return "Every seed gives the same interval. Draw the resamples with a generator that is made from `seed`."
     if placed:
         return MORE if _stretch(ends, right) > 0 else LESS
+    if _stretch(ends, right) - wider > 0.6:
+        return MORE
     if abs(wider) < 0.02:
         return "The interval is as wide as it should be, but not at the right place: its ends are percentiles of the means."
     return (
-        f"The interval is too {'wide' if wider > 0 else 'narrow'}. Has each resample as many texts as there are, are there 1000 means, "
-        "and do 95 % of them lie between the two ends?"
+        f"The interval is too {'wide' if wider > 0 else 'narrow'}. Are there 1000 means of resamples, has each resample as many texts as there are, "
+        "and are the two ends percentiles of these means, with 95 % of them between?"
     )
 
 
@@ -520,9 +552,12 @@ def _drawn(seed: int, *before: int, sizes: tuple[int, int, int] = (2, 2, 2), set
 
 
 def _lora_case(rng: random.Random) -> tuple:
-    sizes = tuple(rng.sample(range(2, 7), 3))
+    features, out, rank = rng.sample(range(2, 7), 3)
     return _drawn(
-        rng.randrange(100), *rng.choices((1, 2, 3), k=rng.randrange(1, 3)), sizes=sizes, settings=(rng.randrange(1, 20), rng.uniform(-2, 2))
+        rng.randrange(100),
+        *rng.choices((1, 2, 3), k=rng.randrange(1, 3)),
+        sizes=(features, out, rank),
+        settings=(rng.randrange(1, 20), rng.uniform(-2, 2)),
     )
 
 
@@ -560,6 +595,8 @@ def _lora_output() -> Exercise:
         Wrong(_lora(lambda b, c, a, r, s: b + s / r * c), "You divide by the rank, but alpha is missing."),
         Wrong(_lora(lambda b, c, a, r, s: b + s * r / a * c), "alpha / rank stands upside down."),
         Wrong(_lora(lambda b, c, a, r, s: b + s * a * r * c), "You multiply by the rank. alpha is divided by it."),
+        Wrong(_lora(lambda b, c, a, r, s: b + c), "The change is not multiplied: alpha / rank and `scale` are missing."),
+        Wrong(_lora(lambda b, c, a, r, s: b + a * c), "You multiply by alpha alone. The rank divides it, and `scale` is missing."),
         Wrong(_lora(lambda b, c, a, r, s: b + s * (a // r) * c), "You divide with //, which leaves out what is behind the point. / divides fully."),
         Wrong(_lora(lambda b, c, a, r, s: b + s * round(a / r) * c), "You round alpha / rank. It need not be a whole number."),
         Wrong(_lora(lambda b, c, a, r, s: b + s * a / r**2 * c), "You divide by the rank twice. Once is enough."),
@@ -617,6 +654,10 @@ def _lora_output() -> Exercise:
         Wrong(
             lambda x, w, a, b, alpha, scale=1.0: _usual(x @ w.T, x @ w.T @ a.T @ b.T, alpha, len(a), scale),
             "The adapter gets what W makes of x. It stands beside W: x itself goes through A.",
+        ),
+        Wrong(
+            lambda x, w, a, b, alpha, scale=1.0: _usual(x, x @ a.T @ b.T, alpha, len(a), scale),
+            "x itself stands where what W makes of x belongs.",
         ),
         Wrong(lambda x, *rest: x + right(x, *rest), "You add x itself. The result is W's part plus the adapter's change, no more."),
         Wrong(lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / a.shape[1], scale), size),
@@ -718,7 +759,7 @@ def _break_even() -> Exercise:
         ),
         *[
             Wrong(lambda a, b, c, most=most: found if (found := _even(a, b, c)) < most else math.inf, stops)
-            for most in (1000, 5000, 10_000, 100_000, 1_000_000)
+            for most in (100, 500, 1000, 5000, 10_000, 100_000, 1_000_000)
         ],
     ]
     return Exercise(
