@@ -291,7 +291,7 @@ def _unnamed(ends: np.ndarray, right: np.ndarray, wider: float, *, placed: bool)
         return "Every seed gives the same interval. Draw the resamples with a generator that is made from `seed`."
     if placed:
         return MORE if _stretch(ends, right) > 0 else LESS
-    if _stretch(ends, right) - wider > 0.6:
+    if _stretch(ends * (_widths(right) / _widths(ends))[:, :, None], right) > 0.6:
         return MORE
     if abs(wider) < 0.02:
         return "The interval is as wide as it should be, but not at the right place: its ends are percentiles of the means."
@@ -730,6 +730,7 @@ def _break_even() -> Exercise:
     mistakes = [
         Wrong(partial(_even, rounded=math.floor), early),
         Wrong(partial(_even, rounded=round), early),
+        Wrong(partial(_even, rounded=lambda n: math.floor(n + 0.5)), early),
         Wrong(partial(_even, rounded=float), "You return parts of a query. The smallest whole number is asked for."),
         Wrong(partial(_even, rounded=lambda n: round(n, 1)), "You return parts of a query. The smallest whole number is asked for."),
         Wrong(partial(_even, rounded=lambda n: round(n, 2)), "You return parts of a query. The smallest whole number is asked for."),
