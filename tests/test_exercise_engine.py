@@ -137,7 +137,8 @@ def test_what_never_ends_is_stopped_and_told_with_its_input(answer):
 
 
 def test_an_endless_generator_is_cut():
-    assert "a list of 1000000" in verdict(endless_generator) or "was stopped" in verdict(endless_generator)
+    said = verdict(endless_generator)
+    assert "a list of 100000" in said or "was stopped" in said
 
 
 def test_the_limit_holds_in_other_threads():
@@ -347,12 +348,11 @@ def test_a_space_around_the_number_changes_nothing(capsys):
     assert verdict(lambda n, items: 2 * n, "10.12", weight=3, more=2) == "not yet. The weight is another."
 
 
-def test_a_package_that_a_lab_needs_and_is_not_there_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "utils.exercises.lab_1", raising=False)
-    monkeypatch.setitem(sys.modules, "rouge_score", None)
-    monkeypatch.setitem(sys.modules, "rouge_score.rouge_scorer", None)
-    with pytest.raises(DataError, match=r"Lab 1 need the package rouge_score.*, which is not installed"):
-        check("1.1", ...)
+def test_a_package_that_a_lab_needs_and_is_not_there_is_named(monkeypatch, tmp_path):
+    (tmp_path / "lab_11.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.setattr("utils.exercises.__path__", [str(tmp_path)])
+    with pytest.raises(DataError, match=r"Lab 11 need the package nowhere_to_be_found, which is not installed"):
+        check("11.1", ...)
 
 
 # Hints, and what was tried

@@ -1,219 +1,158 @@
-"""Checks: the master's answers pass, plausible wrong ones are told why, nothing gives the answer away."""
+"""Checks of every lab: right answers pass in every style, wrong ones are told why, nothing gives the answer away."""
 
-import random
+import importlib
 import re
-from collections import Counter
+from itertools import pairwise
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
+import torch
 
 from tests import masters
+from tests.exercise_mutants import MOST_LET_THROUGH, TABLE, let_through, table
+from utils.authoring import BEGIN, LABS, MASTERS
+from utils.datasets.records import TextToText
+from utils.datasets.reviews import Review
 from utils.errors import DataError
-from utils.exercises import Question, check, claim
+from utils.exercises import Question, check, claim, load_quiz, running
 from utils.exercises.checks import NOT_ATTEMPTED, assess
+from utils.exercises.hints import load_hints
 from utils.models.loading import DEFAULT_MODEL
-from utils.prompts.templates import DIALOGUES, build_prompt
+from utils.storage.files import write_text
 
-TABLE = pd.DataFrame(
-    {"accuracy": [0.6, 0.81, 0.79, 0.82, 0.7], "low": [0.5, 0.6, 0.78, 0.8, 0.6]}, index=[0, 1, 2, 4, 8]
-)
-GIVEN = {"1.5": {"table": TABLE}}
-
-
-MASTER = masters.names(1, plain_table=TABLE)
-SOLUTIONS = masters.answers(1, MASTER)
-
-
-def draw_with(choose):
-    def draw(train, shots, seed):
-        return choose(random.Random(seed), train, shots)
-
-    return draw
-
-
-def of(train, label):
-    return [review for review in train if review.label == label]
+LABS_WITH_MASTERS = sorted(int(re.search(r"lab_(\d+)_", path.name)[1]) for path in MASTERS.glob("lab_*.ipynb"))
+EXERCISES = [(lab, exercise) for lab in LABS_WITH_MASTERS for exercise in masters.stubs(masters.master(lab))]
+ANSWERS = {lab: importlib.import_module(f"tests.answers.lab_{lab}") for lab in LABS_WITH_MASTERS}
+CHECKS = {lab: importlib.import_module(f"utils.exercises.lab_{lab}").CHECKS for lab in LABS_WITH_MASTERS}
+GIVEN = {exercise: given for answers in ANSWERS.values() for exercise, given in answers.GIVEN.items()}
+SOLUTIONS = {
+    exercise: answer
+    for lab in LABS_WITH_MASTERS
+    for exercise, answer in masters.answers(lab, ANSWERS[lab].MASTER).items()
+}
+EXAMPLE = re.compile(r"# Example: (.+) -> (.+)(?:\n *# with (.+))?")
+"""A worked call, its result (rounded, where it is a number), and what its names stand for."""
+FORM = re.compile(r"# A wrong answer in the right form:((?:\n# .+)+)")
+"""For an answer that is no function: code that gives one which is not right."""
 
 
-def few_shot_with(make):
-    return lambda dialogue, train, shots: make(dialogue, [record.example for record in train[:shots]])
+def numbered(answers: dict[str, list]) -> list:
+    return [
+        pytest.param(exercise, answer, id=f"{exercise}-{number}")
+        for exercise, found in answers.items()
+        for number, answer in enumerate(found)
+    ]
 
 
-def count_all(predictions, labels):
-    return sum(a == b for a, b in zip(predictions, labels, strict=True)), 1.0
+RIGHT = [case for answers in ANSWERS.values() for case in numbered(answers.RIGHT)]
+WRONG = [case for answers in ANSWERS.values() for case in numbered(answers.WRONG)]
 
 
-def right_share(predictions, labels):
-    return sum(a == b for a, b in zip(predictions, labels, strict=True)) / len(labels)
+def judged(exercise, answer):
+    return assess(exercise, answer, **GIVEN.get(exercise, {}))
 
 
-def f_measure(shared, said, right):
-    return 2 * shared / (said + right) if shared else 0.0
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_every_exercise_is_proved_by_enough_answers(lab, exercise):
+    assert len(ANSWERS[lab].RIGHT[exercise]) >= 4 and len(ANSWERS[lab].WRONG[exercise]) >= 8
 
 
-def rouge_sets(prediction, reference):
-    a, b = set(prediction.lower().split()), set(reference.lower().split())
-    return f_measure(len(a & b), len(a), len(b))
+@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
+def test_a_right_answer_passes_however_it_is_written(exercise, answer):
+    verdict, right = judged(exercise, answer)
+    assert right and verdict.startswith("correct. "), verdict
 
 
-def rouge_counts(
-    prediction, reference, *, lower=True, measure=lambda shared, said, right: f_measure(shared, said, right)
-):
-    if lower:
-        prediction, reference = prediction.lower(), reference.lower()
-    a, b = Counter(prediction.split()), Counter(reference.split())
-    return measure(sum((a & b).values()), a.total(), b.total())
-
-
-def rouge_without_an_empty_case(prediction, reference):
-    return rouge_counts(prediction, reference, measure=lambda s, a, b: s / a and 2 * s / (a + b))
-
-
-WRONG = [
-    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary: ", "ends with a space"),
-    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary:\n", "ends with a space or an empty line"),
-    ("1.1", lambda d: f"{d}\n\nSummary:", "no instruction before"),
-    ("1.1", lambda d: f"Summarize this dialogue now.\n\n{d}", "one more turn"),
-    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d[:40]}\n\nSummary:", "unchanged"),
-    ("1.1", lambda d: f"Summarize this dialogue.\n\n{d}\n\nGo", "does not end with a colon"),
-    ("1.1", lambda d: ["Summarize this dialogue", d], "one string"),
-    (
-        "1.1",
-        lambda d: f"Summarize: #Person2# owns a grey coat. #Person2# takes the stairs.\n\n{d}\n\nSummary:",
-        "then there is nothing left",
-    ),
-    ("1.2", few_shot_with(lambda d, e: build_prompt("Sum up.", d, e[:1], DIALOGUES)), "One shot is one example"),
-    (
-        "1.2",
-        few_shot_with(lambda d, e: build_prompt("Sum up.", d, [*e, (d, "x")], DIALOGUES)),
-        "query stands before|too much follows|Too much",
-    ),
-    (
-        "1.2",
-        few_shot_with(lambda d, e: "\n\n".join(f"Dialogue:\n{a}" for a, _ in e) + f"\n\nDialogue:\n{d}\nSummary:"),
-        "without its summary",
-    ),
-    (
-        "1.2",
-        few_shot_with(
-            lambda d, e: (
-                f"Sum up what is said.\n\nDialogue:\n{d}\n"
-                + "\n\n".join(f"{a}\nSummary: {b}" for a, b in e)
-                + "\nSummary:"
-            )
-        ),
-        "query goes last",
-    ),
-    (
-        "1.2",
-        few_shot_with(lambda d, e: build_prompt("Sum up.", e[0][0] if e else "nothing", e, DIALOGUES)),
-        "query is not in the prompt",
-    ),
-    (
-        "1.2",
-        lambda d, train, shots: build_prompt("Sum up.", d, [r.example for r in train[::-1][:shots]], DIALOGUES),
-        "first records|wrong dialogue",
-    ),
-    (
-        "1.2",
-        few_shot_with(
-            lambda d, e: build_prompt(
-                "Sum up.", d, [(a, b) for (a, _), (_, b) in zip(e, e[1:] + e[:1], strict=True)], DIALOGUES
-            )
-        ),
-        "wrong dialogue",
-    ),
-    ("1.2", few_shot_with(lambda d, e: build_prompt("", d, e, DIALOGUES)), "no instruction"),
-    ("1.1", lambda d: f"Translate it into French.\n\n{d}\n\nFrench:", "does not say that a summary"),
-    ("1.2", few_shot_with(lambda d, e: build_prompt("Sum up.", d, e, DIALOGUES)[:-1]), "does not end where"),
-    (
-        "1.2",
-        few_shot_with(lambda d, e: "#Person2# says it rained all night.\n" + build_prompt("Sum up.", d, e, DIALOGUES)),
-        "answer to the query",
-    ),
-    ("1.3", draw_with(lambda r, t, n: r.sample(t, n)), "not equal in number|The labels"),
-    (
-        "1.3",
-        draw_with(lambda r, t, n: r.choices(of(t, "positive")[:2], k=n // 2) + of(t, "negative")[: n // 2]),
-        "twice",
-    ),
-    ("1.3", draw_with(lambda r, t, n: of(t, "positive")[: n // 2] + of(t, "negative")[: n // 2]), "Every seed"),
-    ("1.3", draw_with(lambda r, t, n: r.sample(of(t, "positive"), n // 2)), "you returned"),
-    (
-        "1.3",
-        lambda t, n, seed: random.Random().sample(of(t, "positive"), n // 2) + of(t, "negative")[: n // 2],
-        "two different draws",
-    ),
-    (
-        "1.3",
-        lambda t, n, seed: (
-            random.seed(seed) or random.sample(of(t, "positive"), n // 2) + random.sample(of(t, "negative"), n // 2)
-        ),
-        "global random state",
-    ),
-    ("1.3", draw_with(lambda r, t, n: [f"text {i + 100}" for i in range(n)]), "not reviews of the training split"),
-    ("1.4", count_all, "divided by the number of places"),
-    ("1.4", lambda p, y: (right_share(p, y), max(Counter(y).values()) / len(y)), "counted the true labels"),
-    ("1.4", lambda p, y: (right_share(p, y), p.count("positive") / len(p)), "whichever"),
-    ("1.4", right_share, "two numbers"),
-    ("1.5", 3, "was not measured"),
-    ("1.5", 0, "below the column 'low'"),
-    ("1.5", 4, "smaller number"),
-    ("1.6", rouge_sets, "as often as it stands in both"),
-    ("1.6", lambda p, r: rouge_counts(p, r, lower=False), "upper and lower case"),
-    ("1.6", lambda p, r: rouge_counts(p, r, measure=lambda s, a, b: s / b), "the recall"),
-    ("1.6", lambda p, r: rouge_counts(p, r, measure=lambda s, a, b: s / a if a else 0), "the precision"),
-    (
-        "1.6",
-        rouge_without_an_empty_case,
-        "empty prediction",
-    ),
-    ("1.6", lambda p, r: str(rouge_counts(p, r)), "one number"),
-    (
-        "1.7",
-        lambda lengths, q, new, w: sum(sum(lengths[: i + 1]) <= w - q for i in range(len(lengths))),
-        "no room for the completion",
-    ),
-    (
-        "1.7",
-        lambda lengths, q, new, w: sum(sum(lengths[: i + 1]) < w - q - new for i in range(len(lengths))),
-        "more examples would fit",
-    ),
-    (
-        "1.7",
-        lambda lengths, q, new, w: sum(sum(sorted(lengths)[: i + 1]) <= w - q - new for i in range(len(lengths))),
-        "went on after an example",
-    ),
-    ("1.7", lambda lengths, q, new, w: len(lengths), "does not fit"),
-    ("1.7", lambda lengths, q, new, w: [1], "another kind of value|does not fit|more examples"),
-    ("1.3", lambda train, shots, seed: 5, "another kind of value"),
-    ("1.4", lambda p, y: ("a", "b"), "another kind of value"),
-    ("1.8", lambda full, without: without.index(max(without)), "most harm"),
-    (
-        "1.8",
-        lambda full, without: max(range(len(without)), key=lambda i: abs(without[i] - full)),
-        "either direction|most harm",
-    ),
-    ("1.8", lambda full, without: min(without), "Return the index"),
-]
-
-
-@pytest.mark.parametrize(("exercise", "answer", "message"), WRONG, ids=[f"{e}-{n}" for n, (e, *_) in enumerate(WRONG)])
-def test_a_plausible_wrong_answer_is_told_why(exercise, answer, message):
-    verdict, right = assess(exercise, answer, **GIVEN.get(exercise, {}))
+@pytest.mark.parametrize(("exercise", "answer"), WRONG)
+def test_a_plausible_wrong_answer_is_told_why(exercise, answer, monkeypatch):
+    monkeypatch.setattr(running, "SECONDS", 2.0)
+    wrong, sentence = answer
+    verdict, right = judged(exercise, wrong)
     assert not right and verdict.startswith("not yet. ")
-    assert re.search(message, verdict), verdict
+    assert re.search(sentence, verdict), verdict
 
 
-def test_no_message_gives_the_answer_away():
-    for wrong in (0, 3, 4, 8):
-        verdict, _ = assess("1.5", wrong, table=TABLE)
-        assert "1" not in re.findall(r"(?<![\d.])\d+(?![\d.])", verdict.removeprefix(f"not yet. {wrong}"))
-    for exercise, answer, _ in WRONG:
-        if exercise == "1.8":
-            verdict = assess(exercise, answer)[0]
-            assert not re.search(r"(index|example) (number )?[1-3]\b", verdict)
+@pytest.mark.parametrize(
+    ("exercise", "mistake"),
+    [
+        pytest.param(exercise, mistake, id=f"{exercise}-{number}")
+        for checks in CHECKS.values()
+        for exercise, found in checks.items()
+        for number, mistake in enumerate(found.mistakes)
+    ],
+)
+def test_each_mistake_of_a_table_is_told_its_own_sentence(exercise, mistake):
+    verdict, right = judged(exercise, mistake.function)
+    assert not right and mistake.message in verdict, verdict
+
+
+@pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
+def test_hardly_a_changed_solution_is_let_through(lab, monkeypatch):
+    """At most 2 in 100 over all labs; so each lab alone, and each one that is let through is explained."""
+    monkeypatch.setattr(running, "SECONDS", 1.0)
+    made, accepted = let_through(lab)
+    write_text(TABLE.with_stem(f"exercises_lab_{lab}"), table({lab: (made, accepted)}, ANSWERS[lab].EXPLAINED))
+    holes = [mutant for mutant in accepted if (mutant.exercise, mutant.change) not in ANSWERS[lab].EXPLAINED]
+    assert holes == [] and len(made) > 50
+    mistakes = [
+        mutant for mutant in accepted if ANSWERS[lab].EXPLAINED[mutant.exercise, mutant.change].startswith("A mistake")
+    ]
+    assert len(mistakes) <= MOST_LET_THROUGH * len(made)
+
+
+@pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
+def test_every_exercise_of_a_lab_has_its_record_its_hints_and_is_checked(lab):
+    assert list(CHECKS[lab]) == [f"{lab}.{n}" for n in range(1, len(CHECKS[lab]) + 1)]
+    assert list(CHECKS[lab]) == list(masters.stubs(masters.master(lab))) == list(load_hints(lab))
+    assert all(2 <= len(hints) <= 3 and all(hints) for hints in load_hints(lab).values())
+
+
+def test_a_lab_without_hints_says_so():
+    with pytest.raises(DataError, match="no hints for Lab 99"):
+        load_hints(99)
+
+
+@pytest.mark.parametrize("exercise", [exercise for exercise in SOLUTIONS if exercise not in ("2.1", "2.8")])
+def test_the_master_s_answer_is_right(exercise):
+    """The forecasts are committed in a test of their own; the settings pass on the course's model."""
+    verdict, right = judged(exercise, SOLUTIONS[exercise])
+    assert right and verdict.startswith("correct. "), verdict
+
+
+@pytest.mark.parametrize("folder", [MASTERS, LABS])
+@pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
+def test_the_committed_verdicts_are_those_that_the_checks_give(lab, folder):
+    """Of right answers in the master, of blank ones in the learners' lab."""
+    for cell in masters.code_cells(folder / masters.master(lab).name):
+        if checked := masters.CHECK.fullmatch(cell.source):
+            verdict = f"correct. {CHECKS[lab][checked[1]].praise}" if folder == MASTERS else f"{NOT_ATTEMPTED}\n"
+            assert cell.outputs[0].text.startswith(f"Exercise {checked[1]}: {verdict}")
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_the_stub_of_a_learner_s_lab_and_nothing_else_is_not_attempted(lab, exercise):
+    cells = masters.code_cells(LABS / masters.master(lab).name)
+    stub = next(
+        cell for cell, after in pairwise(cells) if after.source.startswith(f'check("{exercise}"')
+    )
+    names = dict(ANSWERS[lab].BLANK if hasattr(ANSWERS[lab], "BLANK") else {})
+    exec(stub.source, names)
+    checked = masters.stubs(masters.master(lab))[exercise][1]
+    if checked in names or "," in checked:
+        assert judged(exercise, eval(checked, names)) == (NOT_ATTEMPTED, False)
+    if CHECKS[lab][exercise].call:
+        for answer in (lambda *_: None, None, lambda *_: ...):
+            assert judged(exercise, answer)[0] != NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
+def test_no_name_that_an_exercise_asks_for_is_there_before(lab):
+    """Or its check would pass unanswered, and `??` would show an answer."""
+    known: set[str] = set()
+    for cell in masters.code_cells(LABS / masters.master(lab).name):
+        if asked := re.search(r"^def (\w+)\(.*\n(?:.*\n)*? +# your code here", cell.source, re.MULTILINE):
+            assert asked[1] not in known, asked[1]
+        known |= set(re.findall(r"\b[A-Za-z_]\w*\b", re.sub(r"(?s)def .*|\.\w+|[\"'].*?[\"']|#.*", "", cell.source)))
 
 
 def test_check_prints_the_verdict(capsys):
@@ -228,10 +167,112 @@ def test_under_nbgrader_a_missing_or_wrong_answer_costs_its_points(monkeypatch):
     check("1.1", SOLUTIONS["1.1"])
 
 
-def test_an_exercise_that_does_not_exist():
-    for name in ("9.1", "1.99"):
-        with pytest.raises(DataError, match=f"no exercise '{name}'"):
-            check(name, 1)
+# What a learner finds in a lab
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[int, dict]:
+    """The names of each master: its own answers, and what a worked call may use of other cells."""
+    train = [TextToText(f"#Person1#: {n}?", f"Number {n}.") for n in range(3)]
+    reviews = [Review(f"text {n}", ("negative", "positive")[n % 2], 2.0) for n in range(8)]
+    names = {lab: dict(answers.MASTER) for lab, answers in ANSWERS.items()}
+    names[1] |= {"train": train, "review_train": reviews}
+    return names
+
+
+def test_the_exercises_of_every_lab_are_numbered_in_the_order_in_which_they_come():
+    for folder in (MASTERS, LABS):
+        for path in folder.glob("lab_*.ipynb"):
+            lab = re.search(r"lab_(\d+)_", path.name)[1]
+            cells = masters.nbformat.read(path, as_version=4).cells
+            headed = re.findall(r"^### Exercise ([\d.]+):", "\n".join(cell.source for cell in cells), re.MULTILINE)
+            assert headed == [f"{lab}.{n}" for n in range(1, len(headed) + 1)] and len(headed) >= 8
+            ids = [f"{kind}-{exercise.replace('.', '-')}" for exercise in headed for kind in ("exercise", "check")]
+            graded = [cell for cell in cells if "nbgrader" in cell.metadata]
+            assert [cell.id for cell in graded] == [cell.metadata.nbgrader.grade_id for cell in graded] == ids
+            checked = [masters.CHECK.fullmatch(cell.source)[1] for cell in graded if cell.id.startswith("check")]
+            assert checked == headed
+
+
+@pytest.mark.parametrize(("lab", "exercise"), EXERCISES)
+def test_a_stub_shows_a_worked_call_that_is_true(lab, exercise, known):
+    stub, checked = masters.stubs(masters.master(lab))[exercise]
+    names, examples, forms = dict(known[lab]), EXAMPLE.findall(stub), FORM.findall(stub)
+    assert len(examples) + len(forms) == 1
+    for called, result, values in examples:
+        exec(values, names)
+        assert checked in called and close(eval(called, names), eval(result, names | {"tensor": torch.tensor}))
+    for form in forms:
+        exec(form.replace("\n# ", "\n"), names)
+        verdict, right = judged(exercise, eval(checked, names))
+        assert not right and verdict != NOT_ATTEMPTED
+
+
+def close(result, shown) -> bool:
+    """Whether a result is what the worked call shows, to the third digit."""
+    if isinstance(shown, torch.Tensor):
+        return result.shape == shown.shape and torch.allclose(result.float(), shown.float(), atol=0.0006)
+    return result == (pytest.approx(shown, abs=0.0006) if isinstance(shown, float) else shown)
+
+
+def test_a_learner_finds_the_worked_call_in_the_lab():
+    for lab in LABS_WITH_MASTERS:
+        text = (LABS / masters.master(lab).name).read_text(encoding="utf8")
+        shown = len(re.findall(r"# Example: |# A wrong answer in the right form:", text))
+        assert shown == sum(number == lab for number, _ in EXERCISES), "in each stub once, and not among the solutions"
+
+
+def test_no_sentence_is_the_code_of_a_solution():
+    for lab, exercise in EXERCISES:
+        solution = next(
+            cell.source.split(BEGIN)[1]
+            for cell in masters.code_cells(masters.master(lab))
+            if masters_cell(cell, exercise)
+        )
+        lines = {line.strip() for line in solution.splitlines() if len(line.strip()) > 25}
+        said = " ".join([CHECKS[lab][exercise].praise, *(one.message for one in CHECKS[lab][exercise].mistakes)])
+        assert not [line for line in lines if line in said]
+
+
+def masters_cell(cell, exercise: str) -> bool:
+    return cell.id == f"exercise-{exercise.replace('.', '-')}"
+
+
+# Quizzes and claims
+
+
+@pytest.mark.parametrize(("lab", "number"), [(1, 5), (2, 6), (3, 6)])
+def test_a_quiz_explains_every_choice(lab, number):
+    quiz = load_quiz(lab)
+    assert len(quiz.questions) == number
+    for question in quiz.questions:
+        assert len(set(question.choices)) == len(question.choices) == len(set(question.why)) == 3
+        for choice in range(3):
+            assert question.answer(choice).startswith("Correct. " if choice == question.right else "Not quite. ")
+    right = [question.right for question in quiz.questions]
+    assert quiz.score(dict(enumerate(right))) == number and quiz.score({0: (right[0] + 1) % 3}) == 0
+    assert max(right.count(choice) for choice in range(3)) <= 3, "a place must not give the answer away"
+
+
+@pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
+def test_the_longest_choice_is_not_always_the_right_one(lab):
+    questions = load_quiz(lab).questions
+    longest = [max(range(3), key=lambda choice, q=question: len(q.choices[choice])) for question in questions]
+    assert sum(guess == question.right for guess, question in zip(longest, questions, strict=True)) <= 3
+
+
+def test_a_quiz_of_a_lab_with_two_digits(tmp_path, monkeypatch):
+    (tmp_path / "quiz_10.md").write_text(
+        "One?\n- [ ] no | Not it.\n- [x] yes | It is.\n\nTwo?\n- [x] a | A.\n- [ ] b | B.\n"
+    )
+    monkeypatch.setattr("utils.exercises.quiz.FOLDER", tmp_path)
+    questions = load_quiz(10).questions
+    assert [question.right for question in questions] == [1, 0] and questions[0].answer(1) == "Correct. It is."
+    (tmp_path / "quiz_10.md").write_text("One?\n- yes | It is.\n")
+    with pytest.raises(ValueError, match="a choice is written"):
+        load_quiz(10)
+    with pytest.raises(DataError, match="no quiz for lab 11"):
+        load_quiz(11)
 
 
 def test_a_question_without_explanations_cannot_be_made():

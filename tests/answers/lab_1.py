@@ -4,6 +4,7 @@ Each wrong one stands beside the sentence that it must get.
 """
 
 import functools
+import hashlib
 import itertools
 import math
 import operator
@@ -150,6 +151,8 @@ RIGHT["1.1"] = [
     lambda d: f"请用一句话总结下面的对话。\n\n{d}\n\n总结\uff1a",
     lambda d: f"अगली बातचीत का सार एक वाक्य में लिखिए।\n\n{d}\n\nसार:",
     lambda d: f"Summarize:\n\n{d}\n\nSummary:",
+    lambda d: f"# Form\nSummary: <one sentence>\n\n# Dialogue\n{d}\n\nSummary:",
+    lambda d: 'Summarize the chat in 20 words.\n\n"""\n%s\n"""\n\nChat summary:' % d,  # noqa: UP031
     lambda d: f"SUMMARIZE THE DIALOGUE!\n\nDIALOGUE:\n{d}\n\nSUMMARY:",
     lambda d: f"Instruction: retell this in at most 15 words.\nInput:\n{d}\nOutput:",
     lambda d: f'Read the dialogue "{d}"\n\nNow tell a friend in one sentence what was said:',
@@ -296,6 +299,12 @@ def few_shot_in_german(gespraech, beispiele, anzahl):
     return "\n\n".join(["Fasse jedes Gespräch zusammen.", *teile, f"Gespräch:\n{gespraech}\nInhalt:"])
 
 
+def few_shot_with_quotes(dialogue, train, shots):
+    parts = ["Tell me what each talk is about."]
+    parts += [f'Talk {n}:\n"{r.input_text}"\nSummary {n}: "{r.output_text}"' for n, r in enumerate(train[:shots], 1)]
+    return "\n---\n".join([*parts, f'Talk:\n"{dialogue}"\nSummary:'])
+
+
 def few_shot_with_numbers(dialogue, train, shots):
     text = "Below are dialogues, each with a summary. Complete the last summary.\n"
     for number, record in enumerate(train[:shots], 1):
@@ -337,6 +346,7 @@ RIGHT["1.2"] = [
     few_shot_with_the_task_repeated,
     few_shot_in_german,
     few_shot_with_numbers,
+    few_shot_with_quotes,
     few_shot_by_frame,
     FewShot(),
     FewShot(PlainTemplate("Talk", "In short")),
@@ -402,6 +412,25 @@ def few_shot_of_all_dialogues_then_all_summaries(dialogue, train, shots):
     talks = "\n\n".join(record.input_text for record in train[:shots])
     summaries = "\n".join(record.output_text for record in train[:shots])
     return f"Summarize each dialogue.\n\n{talks}\n\nSummaries: {summaries}\n\n{dialogue}\n\nSummary:"
+
+
+def few_shot_without_new_lines(dialogue, train, shots):
+    solved = "".join(f"Dialogue:\n{record.input_text}\nSummary: {record.output_text}" for record in train[:shots])
+    return f"Summarize the dialogue.\n{solved}Dialogue:\n{dialogue}\nSummary:"
+
+
+def few_shot_without_a_cue_in_the_examples(dialogue, train, shots):
+    solved = "\n\n".join(f"{record.input_text}\n{record.output_text}" for record in train[:shots])
+    return f"Summarize the dialogue.\n\n{solved}\n\n{dialogue}\nSummary:"
+
+
+def few_shot_on_one_line(dialogue, train, shots):
+    examples = [(record.input_text.replace("\n", " "), record.output_text) for record in train[:shots]]
+    return build_prompt("Summarize the dialogue.", dialogue, examples, DIALOGUES)
+
+
+def few_shot_of_the_first_again(dialogue, train, shots):
+    return build_prompt("Summarize the dialogue.", dialogue, train[:1] * shots, DIALOGUES)
 
 
 def few_shot_that_passes_records_as_text(dialogue, train, shots):
@@ -485,6 +514,10 @@ WRONG["1.2"] = [
     (few_shot_without_return_at_zero, "gave None"),
     (few_shot_that_never_ends, "did not end within"),
     (few_shot_of_all_dialogues_then_all_summaries, "wrong dialogue|its own summary"),
+    (few_shot_without_new_lines, "runs into the word behind it"),
+    (few_shot_without_a_cue_in_the_examples, "the same words as behind the dialogues"),
+    (few_shot_on_one_line, "The dialogue of an example is not .* unchanged"),
+    (few_shot_of_the_first_again, "One shot is one example"),
     (few_shot_that_passes_records_as_text, "as Python shows them|record"),
     (lambda d, t, n: [r.example for r in t[:n]], "One text, the prompt, was expected"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[0], DIALOGUES), "stopped with"),
@@ -591,6 +624,16 @@ def draw_and_put_the_state_back(train, shots, seed):
     return drawn
 
 
+def draw_by_rows(train, shots, seed):
+    frame = pd.DataFrame(train).groupby("label").sample(n=shots // 2, random_state=seed)
+    return list(frame.itertuples(index=False))
+
+
+def draw_by_digest(train, shots, seed):
+    order = sorted(train, key=lambda review: hashlib.sha256(f"{seed} {review.text}".encode()).digest())
+    return of(order, "positive")[: shots // 2] + of(order, "negative")[: shots // 2]
+
+
 def draw_one_by_one(train, shots, seed):
     rng = random.Random(seed)
     yield from rng.sample(of(train, "negative"), shots // 2)
@@ -631,6 +674,8 @@ RIGHT["1.3"] = [
     draw_by_a_random_key,
     draw_in_turns,
     draw_and_put_the_state_back,
+    draw_by_rows,
+    draw_by_digest,
     draw_one_by_one,
     Drawer(),
     Drawer().__call__,
@@ -717,6 +762,12 @@ def draw_of_one_seed(train, shots, seed=0):
     return rng.sample(of(train, "positive"), shots // 2) + rng.sample(of(train, "negative"), shots // 2)
 
 
+def draw_that_only_shuffles(train, shots, seed):
+    drawn = of(train, "positive")[: shots // 2] + of(train, "negative")[: shots // 2]
+    random.Random(seed).shuffle(drawn)
+    return drawn
+
+
 def draw_from_the_first_half(train, shots, seed):
     rng, some = random.Random(seed), train[: len(train) // 2]
     return rng.sample(of(some, "positive"), min(shots // 2, len(of(some, "positive")))) + rng.sample(
@@ -801,6 +852,7 @@ WRONG["1.3"] = [
     (draw_that_takes_out, "changed `train`"),
     (draw_that_returns_shuffle, "gave None"),
     (draw_that_never_ends, "did not end within"),
+    (draw_that_only_shuffles, "only in another order"),
     (draw_of_one_seed, "Every seed"),
     (draw_from_the_first_half, "never drawn|number of reviews"),
     (draw_from_a_balanced_beginning, "not equal in number"),

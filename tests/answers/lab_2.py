@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from tests import masters
 from utils.decoding.candidates import given
@@ -25,6 +26,7 @@ from utils.decoding.forecasts import Forecasts
 from utils.evaluation.answers import AnswerLogits
 from utils.exercises.lab_2 import FORECASTS
 from utils.logits.config import DecodingConfig
+from utils.logits.reshaping import reshape
 from utils.models.loading import DEFAULT_MODEL
 
 INF = float("inf")
@@ -167,6 +169,12 @@ def a_tie_is_shared(logits, temperature):
         likeliest = (logits == logits.max()).float()
         return likeliest / likeliest.sum()
     return torch.softmax(logits / temperature, dim=-1)
+
+
+def softmax_by_the_library(logits, temperature):
+    if temperature == 0:
+        return (torch.arange(len(logits)) == logits.argmax()) * 1.0
+    return TemperatureLogitsWarper(float(temperature))(None, logits[None])[0].softmax(-1)
 
 
 # 2.2, wrong
@@ -386,6 +394,16 @@ def top_k_by_kthvalue(p, k):
     n = p.shape[0]
     smallest = p.kthvalue(n - k + 1).values if 1 <= k <= n else p.min()
     return torch.nn.functional.normalize(p * (p >= smallest), p=1, dim=0)
+
+
+def top_k_by_the_library(probabilities, k):
+    if k == 0:
+        return probabilities
+    return TopKLogitsWarper(k)(None, probabilities.log()[None])[0].softmax(-1)
+
+
+def top_k_by_the_course(probabilities, k):
+    return reshape(torch.log(probabilities), top_k=k)
 
 
 # 2.3, wrong
@@ -622,6 +640,14 @@ def top_p_taking_the_largest(probabilities, p):
         if p < 1 and kept.sum() >= p:
             break
     return kept / kept.sum()
+
+
+def top_p_by_the_library(probabilities, p):
+    return TopPLogitsWarper(float(p))(None, probabilities.log()[None])[0].softmax(-1)
+
+
+def top_p_by_the_course(probabilities, p):
+    return reshape(torch.log(probabilities), top_p=p)
 
 
 # 2.4, wrong
@@ -1070,6 +1096,7 @@ RIGHT: dict[str, list] = {
         softmax_yielded,
         softmax_of_a_distribution,
         greedy_by_comparing,
+        softmax_by_the_library,
         rounded_to_three_digits,
         a_tie_is_shared,
         lambda a, b: (a / max(b, 1e-7)).softmax(-1),
@@ -1091,6 +1118,8 @@ RIGHT: dict[str, list] = {
         top_k_recursive,
         top_k_by_rank,
         top_k_by_kthvalue,
+        top_k_by_the_library,
+        top_k_by_the_course,
         lambda x, n: tuple(top_k_by_a_heap(x, n)),
         lambda probabilities, k: torch.round(keep_top_k(probabilities, k), decimals=3),
         lambda probabilities, k: iter(keep_top_k(probabilities, k)),
@@ -1111,6 +1140,8 @@ RIGHT: dict[str, list] = {
         top_p_by_a_heap,
         top_p_in_pandas,
         top_p_taking_the_largest,
+        top_p_by_the_library,
+        top_p_by_the_course,
         lambda a, b: top_p_in_a_loop(a, b).float(),
         lambda probabilities, p: torch.round(keep_top_p(probabilities, p), decimals=4),
         functools.partial(top_p_with, keep=lambda before, after, p: (before < p) | (before == 0)),

@@ -120,7 +120,8 @@ def explained(error: BaseException, file: str = "") -> str:
     what = f"{name}: {text.rstrip('.')}" if text and not isinstance(error, SystemExit) else name
     line = own_line(error.__traceback__, file)
     meaning = _meaning(error, text)
-    return f"{what}{f', in your line `{line}`' if line else ''}.{f' {meaning[0].upper()}{meaning[1:]}' if meaning else ''}{'.' if meaning and meaning[-1] not in '.?' else ''}"
+    said = f"{what}{f', in your line `{line}`' if line else ''}."
+    return f"{said} {meaning[0].upper()}{meaning[1:]}{'' if meaning.endswith('?') else '.'}" if meaning else said
 
 
 def _meaning(error: BaseException, text: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate, chain, pairwise
 from math import sqrt
 from random import Random
@@ -13,8 +13,9 @@ import pandas as pd
 
 from utils.datasets.records import TextToText
 from utils.datasets.reviews import LABELS, Review
+from utils.exercises import showing
 from utils.exercises.exercise import Case, Exercise, Property, Wrong, first_problem, generated
-from utils.exercises.mistakes import Mistake, require
+from utils.exercises.mistakes import require
 from utils.exercises.prompt_rules import WELL_MADE, advice, asks, completions_shown, not_whole
 from utils.exercises.reading import as_list, as_number, as_numbers, as_text, as_whole, expected
 from utils.exercises.running import Run, random_states
@@ -27,7 +28,7 @@ RECORDS = (
     TextToText("#Person1#: Did it rain?\n#Person2#: All night.", "#Person2# says it rained all night."),
     TextToText("#Person1#: Who won?\n#Person2#: Nobody, it was a draw.", "#Person2# says that nobody won."),
 )
-LONG = "\n".join(f"#Person{n % 2 + 1}#: That was call number {n}, and nobody has answered it." for n in range(1, 41))
+LONG = "\n".join(f"#Person{n % 2 + 1}#: That was call number {n}, and nobody has answered it." for n in range(1, 101))
 ODD = "#Person1#: {Is} it 5 %  or \"5\"?\n\n#Person2#: It's $5, {0} and 'no' \\n more."
 A_PROMPT = "one text, the prompt,"
 
@@ -36,11 +37,11 @@ A_PROMPT = "one text, the prompt,"
 
 
 def _has_no_example(prompt: str, case: Case) -> bool:
-    """Whether no other dialogue stands in a prompt, and no summary behind the words that end it."""
+    """Whether no other dialogue stands in a prompt, with its turns or with a summary behind the words that end it."""
     lines = [line.strip() for line in prompt.replace(case.given[0], "").splitlines() if line.strip()]
-    cue = lines[-1]
-    solved = any(line.startswith(cue) and line != cue for line in lines[2:])
-    return not solved and not any(re.match(r"#Person\d#: *\S", line) for line in lines)
+    turns = [line for line in lines if re.match(r"[\w#* ]{1,20}: *\S", line) and not line.startswith(lines[-1])]
+    solved = any(line.startswith(lines[-1]) and line != lines[-1] for line in lines)
+    return not (solved and len(turns) > 1) and not any(re.match(r"#Person\d#: *\S", line) for line in lines)
 
 
 def _seen_by_the_model(run: Run, *, model: LanguageModel | None = None) -> str:
@@ -65,6 +66,12 @@ ZERO_SHOT = Exercise(
 def _shown(prompt: str, case: Case) -> list[TextToText]:
     """Return the records of `train` whose dialogues stand in a prompt."""
     return [record for record in case.given[1] if record.input_text in prompt]
+
+
+def _without_dialogue(prompt: str, case: Case) -> str:
+    if any(record.input_text.split("\n")[0] in prompt for record in case.given[1]):
+        return "The dialogue of an example is not in this prompt unchanged. Line breaks, spaces and marks belong to it."
+    return "An example is there without its dialogue. A summary alone does not show what it was made from."
 
 
 def _wrong_number(prompt: str, case: Case) -> str:
@@ -93,14 +100,20 @@ def _whose_summary(prompt: str, case: Case) -> str:
 
 
 def _cue(end: str) -> str:
-    """Return the last line of what stands behind a dialogue, without numbers."""
-    return re.sub(r"\d+", "", end.strip().rpartition("\n")[2])
+    """Return the last line of what stands behind a dialogue, without numbers, quotation marks and the like."""
+    return re.sub(r"[\d\s\"'“”„«»*_#`]+", "", end.strip().rpartition("\n")[2]).lower()
 
 
 def _ends_as_the_examples(prompt: str, case: Case) -> bool:
     """Whether the prompt ends with what stands between the dialogues of the examples and their summaries."""
     behind = [prompt.partition(r.input_text)[2].partition(r.output_text)[0] for r in _shown(prompt, case)]
     return all(_cue(end) and _cue(end) == _cue(prompt.partition(case.given[0])[2]) for end in behind)
+
+
+def _runs_on(prompt: str, case: Case) -> bool:
+    """Whether a dialogue or a summary has the next word right behind it."""
+    texts = [text for record in _shown(prompt, case) for text in (record.input_text, record.output_text)]
+    return any(re.match(r"[\w#]", prompt.partition(text)[2]) for text in [*texts, case.given[0]])
 
 
 def _behind_the_colon(run: Run) -> str:
@@ -124,7 +137,7 @@ FEW_SHOT = Exercise(
         Property(lambda p, c: p.count(c.given[0]) == 1, "The query stands in the prompt twice. It is asked once, last, and is no example."),
         Property(
             lambda p, c: _shown(p, c) or not any(record.output_text in p for record in c.given[1]),
-            "An example is there without its dialogue. A summary alone does not show what it was made from.",
+            _without_dialogue,
         ),
         Property(lambda p, c: len(_shown(p, c)) == c.given[2], _wrong_number),
         Property(
@@ -149,6 +162,10 @@ FEW_SHOT = Exercise(
             "The prompt ends with the query, so the likeliest continuation is one more turn. Ask for its summary as in the examples.",
         ),
         Property(
+            lambda p, c: not _runs_on(p, c),
+            "A dialogue or a summary runs into the word behind it, as if both were one text. Begin a new line there.",
+        ),
+        Property(
             _ends_as_the_examples,
             "The prompt does not end where the query's summary begins: behind the query, the same words as behind the dialogues of the examples.",
         ),
@@ -163,22 +180,30 @@ REVIEWS = [Review(f"text {n}", LABELS[n % 3 == 0], 2.0 if n % 3 == 0 else -2.0) 
 SEEDS = range(100)
 
 
-def _as_reviews(value: Any) -> list[Review]:
+def _as_reviews(value: Any) -> list[tuple[str, str]]:
+    """Return the texts and labels of reviews, or of whatever has both."""
     asked = "a list of reviews"
-    if isinstance(value, set | frozenset):
-        raise Mistake("A set has no order, so the same seed may give another prompt in another session. Return a list.")
+    require(
+        not isinstance(value, set | frozenset),
+        "A set has no order, so the same seed may give another prompt in another session. Return a list.",
+    )
     require(not isinstance(value, pd.DataFrame), expected(asked, value))
     drawn = as_list(value, asked)
     for review in drawn:
-        require(not isinstance(review, str), "These are texts. Return the reviews themselves: their labels are needed, too.")
-        require(not isinstance(review, int | np.integer), "These are places in the list. Return the reviews that stand there.")
-        require(not isinstance(review, list | tuple), "These are lists in a list. Make one list of reviews of them.")
-        require(isinstance(review, Review), expected(asked, review))
-    return drawn
+        known = isinstance(getattr(review, "text", None), str) and isinstance(getattr(review, "label", None), str)
+        first_problem(
+            (
+                (not isinstance(review, str), "These are texts. Return the reviews themselves: their labels are needed, too."),
+                (not isinstance(review, int | np.integer), "These are places in the list. Return the reviews that stand there."),
+                (known or not isinstance(review, list | tuple), "These are lists in a list. Make one list of reviews of them."),
+                (known, f"{expected(asked, value)} It holds {showing.kind(review)}."),
+            )
+        )
+    return [(review.text, review.label) for review in drawn]
 
 
-def _labels(drawn: list[Review]) -> Counter:
-    return Counter(review.label for review in drawn)
+def _of(label: str, drawn: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [review for review in drawn if review[1] == label]
 
 
 def _drawn_by_the_seed(run: Run) -> None:
@@ -190,30 +215,32 @@ def _drawn_by_the_seed(run: Run) -> None:
             f"The draw changes {owner}'s global random state, and with it all that is drawn later in the notebook. "
             "Make a generator of your own from the seed, such as random.Random(seed).",
         )
-    first, again = draws[0], draws[len(SEEDS)]
+    sets = list(map(frozenset, draws))
     first_problem(
         (
             (
-                set(first) == set(again) and set(draws[1]) == set(draws[-1]),
+                sets[:2] == sets[-2:],
                 "The same seed gave two different draws, so a result could not be repeated. Make the generator from the seed, inside the function.",
             ),
             (
-                first == again,
+                draws[:2] == draws[-2:],
                 "The same seed gave the same reviews in another order, and the order changes what a model says. Shuffle by the seed, too.",
             ),
             (
-                any(draw != first for draw in draws),
+                any(draw != draws[0] for draw in draws),
                 "Every seed gives the same examples. With one draw you cannot tell luck from effect: use the seed.",
             ),
+            (len(set(sets)) > 1, "Every seed gives the same reviews, only in another order. Use the seed for the draw itself, too."),
         )
     )
     for label, other in (LABELS, LABELS[::-1]):
-        kinds = {frozenset(review for review in draw if review.label == label) for draw in draws}
+        kinds = {frozenset(_of(label, draw)) for draw in draws}
         require(len(kinds) > 1, f"Only the {other} reviews are drawn: the {label} ones are the same for every seed. Draw from each label.")
-    missing = Counter(review.label for review in set(REVIEWS) - set(chain.from_iterable(draws)))
-    for label, number in missing.items():
-        raise Mistake(
-            f"With {len(SEEDS)} seeds, {number} of the {label} reviews are never drawn. Draw from all reviews of a label, so that each has a chance."
+    for label in LABELS:
+        missing = len(set(_of(label, _as_reviews(REVIEWS))) - set(chain.from_iterable(draws)))
+        require(
+            not missing,
+            f"With {len(SEEDS)} seeds, {missing} of the {label} reviews are never drawn. Draw from all reviews of a label, so that each has a chance.",
         )
 
 
@@ -223,7 +250,7 @@ DRAW = Exercise(
     cases=[Case((REVIEWS, shots, seed)) for shots, seed in ((2, 1), (4, 2), (8, 3), (8, 4), (8, 5), (16, 6), (6, 0), (4, 12345))],
     read=_as_reviews,
     properties=(
-        Property(lambda d, c: all(review in c.given[0] for review in d), "Some of these are not reviews of `train`. Draw from `train` alone."),
+        Property(lambda d, c: set(d) <= set(_as_reviews(c.given[0])), "Some of these are not reviews of `train`. Draw from `train` alone."),
         Property(
             lambda d, c: len(d) == c.given[1],
             lambda d, c: f"`shots` is {c.given[1]}, and the number of reviews here is {len(d)}: take half of `shots` for each label.",
@@ -233,9 +260,9 @@ DRAW = Exercise(
             "One review is there twice. Draw without putting it back, as `sample` does: a repeated example shows nothing new.",
         ),
         Property(
-            lambda d, c: len(set(_labels(d).values())) == 1 and len(_labels(d)) == 2,
+            lambda d, c: len(_of("positive", d)) == len(_of("negative", d)),
             lambda d, c: (
-                f"The labels are not equal in number: {_labels(d)['negative']} negative, {_labels(d)['positive']} positive. "
+                f"The labels are not equal in number: {len(_of('negative', d))} negative, {len(_of('positive', d))} positive. "
                 "A prompt with more of one label pulls the predictions towards it."
             ),
         ),
@@ -389,7 +416,7 @@ def _bound(table: pd.DataFrame) -> float:
 
 
 def _first(holds: pd.Series) -> int:
-    return int(holds.index[holds].min())
+    return min(holds.index[holds].tolist())
 
 
 def _enough(bound: Callable[[pd.DataFrame], Any], column: str = "accuracy") -> Callable[[pd.DataFrame], int]:

@@ -1,6 +1,5 @@
 """Values as a verdict shows them: short, on one line, whatever a learner's code makes."""
 
-import math
 import random
 import types
 from collections.abc import Callable, Mapping, Sequence, Set
