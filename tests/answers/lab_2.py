@@ -1655,6 +1655,13 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ): "For k = len(probabilities) the rest of the function keeps every token, too.",
     ("2.4", "if p == 1: -> if False:"): NO_GUARD,
     ("2.4", "if p == 1: -> if p == 2:"): NO_GUARD,
+    ("2.4", "if p == 1: -> pass"): NO_GUARD,
+    ("2.4", "return probabilities -> pass"): NO_GUARD,
+    (
+        "2.7",
+        "point = torch.rand(1, generator=generator, dtype=torch.double) * ends[-1] -> "
+        "point = torch.rand(1, generator=generator, dtype=torch.double)",
+    ): "The last end is 1, but for rounding.",
     (
         "2.4",
         "number = int((ordered.double().cumsum(-1) < p).sum()) + 1 -> "
