@@ -324,8 +324,8 @@ def _of_four_tied() -> tuple[torch.Tensor, ...]:
     return tuple(_shared(torch.tensor([float(n in pair) + 4 * (n == 2) for n in range(5)])) for pair in pairs)
 
 
-STEEP = 0.5 ** torch.arange(1, 51)
-"""Probabilities whose running sum in float32 is 1 by rounding after 25 of 50 tokens."""
+STEEP = 0.5 ** torch.tensor([*range(1, 26), *[26] * 4, *range(27, 51)])
+"""Probabilities that sum to 1 as well as float32 can say it, and whose running sum is 1 long before the last one, in double, too."""
 P_SHARES = torch.tensor([0.125, 0.5, 0.03125, 0.25, 0.09375])
 P_TIED = torch.tensor([0.125, 0.125, 0.5, 0.125, 0.125])
 ONE_LEFT = "At least one token is always kept, the likeliest, or nothing can be drawn."
