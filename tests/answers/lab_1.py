@@ -31,6 +31,7 @@ GIVEN: dict[str, dict] = {}
 MASTER = masters.names(1)
 SYMMETRIC = "Both texts count alike in the F-measure, and in what is shared."
 RIGHT_BEFORE = "right = sum((said == label for said, label in zip(predictions, labels, strict=True)))"
+PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {
     ("1.4", f"{RIGHT_BEFORE} -> {RIGHT_BEFORE.replace('predictions, labels', 'labels, predictions')}"): (
         "Equality is the same from both sides."
@@ -54,6 +55,16 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "return min(range(len(without)), key=lambda index: without[index] - full) -> "
         "return min(range(len(without)), key=lambda index: without[index] + full)",
     ): "`full` is the same for all examples, so it does not change which number is the lowest.",
+    (
+        "1.8",
+        "return min(range(len(without)), key=lambda index: without[index] - full) -> "
+        "return min(range(len(without)), key=lambda index: without[index])",
+    ): "`full` is the same for all examples, so it does not change which number is the lowest.",
+    (
+        "1.2",
+        "examples = [record.example for record in train[:shots]] -> examples = [record for record in train[:shots]]",
+    ): "`build_prompt` takes records, too.",
+    ("1.3", "rng.shuffle(drawn) -> pass"): "The order of what is drawn is free.",
 }
 """Changed solutions that the checks let through, and why they compute the same."""
 
@@ -209,6 +220,9 @@ WRONG["1.1"] = [
     (lambda d: f"Summarize this dialogue.\n\nSummary:\n\n{d}", "ends with the dialogue"),
     (lambda d: f"Summarize this dialogue now.\n\n{d}", "ends with the dialogue"),
     (lambda d: f"Summarize this dialogue.\n\n{d}:", "ends with the dialogue"),
+    (lambda d: f"Summarize this dialogue.\n\n{d}\n\n:", "A colon alone is no cue"),
+    (lambda d: "\n".join(["Summarize it.", *filter(None, d.split("\n")), "Summary:"]), "not in this prompt unchanged"),
+    (lambda d: d, "no instruction before"),
     (lambda d: f"Summarize this dialogue.\n\n{d[:40]}\n\nSummary:", "unchanged"),
     (lambda d: f"Summarize this dialogue.\n\n{d[:200]}\n\nSummary:", "unchanged"),
     (lambda d: f"Summarize this dialogue.\n\n{d.lower()}\n\nSummary:", "unchanged"),
@@ -1561,8 +1575,9 @@ WRONG["1.6"] = [
     (rouge_of_letters, "counts letters"),
     (rouge_of_pairs, "pairs of words"),
     (rouge_of_substrings, "whole words"),
+    (rouge_with(of_both, lambda text: [w.rstrip("s") for w in text.lower().split()]), "1 shared|2 shared"),
     (rouge_that_never_ends, "did not end within"),
-    (rouge_of_the_package, "Marks are taken off"),
+    (rouge_of_the_package, "marks belong to their word"),
 ]
 
 # 1.7: shots_that_fit(example_lengths, query_length, max_new_tokens, window)

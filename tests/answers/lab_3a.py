@@ -1812,4 +1812,5 @@ WRONG: dict[str, list[tuple]] = {
     "3.5": WRONG_3_5,
 }
 
+PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {}
