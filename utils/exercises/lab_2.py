@@ -9,7 +9,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from utils.decoding.diversity import completions, distinct_n, surprise
-from utils.decoding.forecasts import Forecast, Forecasts
+from utils.decoding.forecasts import Forecast
 from utils.evaluation.answers import AnswerLogits, expected_accuracy
 from utils.exercises import showing
 from utils.exercises.claims import is_course_model
