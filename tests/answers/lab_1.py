@@ -1561,8 +1561,9 @@ WRONG["1.6"] = [
     (rouge_of_letters, "counts letters"),
     (rouge_of_pairs, "pairs of words"),
     (rouge_of_substrings, "whole words"),
+    (rouge_with(of_both, lambda text: [w.rstrip("s") for w in text.lower().split()]), "1 shared|2 shared"),
     (rouge_that_never_ends, "did not end within"),
-    (rouge_of_the_package, "Marks are taken off"),
+    (rouge_of_the_package, "marks belong to their word"),
 ]
 
 # 1.7: shots_that_fit(example_lengths, query_length, max_new_tokens, window)

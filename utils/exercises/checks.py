@@ -59,7 +59,7 @@ def _judged(found: Exercise, answer: Any, given: Mapping[str, Any], printed: Pri
     if is_stub(answer):
         raise NotAttempted
     note = found.judge(Run(found.name, found.takes, answer, printed) if found.call else answer, **given)
-    return f"{' '.join(filter(None, ('correct.', found.praise, note)))}{printed}", True
+    return f"{' '.join(filter(None, ('correct.', found.praise, note)))}{printed}".replace(" \n", "\n"), True
 
 
 def _rests_on(answer: Any, checks: Mapping[str, Exercise]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from utils.datasets.dialogues import load_dialogues
 from utils.datasets.records import TextToText
 from utils.datasets.reviews import LABELS, Review
 from utils.exercises import showing
@@ -45,9 +46,9 @@ def _has_no_example(prompt: str, case: Case) -> bool:
 
 
 def _seen_by_the_model(run: Run, *, model: LanguageModel | None = None) -> str:
-    dialogues = [RECORDS[1].input_text, RECORDS[4].input_text]
+    dialogue, *_ = dialogues = [record.input_text for record in load_dialogues("validation")[:2]]
     prompts = [str(run(dialogue)) for dialogue in dialogues]
-    return advice(prompts[0], dialogues[0]) + completions_shown(model, prompts)
+    return advice(prompts[0], dialogue) + completions_shown(model, prompts)
 
 
 ZERO_SHOT = Exercise(
@@ -561,7 +562,7 @@ def _not_the_score(got: float, case: Case) -> str:
 
 
 def _sentences(rng: Random) -> tuple[str, str]:
-    words = ["the", "The", "cat", "Cat", "is", "late", "late.", "and", "he", "sat", "on", "mat", "it", "it's"]
+    words = ["the", "The", "cat", "Cat", "cats", "is", "late", "late.", "and", "he", "sat", "on", "mat", "it", "it's"]
     said, right = (rng.choices(words, k=rng.randrange(1, 9)) for _ in range(2))
     right[rng.randrange(len(right))] = rng.choice(said).upper()  # one word at least is shared
     return " ".join(said), " ".join(right)
@@ -585,6 +586,7 @@ ROUGE_1 = Exercise(
                 ("yes, a dog", "yes a dog."),
                 ("an art lover", "the party loves an idea"),
                 ("a b c", "c b a d e"),
+                ("the dogs bark", "the dog barks"),
             )
         ],
         Case(("nothing in common", "other words"), "Nothing is shared, so the score is 0.", edge="no word in common"),

@@ -54,7 +54,8 @@ def not_whole(prompt: str, case: Case) -> str:
 
 
 def _no_instruction(prompt: str, case: Case) -> str:
-    if asks(around(prompt, case)[1].replace(last_line(prompt), "")) or len(last_line(prompt).split()) > 3:
+    after = around(prompt, case)[1]
+    if asks(after.replace(last_line(after), "")) or len(last_line(after).split()) > 3:
         return "The instruction comes behind the dialogue. Here it comes first, then the dialogue, then the line that asks for the summary."
     return "There is no instruction before the dialogue. Say first, in a sentence, what shall be done with it."
 
