@@ -3,9 +3,10 @@
 python -m tests.exercise_mutants          # every exercise
 python -m tests.exercise_mutants 1.4 2.3  # these
 
-Changed are operators, comparisons, constants, the order of arguments, names such as `min`, and a `return` that is left
-out. The table is written to build/exercises.md. A mutant that is let through is either no mistake, because it computes
-the same (EXPLAINED says why), or a hole in the check.
+Changed are operators, comparisons, constants, the order of arguments, names such as `min`; left out are statements,
+conditions, arguments, calls, attributes, one side of an operator and the value of a `return`. The table is written to
+build/exercises.md. A mutant that is let through is either no mistake, because it computes the same (EXPLAINED says
+why), or a hole in the check.
 """
 
 import ast
@@ -24,6 +25,8 @@ from utils.storage.files import write_text
 
 TABLE = ROOT / "build" / "exercises.md"
 MOST_LET_THROUGH = 0.02
+SAME = "The same"
+"""How the explanation begins of a changed solution that is no mistake, because it computes the same."""
 SWAPS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub,),
     ast.Sub: (ast.Add,),
@@ -59,6 +62,10 @@ NAMES = {
 }
 
 
+OTHER_KINDS = {"int", "float", "list", "np.array", "double"}
+"""Without these a result is of another kind, and every kind is taken."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A changed solution: the exercise, what was changed in words, its code."""
@@ -70,16 +77,33 @@ class Mutant:
 
 def mutants(exercise: str, source: str) -> Iterator[Mutant]:
     """Yield a solution with one thing changed, each change once."""
-    tree, seen = ast.parse(source), {ast.unparse(ast.parse(source))}
-    for number, node in enumerate(ast.walk(tree)):
+    tree = without_docstring(ast.parse(source))
+    seen = {ast.unparse(tree)}
+    for number, node in enumerate(inside(tree)):
         for change in changes(node):
             mutant = copy.deepcopy(tree)
-            twin = list(ast.walk(mutant))[number]
-            change(twin)
+            change(inside(mutant)[number])
             code = ast.unparse(ast.fix_missing_locations(mutant))
             if code not in seen:
                 seen.add(code)
                 yield Mutant(exercise, in_words(ast.unparse(tree), code), code)
+
+
+def function_in(tree: ast.Module) -> ast.FunctionDef:
+    """Return the function of an exercise's cell."""
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef))
+
+
+def without_docstring(tree: ast.Module) -> ast.Module:
+    """Return a cell whose function has no docstring."""
+    del function_in(tree).body[0]
+    return tree
+
+
+def inside(tree: ast.Module) -> list[ast.AST]:
+    """Return what can be changed: the function and all that is in its body."""
+    function = function_in(tree)
+    return [function, *(node for statement in function.body for node in ast.walk(statement))]
 
 
 def changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
@@ -106,10 +130,36 @@ def changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
         yield lambda twin: twin.elts.__setitem__(slice(0, 2), twin.elts[1::-1])
     if isinstance(node, ast.Return):
         yield lambda twin: setattr(twin, "value", None)
-    if isinstance(node, ast.If):
-        yield lambda twin: setattr(twin, "test", ast.Constant(value=False))
+    if isinstance(node, ast.If | ast.IfExp):
+        yield from (lambda twin, v=v: setattr(twin, "test", ast.Constant(value=v)) for v in (False, True))
     if isinstance(node, ast.Slice) and node.upper is not None:
         yield lambda twin: setattr(twin, "upper", None)
+    if isinstance(node, ast.comprehension) and node.ifs:
+        yield lambda twin: twin.ifs.clear()
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield lambda twin: setattr(twin, "value", "" if twin.value else "x")
+    for field in ("body", "orelse"):
+        block = getattr(node, field, None)
+        for place in range(len(block) if isinstance(block, list) else 0):
+            yield lambda twin, field=field, place=place: getattr(twin, field).__setitem__(place, ast.Pass())
+    for field, value in [] if isinstance(node, ast.FunctionDef) else ast.iter_fields(node):
+        for part in parts(value):
+            yield lambda twin, field=field, part=part: setattr(twin, field, part(getattr(twin, field)))
+
+
+def parts(value: Any) -> Iterator[Callable[[Any], ast.expr]]:
+    """Yield functions that take from an expression one of its parts: a step less was done."""
+    if isinstance(value, ast.BinOp):
+        yield lambda whole: whole.left
+        yield lambda whole: whole.right
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr not in OTHER_KINDS:
+        yield lambda whole: whole.func.value
+    if isinstance(value, ast.Call) and value.args and ast.unparse(value.func) not in OTHER_KINDS:
+        yield lambda whole: whole.args[0]
+    if isinstance(value, ast.Attribute) or (isinstance(value, ast.Subscript) and isinstance(value.ctx, ast.Load)):
+        yield lambda whole: whole.value
+    if isinstance(value, ast.Tuple) and value.elts:
+        yield lambda whole: whole.elts[0]
 
 
 def in_words(before: str, after: str) -> str:
@@ -154,13 +204,19 @@ def table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[t
     for made, accepted in found.values():
         for exercise in dict.fromkeys(mutant.exercise for mutant in made):
             mine = [mutant for mutant in accepted if mutant.exercise == exercise]
-            same = sum((mutant.exercise, mutant.change) in explained for mutant in mine)
+            same = sum(explained.get((mutant.exercise, mutant.change), "").startswith(SAME) for mutant in mine)
             lines.append(f"| {exercise} | {sum(m.exercise == exercise for m in made)} | {len(mine)} | {same} |")
     for _, accepted in found.values():
         for mutant in accepted:
             why = explained.get((mutant.exercise, mutant.change), "A HOLE: no reason is known.")
             lines.append(f"\n- {mutant.exercise}: `{mutant.change}`: {why}")
     return "\n".join(lines) + "\n"
+
+
+def write_table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> None:
+    """Write the table to build/exercises.md."""
+    TABLE.parent.mkdir(exist_ok=True)
+    write_text(TABLE, table(found, explained))
 
 
 def main(arguments: list[str]) -> None:
@@ -171,8 +227,7 @@ def main(arguments: list[str]) -> None:
     explained = {}
     for lab in labs:
         explained |= importlib.import_module(f"tests.answers.lab_{lab}").EXPLAINED
-    TABLE.parent.mkdir(exist_ok=True)
-    write_text(TABLE, table(found, explained))
+    write_table(found, explained)
     print(TABLE.read_text(encoding="utf8"))
 
 

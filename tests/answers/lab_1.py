@@ -31,6 +31,7 @@ GIVEN: dict[str, dict] = {}
 MASTER = masters.names(1)
 SYMMETRIC = "Both texts count alike in the F-measure, and in what is shared."
 RIGHT_BEFORE = "right = sum((said == label for said, label in zip(predictions, labels, strict=True)))"
+PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {
     ("1.4", f"{RIGHT_BEFORE} -> {RIGHT_BEFORE.replace('predictions, labels', 'labels, predictions')}"): (
         "Equality is the same from both sides."
@@ -209,6 +210,9 @@ WRONG["1.1"] = [
     (lambda d: f"Summarize this dialogue.\n\nSummary:\n\n{d}", "ends with the dialogue"),
     (lambda d: f"Summarize this dialogue now.\n\n{d}", "ends with the dialogue"),
     (lambda d: f"Summarize this dialogue.\n\n{d}:", "ends with the dialogue"),
+    (lambda d: f"Summarize this dialogue.\n\n{d}\n\n:", "A colon alone is no cue"),
+    (lambda d: "\n".join(["Summarize it.", *filter(None, d.split("\n")), "Summary:"]), "not in this prompt unchanged"),
+    (lambda d: d, "no instruction before"),
     (lambda d: f"Summarize this dialogue.\n\n{d[:40]}\n\nSummary:", "unchanged"),
     (lambda d: f"Summarize this dialogue.\n\n{d[:200]}\n\nSummary:", "unchanged"),
     (lambda d: f"Summarize this dialogue.\n\n{d.lower()}\n\nSummary:", "unchanged"),

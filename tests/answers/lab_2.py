@@ -60,6 +60,9 @@ SCORED = [
 MASTER = masters.names(2, forecasts=forecasts_committed(), measure=lambda config: (0.91, 2.8), scored=SCORED)
 SOLUTIONS = masters.answers(2, MASTER)
 with_temperature, keep_top_k, keep_top_p, KEPT, two_orders, draw = list(SOLUTIONS.values())[1:7]
+MASTER["forecasts"] = forecasts_committed()
+BLANK = {"forecasts": forecasts_committed()}
+"""What a learner's cells need of the widget: its forecasts, none of them committed."""
 
 
 class Called:
@@ -318,6 +321,30 @@ def shares_of_the_logits(logits, temperature):
     return logits / temperature / (logits / temperature).sum()
 
 
+def exp_of_the_quotient(logits, temperature):
+    return (logits / temperature).exp() if temperature else with_temperature(logits, 0)
+
+
+def sigmoid_of_the_quotient(logits, temperature):
+    return torch.sigmoid(logits / temperature) if temperature else with_temperature(logits, 0)
+
+
+def divides_the_exponentials(logits, temperature):
+    if temperature == 0:
+        return with_temperature(logits, 0)
+    weights = (logits - logits.max()).exp() / temperature
+    return weights / weights.sum()
+
+
+def never_below_one(logits, temperature):
+    return with_temperature(logits, max(temperature, 1))
+
+
+def for_three_temperatures(logits, temperature):
+    known = {0: 0, 0.5: 0.5, 1.0: 1.0, 2.0: 2.0}
+    return with_temperature(logits, known.get(temperature, 1))
+
+
 # 2.3, right
 
 
@@ -518,6 +545,34 @@ def top_k_never_ends(probabilities, k):
 
 def top_k_half_when_large(probabilities, k):
     return keep_top_k(probabilities, k % len(probabilities) if k > len(probabilities) else k)
+
+
+def top_k_without_ties_by_sorting(probabilities, k):
+    if not 0 < k < len(probabilities):
+        return probabilities
+    kept = torch.zeros_like(probabilities)
+    for place in sorted(range(len(probabilities)), key=lambda place: -probabilities[place])[:k]:
+        kept[place] = probabilities[place]
+    return kept / kept.sum()
+
+
+def top_k_sorted_upwards(probabilities, k):
+    if not 0 < k < len(probabilities):
+        return probabilities
+    return keep_places(probabilities, probabilities.argsort()[:k])
+
+
+def top_k_zero_is_uniform(probabilities, k):
+    return keep_top_k(probabilities, k) if k else torch.ones_like(probabilities) / len(probabilities)
+
+
+def top_k_large_returns_nothing(probabilities, k):
+    if k <= len(probabilities):
+        return keep_top_k(probabilities, k)
+
+
+def top_k_rounded_to_one_digit(probabilities, k):
+    return keep_top_k(probabilities, k).round(decimals=1)
 
 
 # 2.4, right
@@ -767,6 +822,36 @@ def top_p_index_out_of_range(probabilities, p):
     return keep_places(probabilities, order[:number])
 
 
+def top_p_breaks_before_crossing(probabilities, p):
+    if p == 1:
+        return probabilities
+    kept, total = torch.zeros_like(probabilities), 0.0
+    for value, place in zip(*probabilities.sort(descending=True), strict=True):
+        if total + value > p:
+            break
+        kept[place], total = value, total + value
+    return kept / kept.sum()
+
+
+def top_p_divides_by_p(probabilities, p):
+    return torch.where(keep_top_p(probabilities, p) > 0, probabilities, 0) / (p or 1)
+
+
+def top_p_by_a_threshold(probabilities, p):
+    ordered = probabilities.sort(descending=True).values
+    least = ordered[min(int((ordered.cumsum(0) < p).sum()), len(ordered) - 1)]
+    kept = torch.where(probabilities >= least, probabilities, 0)
+    return kept / kept.sum()
+
+
+def top_p_after_a_softmax(probabilities, p):
+    return keep_top_p(probabilities.softmax(-1), p)
+
+
+def top_p_zero_is_off(probabilities, p):
+    return keep_top_p(probabilities, p) if p else probabilities
+
+
 # 2.6
 
 
@@ -877,6 +962,28 @@ def the_arguments_exchanged(logits, temperature, p):
 
 def three_numbers(logits, temperature, p):
     return (*two_orders(logits, temperature, p), len(logits))
+
+
+def counts_above_a_hundredth(logits, temperature, p):
+    return tuple(int((kept > 0.01).sum()) for kept in distributions(logits, temperature, p))
+
+
+def studio_cuts_after_the_temperature_again(logits, temperature, p):
+    cut = keep_top_p(with_temperature(logits, 1), p) ** (1 / temperature)
+    return two_orders(logits, temperature, p)[0], int((keep_top_p(cut / cut.sum(), p) > 0).sum())
+
+
+def studio_by_the_inverse(logits, temperature, p):
+    return two_orders(logits, temperature, p)[0], two_orders(logits, 1 / temperature, p)[0]
+
+
+def larger_first(logits, temperature, p):
+    return tuple(sorted(two_orders(logits, temperature, p), reverse=True))
+
+
+def only_above_one(logits, temperature, p):
+    if temperature > 1:
+        return two_orders(logits, temperature, p)
 
 
 def shares_of_the_vocabulary(logits, temperature, p):
@@ -1035,6 +1142,27 @@ def draw_multinomial_in_a_helper(probabilities, generator):
 
 def _helper(probabilities, generator):
     return int(torch.multinomial(probabilities, 1, generator=generator))
+
+
+def draw_largest_product(probabilities, generator):
+    return int((probabilities * torch.rand(len(probabilities), generator=generator)).argmax())
+
+
+def draw_comparing_single_shares(probabilities, generator):
+    point = torch.rand(1, generator=generator).item()
+    return next((token for token, share in enumerate(probabilities.tolist()) if point <= share), len(probabilities) - 1)
+
+
+def draw_seeded_by_the_first_seed(probabilities, generator):
+    return random.Random(generator.initial_seed()).choices(range(len(probabilities)), probabilities.tolist())[0]
+
+
+def draw_from_the_end(probabilities, generator):
+    return int(torch.searchsorted(probabilities.flip(0).cumsum(0), torch.rand(1, generator=generator)))
+
+
+def draw_the_likelier_of_two(probabilities, generator):
+    return max(draw(probabilities, generator), draw(probabilities, generator), key=lambda token: probabilities[token])
 
 
 # 2.8
@@ -1283,6 +1411,14 @@ WRONG: dict[str, list[tuple]] = {
         (lambda x, t: torch.tensor([0.881, 0.119]), "One probability for each"),
         (lambda x, t: with_temperature(x, t)[None], "One probability for each"),
         (lambda x, t: "0.881, 0.119", "a text"),
+        (exp_of_the_quotient, "These sum to 24.8"),
+        (sigmoid_of_the_quotient, "These sum to 2.58"),
+        (divides_the_exponentials, "temperature changes nothing"),
+        (never_below_one, "Below 1 the likeliest token gets more"),
+        (for_three_temperatures, "The logits are divided by the temperature"),
+        (lambda x, t: torch.softmax(x - t, -1), "temperature changes nothing"),
+        (lambda x, t: with_temperature(x, t + 1), "stay as they are"),
+        (lambda x, t: with_temperature(x.flip(0), t), "own place"),
         (with_temperature(torch.tensor([2.0, 1.0]), 0.5), "function with_temperature itself"),
     ],
     "2.3": [
@@ -1307,6 +1443,11 @@ WRONG: dict[str, list[tuple]] = {
         (top_k_equal_shares, "same share"),
         (top_k_of_two, "2 tokens are kept here, and 3 should be"),
         (top_k_first_places, "first"),
+        (top_k_without_ties_by_sorting, "both are as likely as the 2nd"),
+        (top_k_sorted_upwards, "The k least likely tokens are kept"),
+        (top_k_zero_is_uniform, "so nothing changes"),
+        (top_k_large_returns_nothing, "gave None"),
+        (top_k_rounded_to_one_digit, "but their probabilities are not"),
         (top_k_mask, "Ones and zeros"),
         (top_k_never_ends, "did not end"),
         (top_k_half_when_large, "Every token is kept"),
@@ -1344,6 +1485,13 @@ WRONG: dict[str, list[tuple]] = {
         (top_p_for_the_example, "Only the likeliest"),
         (top_p_percent, "taken as percent"),
         (top_p_equal_shares, "same share"),
+        (top_p_breaks_before_crossing, "crosses p"),
+        (top_p_divides_by_p, "These sum to 1.25"),
+        (top_p_by_a_threshold, "of the tie of four only two"),
+        (top_p_after_a_softmax, "3 tokens are kept here, and 2 should be"),
+        (top_p_zero_is_off, "always kept"),
+        (lambda x, p: keep_top_p(x, p).log(), "logarithms"),
+        (lambda x, p: keep_top_k(x, int(10 * p)), "5 tokens are kept here, and 2 should be"),
         (top_p_index_out_of_range, "reaches p = 0.75 exactly"),
         (lambda x, p: keep_top_p(x, 1 - p), "1 - p"),
         (lambda x, p: keep_top_p(x, p) if p < 1 else keep_top_p(x, 0.5), "Every token is kept"),
@@ -1392,6 +1540,12 @@ WRONG: dict[str, list[tuple]] = {
         (two_orders_printed, "gave None"),
         (orders_in_place, "changed `logits`"),
         (the_arguments_exchanged, "Temperature and p are exchanged"),
+        (counts_above_a_hundredth, "each that is above 0 counts"),
+        (studio_cuts_after_the_temperature_again, "cut twice"),
+        (studio_by_the_inverse, "The first number is as it should be, the second is not"),
+        (larger_first, "fewer are needed for the sum"),
+        (only_above_one, "gave None"),
+        (lambda *given: tuple(number + 1 for number in two_orders(*given)), "one too many"),
         (three_numbers, "a tuple of 3"),
         (shares_of_the_vocabulary, "whole number"),
         (lambda *given: two_orders(*given)[0], "a whole number"),
@@ -1433,6 +1587,13 @@ WRONG: dict[str, list[tuple]] = {
         (lambda p, g: torch.rand(len(p), generator=g), "index of one token"),
         (lambda p, g: torch.rand(1, generator=g), "index of one token"),
         (draw_one_hot, "index of one token"),
+        (draw_largest_product, "came with a share"),
+        (draw_comparing_single_shares, "came with a share"),
+        (draw_seeded_by_the_first_seed, "next random numbers"),
+        (draw_from_the_end, "probability 0"),
+        (draw_the_likelier_of_two, "came with a share"),
+        (lambda p, g: [draw(p, g)], "a list of 1"),
+        (lambda p, g: str(draw(p, g)), "a text"),
         (draw_changes_the_shares, "changed `probabilities`"),
         (lambda p, g: int(torch.multinomial(p, 1, generator=g)), "multinomial"),
         (lambda p, g: p.multinomial(1, generator=g), "multinomial"),

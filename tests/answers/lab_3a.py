@@ -354,6 +354,7 @@ WRONG_3_1 = [
     (record_with(make_output=lambda d, s: s.lower()), "the summary is changed"),
     (record_with(make_output=lambda d, s: s.rstrip(".")), "the summary is changed"),
     (record_with(make_output=lambda d, s: s[:20]), "the summary is changed"),
+    (record_with(make_output=lambda d, s: s[:100]), "the summary is changed"),
     (record_with(make_output=lambda d, s: d), "not the summary"),
     (record_with(make_output=lambda d, s: ""), "not the summary"),
     (record_with(make_output=lambda d, s: "summary"), "not the summary"),
@@ -744,7 +745,7 @@ WRONG_3_2 = [
     (leaks_with(lambda text: "".join(text.lower().split())), "Collapsing leaves one space"),
     (leaks_with(lambda text: " ".join(WORDS.findall(text.lower()))), "leave the marks out"),
     (leaks_with(lambda text: " ".join(sorted(text.lower().split()))), "order of the words"),
-    (leaks_with(lambda text: frozenset(text.lower().split())), "order of the words"),
+    (leaks_with(lambda text: frozenset(text.lower().split())), "in which order and how often words come"),
     (leaks_with(lambda text: " ".join(text.lower().split())[:30]), "begin alike"),
     (leaks_with(lambda text: len(text.split())), "all three are wanted"),
     (leaks_nearly_the_same, "differ in one word"),
@@ -996,6 +997,10 @@ WRONG_3_3 = [
     (lambda p, c: [-100] * len(p) + p, "labels are those of the prompt"),
     (lambda p, c: [-100, *c], "one label for each token"),
     (lambda p, c: [-100, -100, *c], "one label for each token"),
+    (lambda p, c: [-100 if place <= len(p) else token for place, token in enumerate(p + c)], "One token too many"),
+    (lambda p, c: [-100] * len(p) + [token + 1 for token in c], "each must be the token itself"),
+    (lambda p, c: [-100] * len(set(p)) + c, "one label for each token"),
+    (lambda p, c: np.where(np.array(p + c) < 5, -100, p + c), "each of them must be -100"),
     (lambda p, c: [-100] * 3 + c, "one label for each token"),
     (lambda p, c: [*mask_prompt(p, c), 2], "one label for each token"),
     (lambda p, c: [*mask_prompt(p, c), -100], "one label for each token"),
@@ -1313,6 +1318,7 @@ WRONG_3_4 = [
     (lambda p, n: round(completion_loss(p, n)), "You round to a whole number"),
     (lambda p, n: int(completion_loss(p, n)), "You round to a whole number"),
     (lambda p, n: -sum(chosen(p, n)) // len(chosen(p, n)), "You round to a whole number"),
+    (lambda p, n: round(completion_loss(p, n), 1), "You round to one digit"),
     (lambda p, n: 100 * completion_loss(p, n), "You multiply by 100"),
     (lambda p, n: [-value for value in chosen(p, n)], "One number .* was expected"),
     (lambda p, n: (completion_loss(p, n), len(chosen(p, n))), "One number .* was expected"),
@@ -1604,14 +1610,17 @@ def stop_counting_checkpoints(losses, patience):
     return sum(losses[n] < min(losses[:n], default=math.inf) for n in range(stop + 1)) - 1, stop
 
 
-def stop_by_a_margin(losses, patience):
-    best = 0
-    for index, loss in enumerate(losses):
-        if loss < losses[best] - 0.1:
-            best = index
-        if index - best == patience:
-            break
-    return best, index
+def stop_by_a_margin(least):
+    def answer(losses, patience):
+        best = 0
+        for index, loss in enumerate(losses):
+            if loss < losses[best] - least:
+                best = index
+            if index - best == patience:
+                break
+        return best, index
+
+    return answer
 
 
 def stop_with_a_second_loss(losses, patience):
@@ -1690,6 +1699,40 @@ def stop_with_a_patience_of(fixed):
     return lambda losses, patience: best_checkpoint(losses, fixed)
 
 
+def stop_counting_the_first(losses, patience):
+    best = bad = 0
+    for index, loss in enumerate(losses):
+        if loss < losses[best]:
+            best, bad = index, 0
+        else:
+            bad += 1
+        if bad == patience:
+            break
+    return best, index
+
+
+def stop_counting_from_the_second(losses, patience):
+    best, lowest, bad = 0, losses[0], 0
+    for index, loss in enumerate(losses[1:]):
+        if loss < lowest:
+            best, lowest, bad = index, loss, 0
+        else:
+            bad += 1
+        if bad == patience:
+            return best, index
+    return best, len(losses) - 1
+
+
+def stop_without_the_last(losses, patience):
+    best = index = 0
+    for index in range(1, len(losses) - 1):
+        if losses[index] < losses[best]:
+            best = index
+        if index - best >= patience:
+            break
+    return best, index
+
+
 def lowest(losses):
     return losses.index(min(losses))
 
@@ -1707,11 +1750,15 @@ WRONG_3_5 = [
     (stop_comparing_neighbors, "compare each loss with the one before"),
     (stop_with_ties, "Of equal ones the first is kept"),
     (stop_keeping_the_last_of_equal_ones, "Of equal ones the first is kept"),
+    (stop_counting_the_first, "You count the first evaluation as one without"),
+    (stop_counting_from_the_second, "one too low"),
+    (stop_without_the_last, "falls until the end of the list"),
     (stop_from(0.0), "begins with a number of your own"),
     (stop_from(1.0), "begins with a number of your own"),
     (stop_from(100), "begins with a number of your own"),
     (stop_at_the_highest, "You keep the highest loss"),
-    (stop_by_a_margin, "lower by a margin"),
+    (stop_by_a_margin(0.1), "lower by a margin"),
+    (stop_by_a_margin(0.001), "lower by a margin"),
     (lambda v, p: best_checkpoint(v, p + 1), "one evaluation too long"),
     (lambda v, p: best_checkpoint(v, max(1, p - 1)), "one evaluation too early: `patience`"),
     (stop_with_a_patience_of(2), "You ignore `patience`"),
@@ -1765,4 +1812,5 @@ WRONG: dict[str, list[tuple]] = {
     "3.5": WRONG_3_5,
 }
 
+PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {}

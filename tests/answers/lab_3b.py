@@ -143,6 +143,28 @@ def gain_with_options(resamples, ours, theirs, seed, low=2.5):
     return differences.mean(), np.percentile(means, low), np.percentile(means, 100 - low)
 
 
+def gain_with_pythons_generator(ours, theirs, seed):
+    rng = random.Random(seed)
+    differences = [a - b for a, b in zip(ours, theirs, strict=True)]
+    means = sorted(sum(rng.choices(differences, k=len(differences))) / len(differences) for _ in range(1000))
+    return sum(differences) / len(differences), means[25], means[974]
+
+
+def gain_with_torchs_generator(ours, theirs, seed):
+    differences = torch.tensor(ours) - torch.tensor(theirs)
+    places = torch.randint(len(ours), (1000, len(ours)), generator=torch.Generator().manual_seed(seed))
+    ends = differences[places].mean(1).quantile(torch.tensor([0.025, 0.975]))
+    return [differences.mean().item(), *ends.tolist()]
+
+
+def gain_of_rows(ours, theirs, seed):
+    pairs, rng, means = np.column_stack([ours, theirs]), np.random.default_rng(seed), []
+    while len(means) < 1000:
+        drawn = rng.choice(pairs, len(pairs), axis=0)
+        means.append(drawn[:, 0].mean() - drawn[:, 1].mean())
+    return (pairs[:, 0] - pairs[:, 1]).mean(), np.percentile(means, 2.5), np.percentile(means, 97.5)
+
+
 # 3.6, wrong
 
 
@@ -162,8 +184,12 @@ def gain_with(
     def answer(ours, theirs, seed):
         differences = difference(np.array(ours), np.array(theirs))
         rng = generator(seed)
-        drawn = [unit(rng.choice(differences, size or len(ours) + more, replace=replace)) for _ in range(rows)]
-        return differences.mean(), *np.percentile(drawn, ends)
+        count = size or len(ours) + more
+        if replace:
+            drawn = rng.choice(differences, (rows, count))
+        else:
+            drawn = np.array([rng.choice(differences, count, replace=False) for _ in range(rows)])
+        return differences.mean(), *np.percentile(unit(drawn, axis=1), ends)
 
     return answer
 
@@ -227,6 +253,58 @@ def gain_of_the_resamples(ours, theirs, seed):
 def gain_shifted(ours, theirs, seed):
     mean, low, high = paired_gain(ours, theirs, seed)
     return mean, low + (high - low) / 4, high + (high - low) / 4
+
+
+def gain_from_places(first, less):
+    def answer(ours, theirs, seed):
+        differences = np.subtract(ours, theirs)
+        rng, n = np.random.default_rng(seed), len(differences)
+        means = [differences[rng.integers(first, n - less, n)].mean() for _ in range(1000)]
+        return differences.mean(), *np.percentile(means, [2.5, 97.5])
+
+    return answer
+
+
+def gain_of_unsorted_means(ours, theirs, seed):
+    differences = np.subtract(ours, theirs)
+    means = np.random.default_rng(seed).choice(differences, (1000, len(ours))).mean(axis=1)
+    return differences.mean(), means[25], means[975]
+
+
+def gain_by_student(ours, theirs, seed):
+    differences = np.subtract(ours, theirs)
+    half = 2.36 * differences.std(ddof=1) / len(ours) ** 0.5
+    return differences.mean(), differences.mean() - half, differences.mean() + half
+
+
+def gain_by_signs(ours, theirs, seed):
+    """A test by turning signs around, not an interval of the gain."""
+    differences = np.subtract(ours, theirs)
+    means = (differences * np.random.default_rng(seed).choice([-1, 1], (1000, len(ours)))).mean(axis=1)
+    return differences.mean(), *np.percentile(means, [2.5, 97.5])
+
+
+def gain_of_ours_alone(ours, theirs, seed):
+    means = np.random.default_rng(seed).choice(ours, (1000, len(ours))).mean(axis=1)
+    return np.subtract(ours, theirs).mean(), *np.percentile(means, [2.5, 97.5])
+
+
+def gain_without_the_last_text(ours, theirs, seed):
+    return paired_gain(ours[:-1], theirs[:-1], seed)
+
+
+def gain_with_a_fixed_global_seed(ours, theirs, seed):
+    np.random.seed(0)
+    differences = np.subtract(ours, theirs)
+    means = np.random.choice(differences, (1000, len(ours))).mean(axis=1)
+    return differences.mean(), *np.percentile(means, [2.5, 97.5])
+
+
+def gain_with_torchs_global_seed(ours, theirs, seed):
+    torch.manual_seed(seed)
+    differences = torch.tensor(ours) - torch.tensor(theirs)
+    means = differences[torch.randint(len(ours), (1000, len(ours)))].mean(1)
+    return differences.mean(), *means.quantile(torch.tensor([0.025, 0.975]))
 
 
 def gain_with_a_new_generator_each_time(ours, theirs, seed):
@@ -370,6 +448,29 @@ def label_in_numpy(completion, labels):
 def label_with_marks(marks, completion, labels):
     words = [word.strip(marks).lower() for word in completion.split()[:1]]
     return "".join(label for label in labels if label.lower() in words)
+
+
+def label_peeled(completion, labels):
+    """Takes marks off one by one; a loop with an else."""
+    parts = re.split(r"\s+", completion.strip())
+    word = parts[0]
+    while word and not word[0].isalnum():
+        word = word[1:]
+    while word and not word[-1].isalnum():
+        word = word[:-1]
+    for label in labels:
+        if word.casefold() == label.casefold():
+            return label
+    else:
+        return ""
+
+
+def label_by_match(completion, labels):
+    match [word.strip(string.punctuation).lower() for word in completion.split()]:
+        case [word, *_]:
+            return next(filter(lambda label: label.lower() == word, labels), "")
+        case _:
+            return ""
 
 
 class Labeler:
@@ -923,6 +1024,9 @@ RIGHT: dict[str, list] = {
         gain_by_statistics,
         gain_with_two_equal_generators,
         gain_rounded,
+        gain_with_pythons_generator,
+        gain_with_torchs_generator,
+        gain_of_rows,
         gain_one_after_the_other,
         gain_by_scipy,
         PairedGain(),
@@ -946,6 +1050,8 @@ RIGHT: dict[str, list] = {
         label_in_pandas,
         label_by_recursion,
         label_in_numpy,
+        label_peeled,
+        label_by_match,
         functools.partial(label_with_marks, string.punctuation),
         Labeler(),
         Labeler().read,
@@ -1003,6 +1109,7 @@ RIGHT: dict[str, list] = {
         BreakEven().queries,
         even_with(),
         functools.partial(even_by_floor),
+        lambda a, b, c: -math.floor(a / (c - b)) if b > c else INF,
     ],
 }
 
@@ -1065,6 +1172,25 @@ WRONG: dict[str, list[tuple]] = {
         (lambda o, t, s: (paired_gain(o, t, s)[0], paired_gain(o, t, s)[1:]), "three numbers"),
         (lambda o, t, s: "{:.2f} ({:.2f} to {:.2f})".format(*paired_gain(o, t, s)), "three numbers"),
         (gain_of_lists, "TypeError"),
+        (gain_from_places(0, 1), "last text is never drawn"),
+        (gain_from_places(1, 0), "first text is never drawn"),
+        (gain_of_unsorted_means, "Are the means sorted"),
+        (gain_by_student, "Every seed gives the same interval"),
+        (gain_by_signs, "percentiles of these means|around 0"),
+        (gain_of_ours_alone, "that of `ours` alone"),
+        (gain_without_the_last_text, "first number is not the mean difference"),
+        (gain_with_a_fixed_global_seed, "Every seed gives the same interval"),
+        (gain_with_torchs_global_seed, "global random numbers"),
+        (gain_with(rows=1), "both ends are the same number"),
+        (gain_with(rows=300), "no more and no fewer"),
+        (gain_with(rows=3000), "no more and no fewer"),
+        (gain_with(size=1), "single texts"),
+        (gain_with(ends=(2.5, 95)), "on one side than on the other"),
+        (gain_with(ends=(5, 97.5)), "on one side than on the other"),
+        (gain_with(ends=(2.5, 97)), "on one side than on the other"),
+        (lambda o, t, s: (paired_gain(o, t, s)[0], *paired_gain(t, o, s)[1:]), "theirs minus ours"),
+        (lambda o, t, s: (math.nan,) * 3, "not nan"),
+        (lambda o, t, s: dict(zip("abc", paired_gain(o, t, s), strict=True)), "this is a dictionary"),
     ],
     "3.7": [
         (label_none, "gave None"),
@@ -1108,7 +1234,15 @@ WRONG: dict[str, list[tuple]] = {
         (label_lowered_in_place, "changed `labels`"),
         (label_popped, "changed `labels`"),
         (label_waited_for, "did not end within"),
-        (lambda text, names: "positive", "not right|label"),
+        (lambda text, names: "positive", "as `labels` spells it|this is a label"),
+        (lambda text, names: text_to_label(text, names) or " ", "gave ' '.*the empty string"),
+        (lambda text, names: text_to_label(text, names).upper(), "gave 'POSITIVE'"),
+        (lambda text, names: text_to_label(" ".join(text.split()[1:2]), names), "gave ''. The whole completion"),
+        (lambda text, names: text_to_label(text.replace("\n", ""), names), "line break ends a word"),
+        (lambda text, names: text_to_label(text.replace(".", ""), [n.lower() for n in names]), "in lower case"),
+        (lambda text, names: max(names, key=lambda n: text.lower().count(n.lower())), "'not', and that is no label"),
+        (lambda text, names: "" if len(text.split()) > 1 else text_to_label(text, names), "whole completion"),
+        (lambda text, names: text.strip(), "a label|'Negative'"),
     ],
     "3.8": [
         (each(lambda o, i, r: o * i), "You count the numbers of W"),
@@ -1149,6 +1283,15 @@ WRONG: dict[str, list[tuple]] = {
         (count_popped, "changed `shapes`"),
         (count_without_an_end, "did not end within"),
         (count_unpacked_too_early, "ValueError"),
+        (lambda shapes, rank: sum(o for o, _ in shapes) * rank + sum(i for _, i in shapes), "brackets"),
+        (lambda shapes, rank: max(rank * (o + i) for o, i in shapes), "Two matrices are adapted"),
+        (lambda shapes, rank: len(shapes) * rank * sum(shapes[0]), "Two matrices are adapted"),
+        (each(lambda o, i, r: 2 * r * max(o, i)), "the matrix is not square"),
+        (each(lambda o, i, r: 2 * r * min(o, i)), "the matrix is not square"),
+        (each(lambda o, i, r: (o + i) // r), "How many numbers do both hold"),
+        (each(lambda o, i, r: o * i - r * (o + i)), "How many numbers do both hold"),
+        (each(lambda o, i, r: 4 * (o + i)), "does not depend on `rank`"),
+        (lambda shapes, rank: (rank * sum(i for _, i in shapes), rank * sum(o for o, _ in shapes)), "tuple of 2"),
     ],
     "3.9": [
         (lora_with(lambda b, c, a, r, s: b + s * c), "alpha / rank is missing"),
@@ -1199,6 +1342,18 @@ WRONG: dict[str, list[tuple]] = {
         (lora_in_place, "changed `B`"),
         (lora_merged_in_place, "changed `W`"),
         (lora_without_an_end, "did not end within"),
+        (lora_with(lambda b, c, a, r, s: b + c), "alpha / rank and `scale` are missing"),
+        (lora_with(lambda b, c, a, r, s: b + a * c), "multiply by alpha alone"),
+        (lora_with(lambda b, c, a, r, s: b + int(a / r) * s * c), "//|round"),
+        (lora_with(lambda b, c, a, r, s: b + s * a / 2 * c), "always the same number"),
+        (lora_with(lambda b, c, a, r, s: b + s * (a / r + c)), "Compare the rest"),
+        (lora_with(lambda b, c, a, r, s: torch.cat([b, s * a / r * c], -1)), "should have the shape"),
+        (lora_with(lambda b, c, a, r, s: (b + s * a / r * c).mean(0)), "should have the shape"),
+        (lora_with(base=lambda x, W: x), "x itself stands where"),
+        (lora_with(base=lambda x, W: W @ x), "RuntimeError.*shapes of two tensors"),
+        (lora_with(rank=lambda A, B: A.numel()), "Compare the rest"),
+        (lambda x, W, A, B, alpha, scale=1.0: lora_output(x, W, A, B, alpha), "You ignore `scale`"),
+        (lambda x, W, A, B, alpha, scale=1.0: lora_output(x, W, B.T, A.T, alpha, scale), "not used in the right order"),
         (lambda x, W, A, B, alpha, scale=1.0: torch.tensor([[7.0, 7.0]]), "Compare the rest"),
     ],
     "3.10": [
@@ -1242,6 +1397,12 @@ WRONG: dict[str, list[tuple]] = {
         (lambda a, b, c: even_with()(a, b, c) + 5, "smallest|cost"),
         (lambda a, b, c: 40, "given|back|cost"),
         (lambda a, b, c: (break_even(a, b, c), a), "One number, or math.inf, .* tuple"),
+        (lambda a, b, c: int(a / (b - c) + 0.5) if b > c else INF, "Which way must a part of a query be rounded"),
+        (lambda a, b, c: math.ceil(a / max(b - c, 1e-9)), "math.inf is right"),
+        (lambda a, b, c: max(0, break_even(a, b, c)) if b > c else 0, "math.inf is right"),
+        (lambda a, b, c: math.ceil(a / 60 / (b - c)) if b > c else INF, "Add up both costs"),
+        (lambda a, b, c: math.ceil((a - b) / (b - c)) if b > c else INF, "Add up both costs"),
+        (lambda a, b, c: math.ceil(a / round(b - c)) if round(b - c) > 0 else INF, "Add up|add up"),
         (lambda a, b, c: f"{break_even(a, b, c)} queries", "One number, or math.inf, .* text"),
     ],
 }
@@ -1250,6 +1411,7 @@ GIVEN: dict[str, dict] = {}
 
 _SAME = "One resample more or less among a thousand moves the ends by far less than another seed does: no result tells."
 _DRAWN = "drawn = rng.choice(differences, size=({}, len(differences)))"
+PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {
     ("3.6", f"{_DRAWN.format(1000)} -> {_DRAWN.format(number)}"): _SAME for number in (999, 1001)
 }

@@ -96,7 +96,12 @@ def _distribution(right: Callable, *signs: tuple[Sight, str | Callable]) -> tupl
         lambda got, case: got.shape == case.given[0].shape,
         lambda got, case: f"One probability for each token is asked for, cut or not: {len(case.given[0])} here. {case.why if case.edge else ''}",
     )
-    finite = Property(lambda got, case: torch.isfinite(got).all(), lambda got, case: f"There is a NaN or an infinity in it. {case.why}")
+    finite = Property(
+        lambda got, case: torch.isfinite(got).all(),
+        lambda got, case: (
+            f"{'Numbers below 0 are no probabilities: are these logarithms?' if (got < 0).any() else 'There is a NaN or an infinity in it.'} {case.why}"
+        ),
+    )
     return shape, finite, Property(lambda got, case: not sign(got, case), sign)
 
 
@@ -177,13 +182,15 @@ TEMPERATURE = Exercise(
             "You divide the probabilities: divide the logits before the softmax, so that the sum stays 1.",
         ),
         Wrong(_at_zero(lambda x, t: x / t), "The division is there, but the softmax is missing, which makes probabilities of logits."),
-        Wrong(_at_zero(lambda x, t: torch.softmax(x, -1)), "Your temperature changes nothing: at every temperature you get the same probabilities."),
+        Wrong(
+            _at_zero(lambda x, t: torch.softmax(x, -1)),
+            "Your temperature changes nothing: at every temperature you get the same probabilities. Divide the logits by it before the softmax.",
+        ),
         Wrong(
             _at_zero(lambda x, t: torch.log_softmax(x / t, -1)),
             "These are logarithms of probabilities: take exp, or softmax in place of log_softmax.",
         ),
         Wrong(_at_zero(lambda x, t: torch.softmax(-x / t, -1)), "The sign is turned round: the token with the largest logit must be the likeliest."),
-        Wrong(_at_zero(lambda x, t: torch.softmax(x - t, -1)), "You subtract the temperature, which changes nothing after a softmax: divide by it."),
         Wrong(lambda x, t: reshape(x, temperature=0), "Only the likeliest token is left at every temperature; that is right at temperature 0 alone."),
     ],
     properties=_distribution(lambda logits, temperature: reshape(logits, temperature=temperature)),
@@ -424,6 +431,19 @@ def _logits_and_settings(draw: random.Random) -> tuple[torch.Tensor, float, floa
             return logits, temperature, p
 
 
+def _one_is_right(got: tuple[int, ...], case: Case) -> str:
+    """Return what to say where only one of the two numbers is wrong."""
+    right = _kept_in_two_orders(*case.given)
+    if got[0] == right[0] and got[1] != right[1]:
+        return (
+            "The first number is as it should be, the second is not. In the studio top-p looks at the model's own probabilities, "
+            "those of temperature 1; the temperature comes after and cuts nothing."
+        )
+    if got[0] != right[0] and got[1] == right[1]:
+        return "The second number is as it should be, the first is not. In the library: temperature, then top-p, then count."
+    return ""
+
+
 def _changed(change: Callable[[int, int, int], tuple]) -> Callable:
     """Return a wrong function that makes something else of the two numbers and the size of the vocabulary."""
     return lambda logits, temperature, p: change(*_kept_in_two_orders(logits, temperature, p), len(logits))
@@ -450,6 +470,11 @@ TWO_ORDERS = Exercise(
             "then count; the temperature comes after and cuts nothing.",
         ),
         Case((ORDERED, 1.0, 0.8), "At temperature 1 the order makes no difference.", edge="temperature 1"),
+        Case(
+            (_random_logits(random.Random(1), 3000), 2.0, 0.75),
+            "Of 3000 tokens, very unlikely ones are kept, too: each that is above 0 counts.",
+            edge="a long vocabulary",
+        ),
     ],
     right=_kept_in_two_orders,
     mistakes=[
@@ -502,6 +527,7 @@ TWO_ORDERS = Exercise(
             "In the studio you cut twice: once top-p on the model's own probabilities, then count.",
         ),
     ],
+    properties=(Property(lambda got, case: not _one_is_right(got, case), _one_is_right),),
     read=_two_counts,
 )
 

@@ -33,7 +33,8 @@ TURNS = ("I lost my key.", "Which bus goes to the station?", "At 9:30, I think."
 def _talk(rng: random.Random) -> tuple[str, str]:
     """Return a dialogue and its summary; the dialogue may be long."""
     lines = [f"#Person{number % 2 + 1}#: {rng.choice(TURNS)}" for number in range(rng.choice((2, 5, 90)))]
-    return "\n".join(lines), f"#Person1# asks for {rng.choice(('a key', 'a bus', 'the time'))} {rng.randrange(100)} times."
+    said = (f"#Person1# asks for {rng.choice(('a key', 'a bus', 'the time'))} {rng.randrange(100)} times." for _ in lines[:6])
+    return "\n".join(lines), " ".join(said)
 
 
 def _as_record(value: Any) -> Mapping[str, str]:
@@ -224,8 +225,8 @@ def _leaks() -> Exercise:
         ),
         Case((records("Really?", "it's on"), records("Really.", "its on")), "The marks belong to the text: other marks make another text."),
         Case(
-            (records("I saw you you saw", "to be or not"), records("you saw I saw you", "not to be or", "to be or not to be")),
-            "The same words in another order are another text.",
+            (records("I saw you", "very good"), records("you saw I", "very very good")),
+            "The same words in another order, or more often, are another text.",
         ),
         Case(
             (records("a", "b", outputs=("same", "so")), records("b", "c", "d", outputs=("no", "same", "so"))),
@@ -439,7 +440,7 @@ def _loss_where(counts: Callable, p: Sequence[float], labels: list[int]) -> floa
 
 def _completion_loss() -> Exercise:
     def case(labels: list[int], rng: random.Random) -> tuple[list[float], list[int]]:
-        return [round(-rng.uniform(0.1, 5), 2) for _ in labels], labels
+        return [round(-rng.uniform(0.1, 5), 3) for _ in labels], labels
 
     def drawn(rng: random.Random) -> tuple[list[float], list[int]]:
         before, after = [IGNORED] * rng.randrange(1, 5), [IGNORED] * rng.randrange(3)
@@ -534,6 +535,10 @@ def _completion_loss() -> Exercise:
             Wrong(wrong, whole)
             for wrong in (lambda p, n: round(_loss(p, n)), lambda p, n: math.floor(_loss(p, n)), lambda p, n: math.ceil(_loss(p, n)))
         ],
+        Wrong(
+            lambda p, n: round(_loss(p, n), 1),
+            "You round to one digit, and much of the difference between two losses is lost. Return the mean as it is.",
+        ),
         Wrong(lambda p, n: 100 * _loss(p, n), "You multiply by 100. A loss is no percentage."),
         *[
             Wrong(wrong, shifted)
@@ -611,7 +616,7 @@ def _best_checkpoint() -> Exercise:
         Case(([1.0, 0.9, 0.95, 0.8], 1), "A patience of 1 stops at the first evaluation without a new lowest loss."),
         Case(([1.0, 1.1, 1.2, 0.5], 2), "The first evaluation may already have the lowest loss of those before the stop."),
         Case(([2.0, 1.0, 1.6, 1.5, 1.4, 1.3], 3), "A loss that is lower than the one before it is not yet lower than all before."),
-        Case(([1.5, 1.49, 1.48, 1.6], 2), "A loss is a new lowest one however little it is below the others."),
+        Case(([1.5, 1.49999, 1.49998, 1.49997, 1.6], 2), "A loss is a new lowest one however little it is below the others."),
         Case(([5000.0, 3000.0, 2000.0, 2500.0], 3), "Losses may be large: the first one is always the lowest so far."),
         Case(([10.5, 9.75, 9.5, 11.0, 10.0], 2), "9.75 is a lower loss than 10.5: numbers are compared, not texts."),
         Case(([0.7], 2), edge="one evaluation only", why="It is the best one, and training stops there."),
@@ -657,9 +662,13 @@ def _best_checkpoint() -> Exercise:
                 lambda v, p, by=by: _stopped(v, p, better=lambda loss, lowest: loss < lowest - by),
                 "You ask for a loss that is lower by a margin. A loss is a new lowest one however little it is below the others.",
             )
-            for by in (0.1, 0.01, 0.001)
+            for by in (0.1, 0.01, 0.001, 1e-4)
         ],
         *[Wrong(lambda v, p, begun=begun: _stopped(v, p, begun=begun), begins) for begun in (0.0, 1.0, 2.0, 5.0, 10.0, 100.0, 1000.0)],
+        Wrong(
+            lambda v, p: _stopped(v, p, begun=v[0]),
+            "You count the first evaluation as one without a new lowest loss. Its loss is the lowest so far.",
+        ),
         Wrong(lambda v, p: _stopped(v, p + 1), "You wait for one evaluation too long."),
         Wrong(lambda v, p: _stopped(v, max(1, p - 1)), "You stop one evaluation too early: `patience` evaluations in a row may pass."),
         Wrong(lambda v, p: _stopped(v, p - 1), "You stop one evaluation too early: `patience` evaluations in a row may pass."),
@@ -676,6 +685,10 @@ def _best_checkpoint() -> Exercise:
             "The second number is one too high. It is counted from 0, too: the index of the last evaluation.",
         ),
         Wrong(lambda v, p: tuple(n + 1 for n in _stopped(v, p)), "You count the evaluations from 1. An index in Python begins with 0."),
+        Wrong(
+            lambda v, p: (max(0, _stopped(v, p)[0] - 1), _at_the_end(v, p, len(v))[1] - 1),
+            "Your numbers are one too low. A loop over a part of the list counts from the beginning of that part.",
+        ),
         Wrong(lambda v, p: (min(v[: _stopped(v, p)[1] + 1]), _stopped(v, p)[1]), "The first number is a loss. Return the place where it stands."),
         Wrong(lambda v, p: tuple(v[n] for n in _stopped(v, p)), "Each of your numbers is a loss. Return the places where they stand."),
         Wrong(

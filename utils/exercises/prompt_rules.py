@@ -46,7 +46,8 @@ def last_line(prompt: str) -> str:
 def not_whole(prompt: str, case: Case) -> str:
     """Return how a dialogue that should stand in a prompt is missing."""
     dialogue = case.given[0]
-    if missed := re.search(r"\{\w*\}", prompt):
+    missed = [name for name in re.findall(r"\{\w*\}", prompt) if name not in dialogue]
+    if missed:
         return f"{missed[0]} stands in this prompt as it is: the letter f is missing before the quotation marks, or .format(...) behind them."
     if not any(line.lower() in prompt.lower() for line in dialogue.splitlines()) and " ".join(dialogue.split()[1:5]) not in prompt:
         return "The dialogue that was handed over is not in this prompt at all. Use the argument `dialogue`."
@@ -71,7 +72,7 @@ def _space_at_the_end(prompt: str, case: Case) -> str:
 IS_WHOLE = Property(lambda p, c: c.given[0] in p, not_whole)
 HAS_INSTRUCTION = Property(lambda p, c: asks(around(p, c)[0]), _no_instruction)
 HAS_CUE = Property(
-    lambda p, c: re.search(r"\w", around(p, c)[1]),
+    lambda p, c: re.search(r"\w|\n\s*\S", around(p, c)[1]),
     "The cue is missing: the prompt ends with the dialogue, so the likeliest continuation is one more turn of it. "
     "End with a line that asks for the summary.",
 )
