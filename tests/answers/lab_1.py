@@ -442,9 +442,9 @@ def few_shot_that_passes_records_as_text(dialogue, train, shots):
 
 
 WRONG["1.2"] = [
-    (few_shot_with(lambda d, e: build_prompt("Sum up.", d, e[:1], DIALOGUES)), "One shot is one example"),
-    (lambda d, t, n: build_prompt("Sum up.", d, t[: n + 1], DIALOGUES), "One shot is one example"),
-    (lambda d, t, n: build_prompt("Sum up.", d, t[: n - 1], DIALOGUES), "One shot is one example"),
+    (few_shot_with(lambda d, e: build_prompt("Sum up.", d, e[:1], DIALOGUES)), "more than once"),
+    (lambda d, t, n: build_prompt("Sum up.", d, t[: n + 1], DIALOGUES), "more than once"),
+    (lambda d, t, n: build_prompt("Sum up.", d, t[: n - 1], DIALOGUES), "more than once"),
     (lambda d, t, n: build_prompt("Sum up.", d, t, DIALOGUES), "`shots`"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[:2], DIALOGUES), "`shots`"),
     (lambda d, t, n: build_prompt("Sum up.", d, [], DIALOGUES), "no example"),
@@ -521,7 +521,7 @@ WRONG["1.2"] = [
     (few_shot_without_new_lines, "runs into the word behind it"),
     (few_shot_without_a_cue_in_the_examples, "the same words as behind the dialogues"),
     (few_shot_on_one_line, "The dialogue of an example is not .* unchanged"),
-    (few_shot_of_the_first_again, "One shot is one example"),
+    (few_shot_of_the_first_again, "more than once"),
     (few_shot_that_passes_records_as_text, "as Python shows them|record"),
     (lambda d, t, n: [r.example for r in t[:n]], "One text, the prompt, was expected"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[0], DIALOGUES), "stopped with"),
