@@ -72,7 +72,7 @@ def as_numbers(value: Any, count: int | None = None, asked: str = "a list of num
         try:
             read.append(as_number(number))
         except Mistake:
-            raise Mistake(f"{asked[:1].upper()}{asked[1:]}, each a number, was expected here, and this holds {showing.kind(number)}.") from None
+            raise Mistake(f"{expected(f'{asked}, each a number,', value)} It holds {showing.kind(number)}.") from None
     return tuple(read)
 
 
