@@ -25,8 +25,8 @@ from utils.storage.files import write_text
 
 TABLE = ROOT / "build" / "exercises.md"
 MOST_LET_THROUGH = 0.02
-SAME = "The same"
-"""How the explanation begins of a changed solution that is no mistake, because it computes the same."""
+MISTAKE = "A mistake"
+"""How the explanation begins of a changed solution that is a mistake, and let through; all others compute the same."""
 SWAPS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub,),
     ast.Sub: (ast.Add,),
@@ -142,7 +142,7 @@ def changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
         block = getattr(node, field, None)
         for place in range(len(block) if isinstance(block, list) else 0):
             yield lambda twin, field=field, place=place: getattr(twin, field).__setitem__(place, ast.Pass())
-    for field, value in [] if isinstance(node, ast.FunctionDef) else ast.iter_fields(node):
+    for field, value in [] if isinstance(node, ast.FunctionDef | ast.Expr) else ast.iter_fields(node):
         for part in parts(value):
             yield lambda twin, field=field, part=part: setattr(twin, field, part(getattr(twin, field)))
 
@@ -200,17 +200,24 @@ def let_through(lab: int, only: tuple[str, ...] = ()) -> tuple[list[Mutant], lis
 
 def table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> str:
     """Return a Markdown table with a row an exercise, and each accepted mutant with its explanation."""
-    lines = ["| exercise | changed solutions | let through | of these the same function |", "| --- | --- | --- | --- |"]
-    for made, accepted in found.values():
-        for exercise in dict.fromkeys(mutant.exercise for mutant in made):
-            mine = [mutant for mutant in accepted if mutant.exercise == exercise]
-            same = sum(explained.get((mutant.exercise, mutant.change), "").startswith(SAME) for mutant in mine)
-            lines.append(f"| {exercise} | {sum(m.exercise == exercise for m in made)} | {len(mine)} | {same} |")
-    for _, accepted in found.values():
-        for mutant in accepted:
-            why = explained.get((mutant.exercise, mutant.change), "A HOLE: no reason is known.")
-            lines.append(f"\n- {mutant.exercise}: `{mutant.change}`: {why}")
-    return "\n".join(lines) + "\n"
+    lines = ["| exercise | changed solutions | the same function | mistakes let through |", "| --- | --- | --- | --- |"]
+    whole = [mutant for made, _ in found.values() for mutant in made]
+    accepted = [
+        (mutant, explained.get((mutant.exercise, mutant.change), ""))
+        for _, passed in found.values()
+        for mutant in passed
+    ]
+    same = [mutant for mutant, why in accepted if why and not why.startswith(MISTAKE)]
+    for exercise in [*dict.fromkeys(mutant.exercise for mutant in whole), "all"]:
+        counts = [
+            sum(exercise in ("all", mutant.exercise) for mutant in part)
+            for part in (whole, same, [m for m, _ in accepted])
+        ]
+        lines.append(f"| {exercise} | {counts[0]} | {counts[1]} | {counts[2] - counts[1]} |")
+    listed = [
+        f"- {mutant.exercise}: `{mutant.change}`: {why or 'A HOLE: no reason is known.'}" for mutant, why in accepted
+    ]
+    return "\n".join([*lines, "", *listed]) + "\n"
 
 
 def write_table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> None:

@@ -55,6 +55,16 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "return min(range(len(without)), key=lambda index: without[index] - full) -> "
         "return min(range(len(without)), key=lambda index: without[index] + full)",
     ): "`full` is the same for all examples, so it does not change which number is the lowest.",
+    (
+        "1.8",
+        "return min(range(len(without)), key=lambda index: without[index] - full) -> "
+        "return min(range(len(without)), key=lambda index: without[index])",
+    ): "`full` is the same for all examples, so it does not change which number is the lowest.",
+    (
+        "1.2",
+        "examples = [record.example for record in train[:shots]] -> examples = [record for record in train[:shots]]",
+    ): "`build_prompt` takes records, too.",
+    ("1.3", "rng.shuffle(drawn) -> pass"): "The order of what is drawn is free.",
 }
 """Changed solutions that the checks let through, and why they compute the same."""
 

@@ -1331,7 +1331,7 @@ WRONG: dict[str, list[tuple]] = {
         (lora_without_a_return, "gave None"),
         (lambda *given: lora_output(*given).sum(), "shape"),
         (lambda *given: lora_output(*given).unsqueeze(0), "shape"),
-        (lambda *given: lora_output(*given).T, "shape"),
+        (lambda *given: lora_output(*given).transpose(0, -1), "shape"),
         (lambda *given: lora_output(*given).round(), "given|back|Compare"),
         (lambda x, *given: (x @ given[0].T, lora_output(x, *given)), "One tensor was expected.* tuple of 2"),
         (lora_of_rows, "one dimension"),
@@ -1409,9 +1409,14 @@ WRONG: dict[str, list[tuple]] = {
 
 GIVEN: dict[str, dict] = {}
 
-_SAME = "One resample more or less among a thousand moves the ends by far less than another seed does: no result tells."
+_UNSEEN = "A mistake that no result tells: one resample more or less among a thousand moves the ends by far less than another seed does."
 _DRAWN = "drawn = rng.choice(differences, size=({}, len(differences)))"
 PATCHES: dict[str, object] = {}
 EXPLAINED: dict[tuple[str, str], str] = {
-    ("3.6", f"{_DRAWN.format(1000)} -> {_DRAWN.format(number)}"): _SAME for number in (999, 1001)
+    **{("3.6", f"{_DRAWN.format(1000)} -> {_DRAWN.format(number)}"): _UNSEEN for number in (999, 1001)},
+    (
+        "3.7",
+        "first = words[0].strip(string.punctuation).lower() if words else '' -> "
+        "first = words[0].strip(string.punctuation).lower() if words else 'x'",
+    ): "'x' is no label either.",
 }
