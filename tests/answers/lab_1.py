@@ -1130,6 +1130,7 @@ def accuracy_and_bias_that_compares_the_lists(predictions, labels):
 
 
 WRONG["1.4"] = [
+    (lambda p, y: (round(100 * right_share(p, y)), round(100 * largest_share(p))), "0.25 and not 25"),
     (lambda p, y: (right_share(p, y), Counter(p).most_common(1)[0] / len(p)), "A tuple is no number"),
     (
         lambda p, y: (right_share(p, y), max(len(list(same)) for _, same in itertools.groupby(p)) / len(p)),

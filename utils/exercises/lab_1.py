@@ -365,6 +365,7 @@ ACCURACY_AND_BIAS = Exercise(
     read=lambda value: as_numbers(value, 2, "a pair (accuracy, share of the most frequent prediction)"),
     tolerance=0.0051,
     properties=(
+        Property(lambda got, c: not got[0] > 1.0051, f"{SHARE}, and lies between 0 and 1: 0.25 and not 25."),
         Property(
             lambda got, c: abs(got[0] - _accuracy(*c.given)) <= 0.0051,
             lambda got, c: (
