@@ -79,7 +79,7 @@ def verdict(answer, exercise="10.1", **given):
         (lambda n, items: 2 * n or 1, "not yet. Edge case, 0: double(0, [3]) gave 1. Nothing stays nothing."),
         (
             lambda n, items: 2 * n or None,
-            "not yet. Edge case, 0: double(0, [3]) gave None: in this case the function ends without `return`. Nothing",
+            "not yet. Edge case, 0: double(0, [3]) gave None: in this case the function ends without `return`, or",
         ),
         (lambda n, items: 2 * n if n < 3 else None, "not yet. double(3, [1, 2]) gave None: in this case"),
         (lambda n, items: 500, "not yet. double(2, [1]) gave 500. That is too much for 2."),

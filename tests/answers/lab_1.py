@@ -143,6 +143,8 @@ def fill(frame, dialogue):
 
 
 RIGHT["1.1"] = [
+    lambda d: f"次の対話を一文で要約してください。\n\n{d}\n\n要約：",
+    lambda d: f"You are a secretary.\n\n```\n{d}\n```\n\nAssistant:",
     lambda dialogue: f"Summarize the following dialogue.\n\n{dialogue}\n\nSummary:",
     zero_shot_by_join,
     zero_shot_by_sum,
@@ -211,6 +213,12 @@ def zero_shot_that_never_ends(dialogue):
 
 
 WRONG["1.1"] = [
+    (lambda d: f"Summarize the dialogue.\n\n{d}\n\n{d}\n\nSummary:", "stands in this prompt twice"),
+    (lambda d: ("Summarize.\n\n" + d + "\n\nSummary:").format(d), "places to be filled"),
+    (lambda d: ("Sum up in %d words.\n\n" + d + "\n\nSummary:") % 20, "places to be filled"),
+    (lambda d: "\n".join(f"Summarize.\n\n{d}\n\nSummary:"), "letter by letter"),
+    (lambda d: input("Your prompt: "), "nobody is asked here|Nobody is asked here|closed file|stdin"),
+    (lambda d: "Summarize.\n\n" + d.replace('"', "'") + "\n\nSummary:", "not in this prompt unchanged"),
     (lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary: ", "ends with a space"),
     (lambda d: f"Summarize this dialogue.\n\n{d}\n\nSummary:\n", "ends with an empty line"),
     (lambda d: f"{d}\n\nSummary:", "no instruction before"),
@@ -346,7 +354,22 @@ def few_shot_by_frame(dialogue, train, shots):
     return "Give the gist of the chat.\n\n" + "".join(rows) + f"Chat:\n{dialogue}\nGist:"
 
 
+def few_shot_in_numbered_headings(dialogue, train, shots):
+    rows = ["# Task", "Summarize.", ""]
+    for n, record in enumerate(train[:shots], start=1):
+        rows += [f"## Dialogue {n}", record.input_text, f"## Summary {n}", record.output_text, ""]
+    return "\n".join([*rows, f"## Dialogue {shots + 1}", dialogue, f"## Summary {shots + 1}"])
+
+
+def few_shot_with_the_question_in_each(dialogue, train, shots):
+    question = "Summarize this dialogue in one sentence:\n\n"
+    solved = "".join(f"{question}{r.input_text}\n\nSummary: {r.output_text}\n\n" for r in train[:shots])
+    return f"{solved}{question}{dialogue}\n\nSummary:"
+
+
 RIGHT["1.2"] = [
+    few_shot_in_numbered_headings,
+    few_shot_with_the_question_in_each,
     lambda dialogue, train, shots: build_prompt(
         "Summarize the dialogue.", dialogue, [record.example for record in train[:shots]], DIALOGUES
     ),
@@ -451,7 +474,26 @@ def few_shot_that_passes_records_as_text(dialogue, train, shots):
     return f"Summarize the dialogue.\n\n{train[:shots]}\n\nDialogue:\n{dialogue}\nSummary:"
 
 
+def few_shot_without_an_f(dialogue, train, shots):
+    solved = ["Dialogue:\n{record.input_text}\nSummary: {record.output_text}\n\n" for record in train[:shots]]
+    return "Sum up.\n\n" + "".join(solved) + f"Dialogue:\n{dialogue}\nSummary:"
+
+
+def few_shot_of_shifted_summaries(dialogue, train, shots):
+    pairs = [(train[number].input_text, train[number - 1].output_text) for number in range(shots)]
+    return build_prompt("Sum up.", dialogue, pairs, DIALOGUES)
+
+
 WRONG["1.2"] = [
+    (few_shot_without_an_f, "the letter f is missing"),
+    (few_shot_of_shifted_summaries, "beside the wrong dialogue"),
+    (few_shot_with(lambda d, e: build_prompt("Sum up.", d, [(a, b[:-1]) for a, b in e], DIALOGUES)), "a changed one"),
+    (lambda d, t, n: build_prompt("Sum up.", d, DIALOGUES, t[:n]), "in the right order"),
+    (lambda d, t, n: "".join(f"{r.input_text}" for r in n), "range"),
+    (
+        lambda d, t, n: build_prompt("Sum up.", d, [r.input_text for r in t[:n]], DIALOGUES),
+        "give a record, .* `output_text`,",
+    ),
     (few_shot_with(lambda d, e: build_prompt("Sum up.", d, e[:1], DIALOGUES)), "One shot is one example"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[: n + 1], DIALOGUES), "One shot is one example"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[: n - 1], DIALOGUES), "One shot is one example"),
@@ -531,7 +573,7 @@ WRONG["1.2"] = [
     (few_shot_without_new_lines, "runs into the word behind it"),
     (few_shot_without_a_cue_in_the_examples, "the same words as behind the dialogues"),
     (few_shot_on_one_line, "The dialogue of an example is not .* unchanged"),
-    (few_shot_of_the_first_again, "One shot is one example"),
+    (few_shot_of_the_first_again, "more than once"),
     (few_shot_that_passes_records_as_text, "as Python shows them|record"),
     (lambda d, t, n: [r.example for r in t[:n]], "One text, the prompt, was expected"),
     (lambda d, t, n: build_prompt("Sum up.", d, t[0], DIALOGUES), "stopped with"),
@@ -672,7 +714,26 @@ def draw_by_filter(choose, train, shots, seed):
     return choose(rng, positive, half) + choose(rng, negative, half)
 
 
+def draw_with(choose):
+    return lambda train, shots, seed: choose(random.Random(seed), train, shots)
+
+
+def draw_again_until_balanced(rng, train, shots):
+    while True:
+        drawn = rng.sample(list(train), shots)
+        if 2 * sum(review.label == "positive" for review in drawn) == shots:
+            return drawn
+
+
+def draw_by_string_seed(train, shots, seed):
+    rng = random.Random(f"draw {seed}")
+    pools = {label: of(train, label) for label in ("negative", "positive")}
+    return [pool.pop(rng.randrange(len(pool))) for _ in range(shots // 2) for pool in pools.values()]
+
+
 RIGHT["1.3"] = [
+    draw_with(draw_again_until_balanced),
+    draw_by_string_seed,
     lambda train, shots, seed: (
         (rng := random.Random(seed)).sample(of(train, "positive"), shots // 2)
         + rng.sample(of(train, "negative"), shots // 2)
@@ -695,10 +756,6 @@ RIGHT["1.3"] = [
     Drawer().__call__,
     functools.partial(draw_by_filter, random.Random.sample),
 ]
-
-
-def draw_with(choose):
-    return lambda train, shots, seed: choose(random.Random(seed), train, shots)
 
 
 def draw_that_shuffles_what_it_got(train, shots, seed):
@@ -796,7 +853,33 @@ def draw_from_a_balanced_beginning(train, shots, seed):
     return half
 
 
+def draw_neighbours(train, shots, seed):
+    """Reviews that stand one behind the other, from a place that is drawn."""
+    rng, half = random.Random(seed), shots // 2
+    starts = [(of(train, label), rng.randrange(len(of(train, label)) - half + 1)) for label in ("positive", "negative")]
+    return [review for some, start in starts for review in some[start : start + half]]
+
+
 WRONG["1.3"] = [
+    (draw_neighbours, "different choices of"),
+    (lambda t, n, seed: draw_by_string_seed(t, n, seed % 2), "only 2 different choices of"),
+    (lambda t, n, seed: draw_by_string_seed(t, n, seed % 10), "only \\d+ different choices of"),
+    (
+        lambda t, n, seed: (
+            (of(t, "positive") * 9)[seed % 99 :][: n // 2] + (of(t, "negative") * 9)[seed % 99 :][: n // 2]
+        ),
+        "different choices",
+    ),
+    (
+        lambda t, n, seed: [(review.text, review.label) for review in draw_by_string_seed(t, n, seed)],
+        "Return the reviews themselves",
+    ),
+    (
+        lambda t, n, seed: [review.example for review in draw_by_string_seed(t, n, seed)],
+        "Return the reviews themselves",
+    ),
+    (lambda t, n, seed: random.seed(seed).sample(t, n), "`shuffle` and `seed` give"),
+    (lambda t, n, seed: random.Random(seed).shuffle(t[:n]), "returns what gives None itself"),
     (draw_with(lambda r, t, n: r.sample(t, n)), "not equal in number"),
     (
         draw_with(lambda r, t, n: r.choices(of(t, "positive"), k=n // 2) + r.choices(of(t, "negative"), k=n // 2)),
@@ -1047,6 +1130,16 @@ def accuracy_and_bias_that_compares_the_lists(predictions, labels):
 
 
 WRONG["1.4"] = [
+    (lambda p, y: (round(100 * right_share(p, y)), round(100 * largest_share(p))), "0.25 and not 25"),
+    (lambda p, y: (right_share(p, y), Counter(p).most_common(1)[0] / len(p)), "A tuple is no number"),
+    (
+        lambda p, y: (right_share(p, y), max(len(list(same)) for _, same in itertools.groupby(p)) / len(p)),
+        "second number is not",
+    ),
+    (
+        lambda p, y: (sum(p[i] == y[i - 1] for i in range(len(p))) / len(p), largest_share(p)),
+        "the accuracy, is not right",
+    ),
     (lambda p, y: (sum(a == b for a, b in zip(p, y, strict=True)), 1.0), "Divide the one by the other"),
     (lambda p, y: (sum(map(operator.eq, p, y)), max(Counter(p).values())), "holds a count"),
     (lambda p, y: (right_share(p, y), max(Counter(p).values())), "holds a count"),
@@ -1248,6 +1341,15 @@ def the_table_of_the_lab(table):
 
 
 WRONG["1.5"] = [
+    (lambda t: min(n for n in t.index[t["accuracy"] >= t["low"][t["accuracy"].idxmax()]] if n), "0 is left out"),
+    (lambda t: t.index[t["accuracy"].round(2) >= t["low"].round(2)[t["accuracy"].idxmax()]].min(), "is below it"),
+    (
+        lambda t: t.index[(100 * t["accuracy"]).astype(int) >= int(100 * t["low"][t["accuracy"].idxmax()])].min(),
+        "is below it",
+    ),
+    (lambda t: t["accuracy"] >= t["low"].max() or t, "cannot ask many numbers at once"),
+    (lambda t: [row["accuracy"] for row in t], "a loop over a table"),
+    (lambda t: t["low"][t["accuracy"].argmax()], "There is no 3 in .*iloc"),
     (lambda t: t["accuracy"].idxmax(), "row with the best accuracy. A smaller"),
     (lambda t: t.index.min(), "first row of every table"),
     (lambda t: 0, "is below it"),
@@ -1532,7 +1634,16 @@ def rouge_of_the_package(prediction, reference):
     return RougeScorer(["rouge1"], use_stemmer=True).score(reference, prediction)["rouge1"].fmeasure
 
 
+def rouge_of_different_words(prediction, reference):
+    said, right = Counter(prediction.lower().split()), Counter(reference.lower().split())
+    shared = (said & right).total()
+    return 2 * shared / (len(said) + len(right)) if shared else 0.0
+
+
 WRONG["1.6"] = [
+    (rouge_with(lambda s, a, b: 2 * (s / a) * (s / b) / (s / a) + s / b if s else 0), "Brackets are missing"),
+    (rouge_of_different_words, "each different word counts once"),
+    (lambda p, r: 1j, "a complex number"),
     (rouge_with(of_both, count=once), "counted once here"),
     (rouge_with(of_both, lambda text: text.split()), "Upper and lower case"),
     (rouge_with(lambda s, a, b: s / b if b else 0), "the recall"),
@@ -1977,6 +2088,11 @@ def helpful_of_the_last(full, without):
 
 
 WRONG["1.8"] = [
+    (lambda full, without: (full - without).index(0), "A list is no number"),
+    (
+        lambda full, without: [int(full - x) for x in without].index(max(int(full - x) for x in without)),
+        "which one moves it",
+    ),
     (lambda full, without: without.index(max(without)), "most harm"),
     (lambda full, without: np.argmax(without), "most harm"),
     (lambda full, without: min(range(len(without)), key=lambda i: full - without[i]), "most harm"),

@@ -5,7 +5,10 @@ import re
 import traceback
 from types import TracebackType
 
-NONE = "None is what a function gives that ends without `return`, and what `sort`, `append` and `shuffle` give"
+LONGEST = 300
+"""How much of an exception's own text is told."""
+NONE = "None is what a function gives that ends without `return`, and what `sort`, `append`, `shuffle` and `seed` give"
+FILLED = "braces and % in a text are places to be filled, so no other text may be joined to it before: use an f-string, or join with + at the end"
 DIVIDED = "/ makes a float: use // for a number of items"
 MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (
@@ -34,6 +37,8 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
         r"round brackets behind a name call it, and this is a \1, which cannot be called. Is a function's name used for a value?",
     ),
     (TypeError, r"'(\w+)' object is not subscriptable", r"square brackets take a part of a list or a text, and this is of the class \1"),
+    (TypeError, r"format string|arguments converted", FILLED),
+    (TypeError, r"'int' object is not iterable", "a loop goes through a list, and this is one number: range(...) counts up to it"),
     (
         TypeError,
         r"cannot unpack non-iterable (\w+)|'(\w+)' object is not iterable|argument of type '(\w+)' is not",
@@ -47,11 +52,21 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     ),
     (
         TypeError,
+        r"unsupported operand type\(s\) for [-*/]+: .*'(list|tuple)'",
+        r"a \1 is no number: go through it and reckon with each of its values, or make an array of it",
+    ),
+    (
+        TypeError,
         r"unsupported operand type\(s\) for (\S+?): '(\w+)' and '(\w+)'|not supported between instances of '(\w+)'",
         "these two kinds of values do not go together",
     ),
     (TypeError, r"unhashable type: '(\w+)'", r"a \1 can be no key of a dictionary and no element of a set: use a tuple or a text"),
     (TypeError, r"does not support item assignment", "this value cannot be changed in place: make a new one"),
+    (
+        TypeError,
+        r"string indices must be integers",
+        "a text stands where a table, a record or a dictionary is meant: a loop over a table or a dictionary gives its names",
+    ),
     (TypeError, r"indices must be integers", "a list is asked by a position, a whole number; a dictionary by a key"),
     (UnboundLocalError, r"'(\w+)'", r"\1 gets a value later in the function, or only in one branch: give it a first value before"),
     (NameError, r"name '(\w+)' is not defined", r"nothing is called \1 here: look at its spelling, and run the cell that makes it"),
@@ -67,9 +82,19 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (AttributeError, r"module '([\w.]+)' has no attribute '(\w+)'", r"the module \1 has nothing called \2"),
     (IndexError, r"out of range|out of bounds", "a place was asked for that does not exist: the first is 0, the last one less than the length"),
     (IndexError, r"empty", "something here is empty: think of that case first"),
+    (
+        KeyError,
+        r"^(?:np\.\w+\()?(-?\d+)\)?$",
+        r"there is no \1 in the dictionary or table that is asked: square brackets take a key or what stands in an index, and .iloc[...] a place",
+    ),
     (KeyError, r"(.+)", r"there is no \1 in the dictionary or table that is asked"),
     (ZeroDivisionError, r"", "something is divided by 0 here: deal with that case before you divide"),
     (OverflowError, r"", "a number became larger than a float can hold"),
+    (
+        ValueError,
+        r"truth value of an? (array|Series|DataFrame|Index)",
+        "one `if` or `and` cannot ask many numbers at once: use .any() or .all(), or take one number",
+    ),
     (ValueError, r"zip\(\)", "`zip` got lists of different lengths"),
     (ValueError, r"[Ss]ample larger than population|larger sample than population", "more items are drawn than there are"),
     (
@@ -81,7 +106,6 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (ValueError, r"math domain error|expected a positive input", "a logarithm is asked of 0 or of a negative number, and there is none"),
     (ValueError, r"could not convert string|invalid literal", "this text is not a number"),
     (ValueError, r"is not in list|substring not found", "what was looked for is not there"),
-    (ValueError, r"truth value of an array", "one `if` or `and` cannot ask many numbers at once: use .any() or .all(), or take one number"),
     (ValueError, r"could not be broadcast|shapes .* not aligned|matmul|inhomogeneous", "the shapes of two arrays do not fit: print .shape of both"),
     (ValueError, r"cannot convert float (NaN|infinity) to integer", r"\1 came up where a whole number is needed"),
     (RuntimeError, r"[Bb]oolean value of Tensor", "one `if` or `and` cannot ask many numbers at once: use .any() or .all(), or take one number"),
@@ -102,6 +126,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (RecursionError, r"", "the function calls itself without end: is there a case in which it stops?"),
     (MemoryError, r"", "this needs more memory than there is"),
     (StopIteration, r"", "`next()` was asked for more than there is: give it a second value for that case"),
+    (EOFError, r"", "nobody is asked here: take the values from the function's arguments, without `input`"),
     (AssertionError, r"", "an assert of yours does not hold"),
     (NotImplementedError, r"", "the line that says so is still to be replaced by your answer"),
     (SystemExit, r"", "`exit()` ends the whole program: hand the result back with `return`"),
@@ -115,27 +140,33 @@ def explained(error: BaseException, file: str = "") -> str:
 
     file: the file that the learner's function stands in, as Python knows it.
     """
-    text = " ".join(str(error).split())[:160]
+    text = " ".join(str(error).split())
+    text = f"{text[:LONGEST]} ..." if len(text) > LONGEST else text
     name = type(error).__name__
     what = f"{name}: {text.rstrip('.')}" if text and not isinstance(error, SystemExit) else name
     line = own_line(error.__traceback__, file)
-    meaning = _meaning(error, text)
+    meaning = _meaning(error, text, line, file)
     said = f"{what}{f', in your line `{line}`' if line else ''}."
     return f"{said} {meaning[0].upper()}{meaning[1:]}{'' if meaning.endswith('?') else '.'}" if meaning else said
 
 
-def _meaning(error: BaseException, text: str) -> str:
+def _meaning(error: BaseException, text: str, line: str, file: str) -> str:
+    if ".format" in line and isinstance(error, KeyError | IndexError | ValueError):
+        return FILLED
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    if isinstance(error, AttributeError) and line and last and not _is_own(last[0].filename, file):
+        return "a function that you call got another kind of value than it takes: are its arguments the right ones, in the right order?"
     for kind, pattern, meaning in MEANINGS:
         if isinstance(error, kind) and (found := re.search(pattern, text)):
             return found.expand(meaning) if "\\" in meaning else meaning
     return ""
 
 
+def _is_own(filename: str, file: str) -> bool:
+    return filename == file or "ipykernel" in filename or filename.startswith("<ipython-input")
+
+
 def own_line(trace: TracebackType | None, file: str) -> str:
     """Return the last line of the learner's own that an exception went through, "" where it is not known."""
-    lines = [
-        linecache.getline(frame.filename, frame.lineno or 0).strip()
-        for frame in traceback.extract_tb(trace)
-        if frame.filename == file or "ipykernel" in frame.filename or frame.filename.startswith("<ipython-input")
-    ]
+    lines = [linecache.getline(frame.filename, frame.lineno or 0).strip() for frame in traceback.extract_tb(trace) if _is_own(frame.filename, file)]
     return next((line for line in reversed(lines) if line), "")

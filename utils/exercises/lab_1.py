@@ -17,7 +17,7 @@ from utils.datasets.reviews import LABELS, Review
 from utils.exercises import showing
 from utils.exercises.exercise import Case, Exercise, Property, Wrong, first_problem, generated
 from utils.exercises.mistakes import require
-from utils.exercises.prompt_rules import WELL_MADE, advice, asks, completions_shown, not_whole
+from utils.exercises.prompt_rules import WELL_MADE, advice, asks, completions_shown, not_filled, not_whole
 from utils.exercises.reading import as_list, as_number, as_numbers, as_text, as_whole, expected
 from utils.exercises.running import Run, random_states
 from utils.models.language_model import LanguageModel
@@ -31,6 +31,7 @@ RECORDS = (
 )
 LONG = "\n".join(f"#Person{n % 2 + 1}#: That was call number {n}, and nobody has answered it." for n in range(1, 101))
 ODD = "#Person1#: {Is} it 5 %  or \"5\"?\n\n#Person2#: It's $5, {0} and 'no' \\n more."
+BESIDE = "A summary stands beside the wrong dialogue. Each example is one dialogue, then its own summary."
 A_PROMPT = "one text, the prompt,"
 
 
@@ -58,6 +59,7 @@ ZERO_SHOT = Exercise(
     read=lambda value: as_text(value, A_PROMPT),
     properties=(
         *WELL_MADE,
+        Property(lambda p, c: p.count(c.given[0]) == 1, "The dialogue stands in this prompt twice. Once is enough, and costs half the tokens."),
         Property(_has_no_example, "A solved case stands in this prompt. This one does without examples; they come in the next exercise."),
     ),
     examine=_seen_by_the_model,
@@ -77,8 +79,12 @@ def _without_dialogue(prompt: str, case: Case) -> str:
 
 def _wrong_number(prompt: str, case: Case) -> str:
     shots, found = case.given[2], len(_shown(prompt, case))
+    if missed := not_filled(prompt, case):
+        return missed
+    if any(prompt.count(record.input_text) > 1 for record in _shown(prompt, case)):
+        return "A dialogue of `train` stands in this prompt more than once. Take the next record for each example."
     if not found:
-        return f"There is no example in this prompt, and {shots} {'is' if shots == 1 else 'are'} asked for."
+        return f"There is no example from `train` in this prompt, and {shots} {'is' if shots == 1 else 'are'} asked for: take the argument `train`."
     return f"`shots` is {shots}, and the prompt shows {found} of the dialogues of `train`. One shot is one example."
 
 
@@ -93,11 +99,20 @@ def _own_summaries(prompt: str, case: Case) -> bool:
     return all(record.output_text in prompt[start:end] for record, (start, end) in stretches)
 
 
+def _changed_summary(prompt: str, case: Case) -> str:
+    """Return what to say when the summary of an example is not there: another one is, or none."""
+    shown = _shown(prompt, case)
+    others = [record.output_text for record in case.given[1] if record not in shown]
+    if any(other in prompt for other in others):
+        return BESIDE
+    return "An example is there without its summary, or with a changed one. The output, as it is, shows what to do."
+
+
 def _whose_summary(prompt: str, case: Case) -> str:
     first = _shown(prompt, case)[0]
     if prompt.find(first.output_text) < prompt.find(first.input_text):
         return "A summary stands before its dialogue. First what goes in, the dialogue, then what shall come out."
-    return "A summary stands beside the wrong dialogue. Each example is one dialogue, then its own summary."
+    return BESIDE
 
 
 def _cue(end: str) -> str:
@@ -146,7 +161,7 @@ FEW_SHOT = Exercise(
         ),
         Property(
             lambda p, c: all(record.output_text in p for record in _shown(p, c)),
-            "An example is there without its summary. Without the output, an example does not show what to do.",
+            _changed_summary,
         ),
         Property(
             lambda p, c: _places(p, c)[-1] == max(_places(p, c)),
@@ -194,7 +209,10 @@ def _as_reviews(value: Any) -> list[tuple[str, str]]:
         known = isinstance(getattr(review, "text", None), str) and isinstance(getattr(review, "label", None), str)
         first_problem(
             (
-                (not isinstance(review, str), "These are texts. Return the reviews themselves: their labels are needed, too."),
+                (
+                    not (isinstance(review, str) or (isinstance(review, tuple) and set(map(type, review)) == {str})),
+                    "These are texts. Return the reviews themselves: their labels are needed, too.",
+                ),
                 (not isinstance(review, int | np.integer), "These are places in the list. Return the reviews that stand there."),
                 (known or not isinstance(review, list | tuple), "These are lists in a list. Make one list of reviews of them."),
                 (known, f"{expected(asked, value)} It holds {showing.kind(review)}."),
@@ -238,10 +256,17 @@ def _drawn_by_the_seed(run: Run) -> None:
         kinds = {frozenset(_of(label, draw)) for draw in draws}
         require(len(kinds) > 1, f"Only the {other} reviews are drawn: the {label} ones are the same for every seed. Draw from each label.")
     for label in LABELS:
-        missing = len(set(_of(label, _as_reviews(REVIEWS))) - set(chain.from_iterable(draws)))
+        kinds, mine = {frozenset(_of(label, draw)) for draw in draws}, _of(label, _as_reviews(REVIEWS))
+        require(
+            len(kinds) > len(mine),
+            f"With {len(SEEDS)} seeds there are only {len(kinds)} different choices of {label} reviews. "
+            "Use the seed as it is, and draw each review on its own: one that is drawn must not decide which others come with it.",
+        )
+        missing = len(set(mine) - set(chain.from_iterable(draws)))
         require(
             not missing,
-            f"With {len(SEEDS)} seeds, {missing} of the {label} reviews are never drawn. Draw from all reviews of a label, so that each has a chance.",
+            f"With {len(SEEDS)} seeds, {missing} of the {len(mine)} {label} reviews never came. "
+            "Draw from all reviews of a label, so that each has a chance.",
         )
 
 
@@ -340,6 +365,7 @@ ACCURACY_AND_BIAS = Exercise(
     read=lambda value: as_numbers(value, 2, "a pair (accuracy, share of the most frequent prediction)"),
     tolerance=0.0051,
     properties=(
+        Property(lambda got, c: not got[0] > 1.0051, f"{SHARE}, and lies between 0 and 1: 0.25 and not 25."),
         Property(
             lambda got, c: abs(got[0] - _accuracy(*c.given)) <= 0.0051,
             lambda got, c: (
@@ -394,14 +420,14 @@ ACCURACY_AND_BIAS = Exercise(
 
 
 def _table(accuracy: list[float], low: list[float], shots: list[int]) -> pd.DataFrame:
-    high = [round(min(1.0, 2 * mean - below), 2) for mean, below in zip(accuracy, low, strict=True)]
+    high = [round(min(1.0, 2 * mean - below), 4) for mean, below in zip(accuracy, low, strict=True)]
     return pd.DataFrame({"accuracy": accuracy, "low": low, "high": high}, index=pd.Index(shots, name="shots"))
 
 
 def _some_table(rng: Random) -> tuple[pd.DataFrame]:
     number = rng.randrange(3, 8)
-    accuracy = [mean / 100 for mean in rng.sample(range(50, 96), number)]
-    low = [round(mean - rng.randrange(3, 20) / 100, 2) for mean in accuracy]
+    accuracy = [round(right / 120, 4) for right in rng.sample(range(60, 116), number)]
+    low = [round(mean - rng.randrange(30, 300) / 1000, 4) for mean in accuracy]
     if rng.random() < 0.5:  # a row that just reaches the bound
         first, best = rng.randrange(number), max(accuracy)
         low[accuracy.index(best)] = accuracy[first] if accuracy[first] < best else low[first]
@@ -456,6 +482,7 @@ ENOUGH_SHOTS = Exercise(
         Case((_table([0.9, 0.6, 0.7], [0.8, 0.5, 0.65], [0, 1, 2]),)),
         Case((_table([0.6, 0.65, 0.7, 0.9], [0.55, 0.6, 0.66, 0.85], [1, 3, 5, 7]),)),
         Case((_table([0.55, 0.9, 0.62, 0.93], [0.5, 0.82, 0.6, 0.6], [0, 3, 6, 12]),)),
+        Case((_table([0.6, 0.6417, 0.7, 0.85, 0.9], [0.5, 0.55, 0.6, 0.8, 0.645], [0, 2, 4, 8, 9]),)),
         *generated(_some_table, 30),
     ],
     right=_enough(_bound),
@@ -482,6 +509,10 @@ ENOUGH_SHOTS = Exercise(
         Wrong(
             lambda table: int(np.argmax(table["accuracy"].to_numpy() >= _bound(table))),
             "This is the row's place in the table. The number of shots stands in the index of that row: table.index.",
+        ),
+        Wrong(
+            lambda table: min(shots for shots in table.index[table["accuracy"] >= _bound(table)] if shots),
+            "0 is left out here. No example at all is a number of shots, too, and the cheapest.",
         ),
         Wrong(
             lambda table: _first(table["accuracy"] > _bound(table)),
@@ -549,16 +580,20 @@ def _ratio(below: Callable[[int, int, int], float]) -> Callable:
     return lambda shared, said, right: shared / below(shared, said, right) if shared else 0.0
 
 
+def _shared(prediction: str, reference: str) -> int:
+    return (Counter(_words(prediction)) & Counter(_words(reference))).total()
+
+
 def _in_common(prediction: str, reference: str) -> str:
-    shared = Counter(_words(prediction)) & Counter(_words(reference))
-    return f"{len(_words(prediction))} words of the prediction, {len(_words(reference))} of the reference, {shared.total()} shared"
+    shared = _shared(prediction, reference)
+    return f"{len(_words(prediction))} words of the prediction, {len(_words(reference))} of the reference, {shared} shared"
 
 
 def _not_the_score(got: float, case: Case) -> str:
     counted = f"Here are {_in_common(*case.given)}"
     if not 0 <= got <= 1.0001:
         return f"The F-measure lies between 0 and 1. {counted}."
-    return f"{counted}: a word is shared as often as it stands in both texts, upper and lower case are the same, and marks belong to their word."
+    return f"{counted}: a word is shared as often as it stands in both texts, in any order, upper and lower case are the same, and marks belong to their word."
 
 
 def _sentences(rng: Random) -> tuple[str, str]:
@@ -613,6 +648,10 @@ ROUGE_1 = Exercise(
             _rouge(lambda s, a, b: s * s / a / b if s else 0.0),
             "This is the product P * R. The F-measure multiplies it by 2 and divides it by P + R.",
         ),
+        Wrong(
+            _rouge(lambda s, a, b: 3 * s / b if s else 0.0),  # 2 * P * R / P + R
+            "Brackets are missing: without them / comes before +, so that 2 * P * R is divided by P alone. It is divided by (P + R).",
+        ),
         Wrong(_rouge(_ratio(lambda s, a, b: a + b)), "This is half of the score: the factor 2 is missing, so two equal texts score 0.5."),
         Wrong(
             _rouge(_ratio(lambda s, a, b: a + b - s)),
@@ -639,6 +678,10 @@ ROUGE_1 = Exercise(
             Wrong(wrong, f"Each different word is counted once here. {ONCE}")
             for wrong in (_rouge(count=lambda words: Counter(set(words))), _of_all(lambda a, b: len(set(a) & set(b))))
         ],
+        Wrong(
+            lambda prediction, reference: _f_measure(_shared(prediction, reference), len(set(_words(prediction))), len(set(_words(reference)))),
+            "Precision and recall divide by all words of a text. Here each different word counts once: that is what len() of a Counter or of a set gives.",
+        ),
         *[
             Wrong(wrong, f"Each word is looked up in the other text, however often it was found before. {ONCE}")
             for wrong in (_each_word_asked_alone, _of_all(lambda a, b: sum(w in b for w in a)), _of_all(lambda a, b: sum(w in a for w in b)))

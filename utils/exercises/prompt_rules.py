@@ -43,12 +43,20 @@ def last_line(prompt: str) -> str:
     return prompt.rstrip().rpartition("\n")[2].strip()
 
 
+def not_filled(prompt: str, case: Case) -> str:
+    """Return what to say of a place in braces that stands in a prompt as it is, "" where there is none."""
+    missed = [name for name in re.findall(r"\{[\w.\[\]]*\}", prompt) if name not in case.given[0]]
+    how = "the letter f is missing before the quotation marks, or .format(...) behind them"
+    return f"{missed[0]} stands in this prompt as it is: {how}." if missed else ""
+
+
 def not_whole(prompt: str, case: Case) -> str:
     """Return how a dialogue that should stand in a prompt is missing."""
     dialogue = case.given[0]
-    missed = [name for name in re.findall(r"\{\w*\}", prompt) if name not in dialogue]
-    if missed:
-        return f"{missed[0]} stands in this prompt as it is: the letter f is missing before the quotation marks, or .format(...) behind them."
+    if missed := not_filled(prompt, case):
+        return missed
+    if any(dialogue in prompt[start::2] for start in (0, 1)):
+        return "`join` went through one text here, letter by letter. Give it a list of texts."
     if not any(line.lower() in prompt.lower() for line in dialogue.splitlines()) and " ".join(dialogue.split()[1:5]) not in prompt:
         return "The dialogue that was handed over is not in this prompt at all. Use the argument `dialogue`."
     return "The dialogue is not in this prompt unchanged. Line breaks, spaces and marks belong to it, down to the last line: the model can only summarize what it sees."

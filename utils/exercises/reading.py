@@ -67,7 +67,13 @@ def as_numbers(value: Any, count: int | None = None, asked: str = "a list of num
     """Return numbers as a tuple; count: how many they must be."""
     numbers = as_list(value, asked)
     require(count in (None, len(numbers)), expected(asked, value))
-    return tuple(as_number(number, f"{asked}, each a number,") for number in numbers)
+    read = []
+    for number in numbers:
+        try:
+            read.append(as_number(number))
+        except Mistake:
+            raise Mistake(f"{expected(f'{asked}, each a number,', value)} It holds {showing.kind(number)}.") from None
+    return tuple(read)
 
 
 def as_labels(value: Any, asked: str = "one flat list of whole numbers") -> list[int]:

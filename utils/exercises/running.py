@@ -84,7 +84,11 @@ class Run:
             raise kind(f"{self.shown(given)} stopped with {explained(error, file_of(self.answer))}") from None
         self.spent = min(self.spent + time.monotonic() - begun, ALL_SECONDS - 0.1)
         self._require_unchanged(given, mine)
-        require(result is not None, f"{self.shown(given)} gave None: in this case the function ends without `return`.")
+        require(
+            result is not None,
+            f"{self.shown(given)} gave None: in this case the function ends without `return`, or returns what gives None itself, "
+            "such as `shuffle`, `sort`, `append` or `print`.",
+        )
         return result
 
     def shown(self, given: tuple) -> str:

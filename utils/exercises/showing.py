@@ -3,6 +3,7 @@
 import random
 import types
 from collections.abc import Callable, Mapping, Sequence, Set
+from itertools import islice
 from numbers import Number
 from typing import Any
 
@@ -55,6 +56,7 @@ KINDS: tuple[tuple[Any, Any], ...] = (
     (pd.Series, _length("a column")),
     (pd.Index, _length("an index")),
     (int, "a whole number"),
+    (complex, "a complex number"),
     (Number, "a number"),
     (list, _length("a list")),
     (tuple, _length("a tuple")),
@@ -100,9 +102,10 @@ def _parts(value: Any, depth: int) -> str:
         parts = [f"{_shown(key, depth)}: {_shown(part, depth)}" for key, part in list(value.items())[:MOST_PARTS]]
         left, right = "{", "}"
     else:
-        most = MOST_NUMBERS if all(isinstance(part, Number) for part in value) else MOST_PARTS
-        parts = [_shown(part, depth) for part in list(value)[:most]]
-        left, right = {list: "[]", tuple: "()"}.get(type(value), "{}")
+        first = list(islice(value, MOST_NUMBERS))
+        most = MOST_NUMBERS if all(isinstance(part, Number) for part in first) else MOST_PARTS
+        parts = [_shown(part, depth) for part in first[:most]]
+        left, right = "[]" if isinstance(value, list) else "()" if isinstance(value, tuple) else "{}"
     while len(parts) > 1 and sum(map(len, parts)) > LONGEST_LIST:
         parts.pop()
     rest = len(value) - len(parts)
