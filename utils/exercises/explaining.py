@@ -6,6 +6,7 @@ import traceback
 from types import TracebackType
 
 NONE = "None is what a function gives that ends without `return`, and what `sort`, `append` and `shuffle` give"
+ASKED = "`input()` waits for a person: here the values come as the function's arguments"
 DIVIDED = "/ makes a float: use // for a number of items"
 MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (
@@ -53,7 +54,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (TypeError, r"unhashable type: '(\w+)'", r"a \1 can be no key of a dictionary and no element of a set: use a tuple or a text"),
     (TypeError, r"does not support item assignment", "this value cannot be changed in place: make a new one"),
     (TypeError, r"indices must be integers", "a list is asked by a position, a whole number; a dictionary by a key"),
-    (UnboundLocalError, r"'(\w+)'", r"\1 gets a value later in the function, or only in one branch: give it a first value before"),
+    (UnboundLocalError, r"'(\w+)'", r"the name \1 gets a value later in the function, or only in one branch: give it a first value before"),
     (NameError, r"name '(\w+)' is not defined", r"nothing is called \1 here: look at its spelling, and run the cell that makes it"),
     (ModuleNotFoundError, r"No module named '([\w.]+)'", r"the package \1 is not installed here, and the exercise can be done without it"),
     (ImportError, r"cannot import name '(\w+)'", r"there is no \1 in that module: look at its spelling"),
@@ -104,6 +105,8 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (StopIteration, r"", "`next()` was asked for more than there is: give it a second value for that case"),
     (AssertionError, r"", "an assert of yours does not hold"),
     (NotImplementedError, r"", "the line that says so is still to be replaced by your answer"),
+    (EOFError, r"", ASKED),
+    (RuntimeError, r"raw_input was called", ASKED),
     (SystemExit, r"", "`exit()` ends the whole program: hand the result back with `return`"),
     (KeyboardInterrupt, r"", "you stopped it"),
 )

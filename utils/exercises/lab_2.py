@@ -112,7 +112,11 @@ def _moved(got: torch.Tensor, right: torch.Tensor, case: Case) -> bool:
 
 def _sum(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
     said = f"These sum to {float(got.sum()):.3g}, and probabilities sum to 1"
-    return f"{said}: divide each by the sum of all that are left." if got.sum() > 0 else f"{said}."
+    return f"{said}: divide each by the sum of them all." if got.sum() > 0 else f"{said}."
+
+
+def _rounded_too_far(got: torch.Tensor, right: torch.Tensor, case: Case) -> bool:
+    return any(_close(got, right.double().round(decimals=digits), 1e-6) for digits in (1, 2))
 
 
 SIGNS = (
@@ -128,6 +132,7 @@ SIGNS = (
         lambda got, right, case: not case.edge and got.sum() > 1.5 and ((got == 0) | (got == 1)).all(),
         "Ones and zeros are no probabilities: they say which tokens are kept, not how likely each is.",
     ),
+    (_rounded_too_far, "These are rounded too far: keep at least three digits, or do not round at all."),
     (_moved, "The numbers are right, but not where they stand: each token keeps its own place in the vocabulary."),
     (lambda got, right, case: abs(got.sum() - 1) > 0.02, _sum),
 )
@@ -189,6 +194,10 @@ TEMPERATURE = Exercise(
         Wrong(
             _at_zero(lambda x, t: torch.log_softmax(x / t, -1)),
             "These are logarithms of probabilities: take exp, or softmax in place of log_softmax.",
+        ),
+        Wrong(
+            _at_zero(lambda x, t: torch.sigmoid(x / t)),
+            "Sigmoid makes a number of each logit by itself, and these do not share 1 among them: softmax does.",
         ),
         Wrong(_at_zero(lambda x, t: torch.softmax(-x / t, -1)), "The sign is turned round: the token with the largest logit must be the likeliest."),
         Wrong(lambda x, t: reshape(x, temperature=0), "Only the likeliest token is left at every temperature; that is right at temperature 0 alone."),
@@ -432,8 +441,10 @@ def _logits_and_settings(draw: random.Random) -> tuple[torch.Tensor, float, floa
 
 
 def _one_is_right(got: tuple[int, ...], case: Case) -> str:
-    """Return what to say where only one of the two numbers is wrong."""
+    """Return what to say where only one of the two numbers is wrong, or both are sums."""
     right = _kept_in_two_orders(*case.given)
+    if max(got) <= 1 < min(right):
+        return "Each number is 1, or 0 by rounding. Is it the sum of the probabilities? Count the tokens that are above 0."
     if got[0] == right[0] and got[1] != right[1]:
         return (
             "The first number is as it should be, the second is not. In the studio top-p looks at the model's own probabilities, "
@@ -500,9 +511,12 @@ TWO_ORDERS = Exercise(
         Wrong(_changed(lambda library, studio, size: (library + 1, studio + 1)), "Both numbers are one too many."),
         Wrong(
             _changed(lambda library, studio, size: (size, size)),
-            "You count the whole vocabulary. A token that was cut has probability 0: count those above 0.",
+            "You count the whole vocabulary: either nothing is cut, or tokens that were cut, with probability 0, are counted, too.",
         ),
-        Wrong(lambda logits, temperature, p: (1, 1), "Both numbers are 1, the sum of the probabilities: count the tokens that are above 0."),
+        Wrong(
+            lambda logits, temperature, p: (_kept_at(logits, temperature, 0.9), _kept_at(logits, 1, 0.9)),
+            "p is always 0.9 for you: use the p that is given.",
+        ),
         Wrong(
             lambda logits, temperature, p: (_kept_at(logits, temperature, p), 1),
             "In the studio you keep one token, as at temperature 0. The model's own probabilities are those of temperature 1.",
@@ -602,7 +616,9 @@ def _draws(run: Run, probabilities: torch.Tensor, number: int, seed: int = 0) ->
             raise Mistake(f"{came} {mistake}") from None
         require(0 <= token < len(probabilities), f"{came} The index of a token is 0 to {len(probabilities) - 1} here.")
         require(
-            probabilities[token] > 0, f"{came} Token {token} has probability 0 and can never be drawn: after top-k or top-p that would undo the cut."
+            probabilities[token] > 0,
+            f"{came} Token {token} has probability 0 and can never be drawn: after top-k or top-p that would undo the cut. "
+            "Is this index the token's place in `probabilities`, counted from 0?",
         )
         drawn.append(token)
     return drawn
@@ -638,7 +654,8 @@ def _boundaries(answer: Any) -> None:
         raise NotAttempted
     said = {}
     for setting in BOUNDARIES:
-        require(answer.get(setting, ...) is not ..., f"There is no number for {setting} yet.")
+        other = next((f" {name!r} is another name." for name in answer if name not in BOUNDARIES), "")
+        require(answer.get(setting, ...) is not ..., f"There is no number for {setting!r} yet.{other}")
         try:
             said[setting] = as_whole(answer[setting], "a whole number of words")
         except Mistake as mistake:
@@ -720,11 +737,9 @@ def _handed_over(answer: Any) -> tuple[DecodingConfig, DecodingConfig, dict[str,
 
 def _require_claims(claims: Mapping[str, float], measured: Mapping[str, float]) -> None:
     """Compare each number of the defence with what is measured, which is never said."""
-    exchanged = all(abs(claims[one] - measured[other]) <= NEAR for one, other in itertools.permutations(("distinct-2", "bits per token")))
-    require(
-        not exchanged or abs(measured["distinct-2"] - measured["bits per token"]) <= NEAR,
-        "distinct-2 and bits per token are exchanged in your defence.",
-    )
+    for one, other in itertools.combinations(measured, 2):
+        exchanged = abs(claims[one] - measured[other]) <= NEAR and abs(claims[other] - measured[one]) <= NEAR
+        require(not exchanged or abs(measured[one] - measured[other]) <= NEAR, f"{one} and {other} are exchanged in your defence.")
     for name, true in measured.items():
         percent = abs(claims[name] / 100 - true) <= NEAR and claims[name] > 1 and name != "bits per token"
         require(not percent, f"{name} is a share between 0 and 1 here, not percent.")
