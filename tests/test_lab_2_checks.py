@@ -32,9 +32,10 @@ from utils.decoding.candidates import given, next_token
 from utils.decoding.diversity import completions, distinct_n, surprise
 from utils.evaluation.answers import answer_logits, expected_accuracy
 from utils.exercises.checks import NOT_ATTEMPTED, assess
-from utils.exercises.lab_2 import ACCURACY_LOSS
+from utils.exercises.lab_2 import ACCURACY_LOSS, FORECASTS
 from utils.logits.config import DecodingConfig
 from utils.prompts.templates import PlainTemplate, build_prompt
+from utils.widgets.forecasts import predict
 
 OTHER = SimpleNamespace(name="people/other")
 
@@ -55,6 +56,15 @@ def by_hand(monkeypatch):
 )
 def test_an_answer_of_dots_is_not_attempted_yet(exercise, answer):
     assert assess(exercise, answer, **GIVEN.get(exercise, {})) == (NOT_ATTEMPTED, False)
+
+
+def test_what_a_learner_hands_over_in_2_1_is_the_widget():
+    asked = predict(given("?", GARDEN), FORECASTS)
+    assert assess("2.1", asked) == (NOT_ATTEMPTED, False)
+    for item in FORECASTS:
+        asked.commit(item.name, 0.5)
+    verdict, right = assess("2.1", asked)
+    assert right, verdict
 
 
 def test_a_draw_that_ignores_the_generator_never_passes():

@@ -1331,7 +1331,7 @@ WRONG: dict[str, list[tuple]] = {
         (lora_without_a_return, "gave None"),
         (lambda *given: lora_output(*given).sum(), "shape"),
         (lambda *given: lora_output(*given).unsqueeze(0), "shape"),
-        (lambda *given: lora_output(*given).T, "shape"),
+        (lambda *given: lora_output(*given).transpose(0, -1), "shape"),
         (lambda *given: lora_output(*given).round(), "given|back|Compare"),
         (lambda x, *given: (x @ given[0].T, lora_output(x, *given)), "One tensor was expected.* tuple of 2"),
         (lora_of_rows, "one dimension"),

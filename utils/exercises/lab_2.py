@@ -9,7 +9,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from utils.decoding.diversity import completions, distinct_n, surprise
-from utils.decoding.forecasts import Forecast, Forecasts
+from utils.decoding.forecasts import Forecast
 from utils.evaluation.answers import AnswerLogits, expected_accuracy
 from utils.exercises import showing
 from utils.exercises.claims import is_course_model
@@ -333,8 +333,9 @@ def _of_four_tied() -> tuple[torch.Tensor, ...]:
     return tuple(_shared(torch.tensor([float(n in pair) + 4 * (n == 2) for n in range(5)])) for pair in pairs)
 
 
-STEEP = 0.5 ** torch.arange(1, 51)
-"""Probabilities whose running sum in float32 is 1 by rounding after 25 of 50 tokens."""
+STEEP = 0.5 ** torch.tensor([*range(1, 26), *[26] * 4, *range(27, 51)])
+"""Probabilities that sum to 1 as well as float32 can say it, and whose running sum is 1 long before the last one, in double, too."""
+WHOLE_VOCABULARY = torch.randn(49_152, generator=torch.Generator().manual_seed(2)).mul(3).softmax(-1)
 P_SHARES = torch.tensor([0.125, 0.5, 0.03125, 0.25, 0.09375])
 P_TIED = torch.tensor([0.125, 0.125, 0.5, 0.125, 0.125])
 ONE_LEFT = "At least one token is always kept, the likeliest, or nothing can be drawn."
@@ -361,6 +362,7 @@ TOP_P = Exercise(
         *[Case((shares, 1.0), ALL, edge="p = 1") for shares in (P_SHARES, P_TIED)],
         Case((torch.tensor([0.25, 0.3, 0.2, 0.2499999]), 1.0), ALL, edge="p = 1 and a sum that stays just below it by rounding"),
         Case((STEEP, 1.0), ROUNDED, edge="p = 1 and many tokens"),
+        Case((WHOLE_VOCABULARY, 1.0), ROUNDED, edge="p = 1 and a whole vocabulary"),
     ],
     right=_top_p,
     mistakes=[
@@ -628,7 +630,7 @@ def _draws(run: Run, probabilities: torch.Tensor, number: int, seed: int = 0) ->
 
 
 def _predicted(answer: Any) -> None:
-    require(isinstance(answer, Forecasts), f"Hand over `forecasts`, as the cell stands in the lab; this is {showing.kind(answer)}.")
+    require(hasattr(answer, "committed"), f"Hand over `forecasts`, as the cell stands in the lab; this is {showing.kind(answer)}.")
     if not answer.committed:
         raise NotAttempted
     missing = [item.name for item in FORECASTS if item.name not in answer.committed]

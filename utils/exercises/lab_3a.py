@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from utils.datasets.dialogues import load_dialogues
 from utils.exercises.exercise import Case, Exercise, Property, Wrong, generated
 from utils.exercises.mistakes import require
 from utils.exercises.prompt_rules import WELL_MADE, advice, completions_shown
@@ -57,19 +58,21 @@ def _as_given(record: Mapping[str, str], case: Case) -> bool:
 
 
 def _examine_record(run: Run, *, model: LanguageModel | None = None) -> str:
-    (dialogue, summary), (other, _) = DIALOGUES[:2]
+    dialogue, summary = DIALOGUES[0]
     first, again, without = run(dialogue, summary), run(dialogue, summary), run(dialogue, "No.")
+    prompt = first["input_text"]
     require(
-        first["input_text"] != again["input_text"] or first["input_text"] == without["input_text"],
+        prompt != again["input_text"] or prompt == without["input_text"],
         "input_text changes with the summary: for the same dialogue and another summary, it is not the same. In use "
         "there is no summary yet, so nothing of it, not even its length, may be in the prompt.",
     )
-    prompts = [first["input_text"], run(other, summary)["input_text"]]
+    run(*DIALOGUES[1])
     require(
-        first["input_text"] == prompts[0],
+        first["input_text"] == prompt,
         "All calls return the same dictionary: a second call changed the record of the first one. Make a new dictionary inside the function.",
     )
-    return advice(prompts[0], dialogue) + completions_shown(model, prompts)
+    shown = load_dialogues("validation")[:2] if model else []
+    return advice(prompt, dialogue) + completions_shown(model, [run(one.input_text, one.output_text)["input_text"] for one in shown])
 
 
 TO_RECORD = Exercise(

@@ -133,4 +133,4 @@ def completions_shown(model: LanguageModel | None, prompts: list[str]) -> str:
     except CourseError as error:
         return f"\nThe model could not continue your prompt: {error}"
     lines = [f"{number}. {' '.join(text.split())}" for number, text in enumerate(written, start=1)]
-    return "\n".join(["\nWhat the model writes after your prompt, for two dialogues:", *lines])
+    return "\n".join(["\nWhat the model writes after your prompt, for two dialogues. Is it a summary?", *lines])
