@@ -99,7 +99,7 @@ def _distribution(right: Callable, *signs: tuple[Sight, str | Callable]) -> tupl
     finite = Property(
         lambda got, case: torch.isfinite(got).all(),
         lambda got, case: (
-            f"{'Numbers below 0 are no probabilities: are these logarithms?' if (got < 0).any() else 'There is a NaN or an infinity in it.'} {case.why}"
+            f"{'Numbers below 0 are no probabilities: are these logarithms?' if (got[got.isfinite()] < 0).any() else 'There is a NaN or an infinity in it.'} {case.why}"
         ),
     )
     return shape, finite, Property(lambda got, case: not sign(got, case), sign)
@@ -108,11 +108,6 @@ def _distribution(right: Callable, *signs: tuple[Sight, str | Callable]) -> tupl
 def _moved(got: torch.Tensor, right: torch.Tensor, case: Case) -> bool:
     shares = got / got.sum()
     return _kept(got) > 1 and _close(shares.sort().values, right.sort().values) and not _close(shares, right)
-
-
-def _sum(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
-    said = f"These sum to {float(got.sum()):.3g}, and probabilities sum to 1"
-    return f"{said}: divide each by the sum of them all." if got.sum() > 0 else f"{said}."
 
 
 def _rounded_too_far(got: torch.Tensor, right: torch.Tensor, case: Case) -> bool:
@@ -134,9 +129,16 @@ SIGNS = (
     ),
     (_rounded_too_far, "These are rounded too far: keep at least three digits, or do not round at all."),
     (_moved, "The numbers are right, but not where they stand: each token keeps its own place in the vocabulary."),
-    (lambda got, right, case: abs(got.sum() - 1) > 0.02, _sum),
 )
 """What gives away the mistake in wrong probabilities, whichever exercise it is."""
+
+
+def _sum(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
+    said = f"These sum to {float(got.sum()):.3g}, and probabilities sum to 1"
+    return f"{said}: divide each by the sum of them all." if got.sum() > 0 else f"{said}."
+
+
+SUM = (lambda got, right, case: abs(got.sum() - 1) > 0.02, _sum)
 
 
 def _at_zero(change: Callable[[torch.Tensor, float], torch.Tensor]) -> Callable:
@@ -195,6 +197,13 @@ TEMPERATURE = Exercise(
             _at_zero(lambda x, t: torch.log_softmax(x / t, -1)),
             "These are logarithms of probabilities: take exp, or softmax in place of log_softmax.",
         ),
+        *[
+            Wrong(
+                _at_zero(twice),
+                "Softmax is taken twice, and the second one makes the probabilities more alike: once is enough, of the divided logits.",
+            )
+            for twice in (lambda x, t: (x.softmax(-1) / t).softmax(-1), lambda x, t: (x / t).softmax(-1).softmax(-1))
+        ],
         Wrong(
             _at_zero(lambda x, t: torch.sigmoid(x / t)),
             "Sigmoid makes a number of each logit by itself, and these do not share 1 among them: softmax does.",
@@ -202,7 +211,7 @@ TEMPERATURE = Exercise(
         Wrong(_at_zero(lambda x, t: torch.softmax(-x / t, -1)), "The sign is turned round: the token with the largest logit must be the likeliest."),
         Wrong(lambda x, t: reshape(x, temperature=0), "Only the likeliest token is left at every temperature; that is right at temperature 0 alone."),
     ],
-    properties=_distribution(lambda logits, temperature: reshape(logits, temperature=temperature)),
+    properties=_distribution(lambda logits, temperature: reshape(logits, temperature=temperature), SUM),
     read=lambda value: as_tensor(value, "a tensor of probabilities"),
     alike=_close,
 )
@@ -221,11 +230,12 @@ def _how_many(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
 
 
 CUT = (
+    (lambda got, right, case: _kept(got) != _kept(right), _how_many),
+    SUM,
     (
         lambda got, right, case: torch.equal(got > 0, right > 0),
         "The right tokens are kept, but their probabilities are not: divide each by the sum of all that are kept, and do nothing else.",
     ),
-    (lambda got, right, case: _kept(got) != _kept(right), _how_many),
     (lambda got, right, case: True, "As many tokens are kept as should be, but not the likeliest ones, each in its own place."),
 )
 """The signs of mistakes in cutting."""
@@ -295,7 +305,7 @@ TOP_K = Exercise(
         ),
         Wrong(
             _keep(lambda x, k: x >= x.sort().values[k]),
-            "Sorted upwards, the k-th number from the front is not the k-th likeliest: count from the end.",
+            "The k least likely tokens are cut, and k should be kept. Sorted upwards, the k-th likeliest is counted from the end.",
         ),
     ],
     properties=_distribution(_top_k, *CUT),
@@ -443,17 +453,17 @@ def _logits_and_settings(draw: random.Random) -> tuple[torch.Tensor, float, floa
 
 
 def _one_is_right(got: tuple[int, ...], case: Case) -> str:
-    """Return what to say where only one of the two numbers is wrong, or both are sums."""
+    """Return what to say where only one of the two numbers is wrong, or both are too small to be one."""
     right = _kept_in_two_orders(*case.given)
     if max(got) <= 1 < min(right):
-        return "Each number is 1, or 0 by rounding. Is it the sum of the probabilities? Count the tokens that are above 0."
+        return "More than one token is kept here, in both orders. Count the tokens that are above 0: the sum of the probabilities is always 1."
     if got[0] == right[0] and got[1] != right[1]:
         return (
             "The first number is as it should be, the second is not. In the studio top-p looks at the model's own probabilities, "
             "those of temperature 1; the temperature comes after and cuts nothing."
         )
     if got[0] != right[0] and got[1] == right[1]:
-        return "The second number is as it should be, the first is not. In the library: temperature, then top-p, then count."
+        return "The second number is as it should be, the first is not. In the library: temperature, then top-p, then count what is above 0."
     return ""
 
 
@@ -516,6 +526,10 @@ TWO_ORDERS = Exercise(
             "You count the whole vocabulary: either nothing is cut, or tokens that were cut, with probability 0, are counted, too.",
         ),
         Wrong(
+            lambda logits, temperature, p: _kept_in_two_orders(logits, temperature, 1 - p),
+            "That is what 1 - p gives: p is the share that is kept, not the share that is cut.",
+        ),
+        Wrong(
             lambda logits, temperature, p: (_kept_at(logits, temperature, 0.9), _kept_at(logits, 1, 0.9)),
             "p is always 0.9 for you: use the p that is given.",
         ),
@@ -525,7 +539,7 @@ TWO_ORDERS = Exercise(
         ),
         Wrong(
             lambda logits, temperature, p: (_kept_at(logits, temperature, p), len(logits)),
-            "In the studio you count after a second softmax, in which no token is 0 any more: count what top-p kept.",
+            "In the studio you count every token. Does top-p get the p that is given, and do you count before a second softmax, in which no token is 0 any more?",
         ),
         Wrong(
             lambda logits, temperature, p: _kept_in_two_orders(logits, 1 / temperature, p),
@@ -591,6 +605,14 @@ def _why_always_the_same(run: Run) -> str:
     lists = [_random_shares(random.Random(seed), 5) for seed in range(12)]
     if all(_draws(run, probabilities, 1) == [int(probabilities.argmax())] for probabilities in lists):
         return "Always the likeliest token is greedy decoding, and not a draw: the generator's random numbers must decide."
+    generator, states = torch.Generator().manual_seed(0), []
+    for _ in range(2):
+        run(FOUR, generator)
+        states.append(generator.get_state())
+    if not torch.equal(*states):
+        return (
+            "Your random number is drawn, and yet it does not decide: which part of the running sum does it fall into, and when does the search end?"
+        )
     return "Each call must take the generator's next random numbers: do not seed it, do not copy it, and make no generator of your own."
 
 
