@@ -1209,6 +1209,113 @@ OURS = types.SimpleNamespace(name=DEFAULT_MODEL)
 GIVEN: dict[str, dict] = {"2.8": {"scored": SCORED, "model": OURS, "story": STORY}}
 
 
+def temperature_pairwise(logits, temperature):
+    if temperature == 0:
+        return (logits.argmax() == torch.arange(len(logits))).float()
+    return 1 / torch.exp((logits[None, :] - logits[:, None]) / temperature).sum(1)
+
+
+def temperature_subtracting_the_smallest(logits, temperature):
+    if temperature == 0:
+        return with_temperature(logits, 0)
+    powers = torch.exp((logits - logits.min()) / temperature)
+    return powers / powers.sum()
+
+
+def temperature_of_the_clamped(logits, temperature):
+    if temperature == 0:
+        return with_temperature(logits, 0)
+    powers = torch.exp((logits / temperature).clamp(-80, 80))
+    return powers / powers.sum()
+
+
+def largest_logit_above_zero(logits, temperature):
+    if temperature:
+        return with_temperature(logits, temperature)
+    best, place = 0, 0
+    for index, logit in enumerate(logits):
+        if logit > best:
+            best, place = logit, index
+    return torch.eye(len(logits))[place]
+
+
+def top_k_by_different_values(probabilities, k):
+    if k == 0:
+        return probabilities
+    values, counts = torch.unique(probabilities, return_counts=True)
+    total, edge = 0, values[0]
+    for value, count in zip(values.flip(0), counts.flip(0), strict=True):
+        total, edge = total + int(count), value
+        if total >= k:
+            break
+    kept = probabilities * (probabilities >= edge)
+    return kept / kept.sum()
+
+
+def top_k_removes_k(probabilities, k):
+    return probabilities if k in (0, len(probabilities)) else keep_top_k(probabilities, max(len(probabilities) - k, 0))
+
+
+def top_k_of_nearly_the_same(probabilities, k):
+    if k == 0 or k >= len(probabilities):
+        return probabilities
+    rounded = probabilities.round(decimals=2)
+    kept = torch.where(rounded >= rounded.topk(k).values[-1], probabilities, 0)
+    return kept / kept.sum()
+
+
+def top_p_from_the_unlikely_end(probabilities, p):
+    """Drops the least likely tokens while what is left still holds p."""
+    if p == 1:
+        return probabilities
+    left, places = probabilities.double().clone(), probabilities.argsort(stable=True).tolist()
+    while len(places) > 1 and float(left.sum() - left[places[0]]) >= p - 1e-12:
+        left[places.pop(0)] = 0
+    return left / left.sum()
+
+
+def top_p_returns_in_the_loop(probabilities, p):
+    kept = torch.zeros_like(probabilities)
+    for place in probabilities.argsort(descending=True):
+        kept[place] = probabilities[place]
+        return kept
+
+
+def top_p_by_index(probabilities, p):
+    values, kept, total = probabilities.tolist(), [0.0] * len(probabilities), 0.0
+    for value in sorted(values, reverse=True):
+        kept[values.index(value)] = value
+        total += value
+        if total >= p and p < 1:
+            break
+    return torch.tensor(kept) / sum(kept)
+
+
+def draw_by_the_alias_method(probabilities, generator):
+    number = len(probabilities)
+    shares = (probabilities.double() * number / probabilities.double().sum()).tolist()
+    small = [place for place, share in enumerate(shares) if share < 1]
+    large = [place for place, share in enumerate(shares) if share >= 1]
+    limit, other = [1.0] * number, list(range(number))
+    while small and large:
+        low, high = small.pop(), large.pop()
+        limit[low], other[low] = shares[low], high
+        shares[high] -= 1 - shares[low]
+        (small if shares[high] < 1 - 1e-12 else large).append(high)
+    place = int(torch.randint(number, (1,), generator=generator))
+    return place if torch.rand(1, generator=generator).item() < limit[place] else other[place]
+
+
+def draw_with_the_condition_turned_round(probabilities, generator):
+    point = torch.rand(1, generator=generator)
+    return next((place for place, end in enumerate(probabilities.cumsum(-1)) if point > end), 0)
+
+
+def draw_forgets_the_last(probabilities, generator):
+    point = torch.rand(1, generator=generator)
+    return next((place for place, end in enumerate(probabilities.cumsum(-1)[:-1]) if point < end), 0)
+
+
 RIGHT: dict[str, list] = {
     "2.1": [
         forecasts_committed(*NAMES),
@@ -1222,6 +1329,7 @@ RIGHT: dict[str, list] = {
         forecasts_committed(sharper=-5, flatter=70, fixed_number=1e9, fixed_share=0.5),
     ],
     "2.2": [
+        temperature_pairwise,
         with_temperature,
         softmax_by_hand,
         softmax_in_a_loop,
@@ -1245,6 +1353,7 @@ RIGHT: dict[str, list] = {
         Called(softmax_in_numpy).method,
     ],
     "2.3": [
+        top_k_by_different_values,
         keep_top_k,
         cut_less_likely,
         top_k_in_a_loop,
@@ -1266,6 +1375,7 @@ RIGHT: dict[str, list] = {
         Called(keep_top_k).method,
     ],
     "2.4": [
+        top_p_from_the_unlikely_end,
         keep_top_p,
         top_p_in_a_loop,
         top_p_other_tie,
@@ -1308,6 +1418,7 @@ RIGHT: dict[str, list] = {
         },
     ],
     "2.6": [
+        lambda *given: pd.Series(two_orders(*given)),
         two_orders,
         two_orders_counted_alone,
         two_orders_in_numpy,
@@ -1326,6 +1437,7 @@ RIGHT: dict[str, list] = {
         Called(two_orders).method,
     ],
     "2.7": [
+        draw_by_the_alias_method,
         draw,
         draw_in_a_loop,
         draw_gumbel,
@@ -1380,6 +1492,15 @@ WRONG: dict[str, list[tuple]] = {
         (forecasts_committed(*NAMES).committed, "a dictionary"),
     ],
     "2.2": [
+        (temperature_subtracting_the_smallest, "larger than a float can hold"),
+        (temperature_of_the_clamped, "Edge case, large logits"),
+        (largest_logit_above_zero, "temperature 0 and logits below 0"),
+        (lambda x, t: with_temperature(x, t).round(decimals=1), "rounded too far"),
+        (
+            lambda x, t: with_temperature(with_temperature(x, t), 1) if t else with_temperature(x, 0),
+            "Softmax is taken twice",
+        ),
+        (lambda x, t: with_temperature(x, max(t, 0.1)), "logits close to each other"),
         (lambda x, t: torch.softmax(x * t if t else softmax_by_hand(x, 0) * INF, -1), "multipl"),
         (lambda x, t: with_temperature(x, 1 / t if t else 0), "multipl"),
         (lambda x, t: torch.softmax(x, -1) / t, "before the softmax"),
@@ -1422,7 +1543,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda x, t: with_temperature(x, t)[None], "One probability for each"),
         (lambda x, t: "0.881, 0.119", "a text"),
         (exp_of_the_quotient, "These sum to 24.8"),
-        (sigmoid_of_the_quotient, "These sum to 2.58"),
+        (sigmoid_of_the_quotient, "Sigmoid makes a number of each logit by itself"),
         (divides_the_exponentials, "temperature changes nothing"),
         (never_below_one, "Below 1 the likeliest token gets more"),
         (for_three_temperatures, "The logits are divided by the temperature"),
@@ -1432,6 +1553,9 @@ WRONG: dict[str, list[tuple]] = {
         (with_temperature(torch.tensor([2.0, 1.0]), 0.5), "function with_temperature itself"),
     ],
     "2.3": [
+        (top_k_removes_k, "k least likely tokens are cut"),
+        (top_k_of_nearly_the_same, "a longer vocabulary"),
+        (lambda x, k: torch.where(keep_top_k(x, k) > 0, keep_top_k(x, k), -torch.inf), "infinity in it"),
         (functools.partial(top_k_with, share=False), "sum to 1"),
         (top_k_softmax_of_shares, "Softmax is for logits"),
         (functools.partial(top_k_with, sort="down"), "own place"),
@@ -1457,7 +1581,7 @@ WRONG: dict[str, list[tuple]] = {
         (top_k_sorted_upwards, "The k least likely tokens are kept"),
         (top_k_zero_is_uniform, "so nothing changes"),
         (top_k_large_returns_nothing, "gave None"),
-        (top_k_rounded_to_one_digit, "but their probabilities are not"),
+        (top_k_rounded_to_one_digit, "rounded too far"),
         (top_k_mask, "Ones and zeros"),
         (top_k_never_ends, "did not end"),
         (top_k_half_when_large, "Every token is kept"),
@@ -1471,6 +1595,8 @@ WRONG: dict[str, list[tuple]] = {
         (lambda x, k: int(keep_top_k(x, k).argmax()), "One probability for each"),
     ],
     "2.4": [
+        (top_p_returns_in_the_loop, "1 token is kept here, and 2 should be"),
+        (top_p_by_index, "a tie at the last place"),
         (functools.partial(top_p_with, share=False), "sum to 1"),
         (functools.partial(top_p_with, keep=lambda before, after, p: after <= p), "crosses p"),
         (functools.partial(top_p_with, keep=lambda before, after, p: after < p), "crosses p"),
@@ -1513,6 +1639,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda x, p: int((keep_top_p(x, p) > 0).sum()), "One probability for each"),
     ],
     "2.5": [
+        ({name.replace(" ", "_"): number for name, number in KEPT.items()}, "'top-k_2' is another name"),
         *[(KEPT | {name: number + 1}, f"{name}: {number + 1} is not right") for name, number in KEPT.items()],
         *[(KEPT | {name: number - 1}, f"{name}: {number - 1} is not right") for name, number in KEPT.items()],
         (KEPT | {"top-k 4": 4}, "as likely as the fourth"),
@@ -1536,13 +1663,17 @@ WRONG: dict[str, list[tuple]] = {
         ({name.replace("top-", ""): number for name, number in KEPT.items()}, "top-k 2"),
     ],
     "2.6": [
+        (lambda logits, temperature, p: two_orders(logits, temperature, 0.9), "always 0.9"),
+        (lambda logits, temperature, p: two_orders(logits, temperature, 1 - p), "1 - p"),
+        (lambda *given: (0, 1), "More than one token is kept"),
+        (lambda logits, temperature, p: (two_orders(logits, temperature, p)[0], len(logits)), "you count every token"),
         (exchanged, "exchanged"),
         (always_the_temperature, "The second number is the library"),
         (never_the_temperature, "The first number is the studio"),
         (distributions, "a tensor"),
         (counts_what_is_cut, "cut"),
         (one_too_few, "one too few"),
-        (sums_of_shares, "the sum of the probabilities"),
+        (sums_of_shares, "the sum of the probabilities is always 1"),
         (sizes_of_the_vocabulary, "vocabulary"),
         (top_p_of_the_logits, "second softmax"),
         (studio_softens_again, "second softmax"),
@@ -1568,6 +1699,8 @@ WRONG: dict[str, list[tuple]] = {
         (lambda *given: operator.sub(*two_orders(*given)), "a whole number"),
     ],
     "2.7": [
+        (draw_with_the_condition_turned_round, "does not decide"),
+        (draw_forgets_the_last, "came with a share of 0.00"),
         (lambda p, g: draw(p, OWN), "same seed"),
         (lambda p, g: draw(p, None), "same seed"),
         (lambda p, g: random.choices(range(len(p)), p.tolist())[0], "same seed"),
@@ -1612,6 +1745,10 @@ WRONG: dict[str, list[tuple]] = {
         (lambda p: draw(p, None), "another number of values"),
     ],
     "2.8": [
+        (
+            (GREEDY, TALE, {"accuracy": 0.96, "distinct-2": 0.625, "bits per token": 2.83}),
+            "accuracy and distinct-2 are exchanged",
+        ),
         ((DecodingConfig(), TALE, CLAIMS | {"accuracy": 0.55}), "lose more than 0.02"),
         ((SALAD, TALE, CLAIMS | {"accuracy": 0.35}), "lose more than 0.02"),
         ((TALE, GREEDY, CLAIMS), "are exchanged"),

@@ -156,11 +156,13 @@ class Exercise:
             again = self.read(run(*first.case.given))
             if self._alike(again, first.result, first.case) or showing.shown(again) == showing.shown(first.result):
                 return ""
+            came = showing.shown(again)
+        except Hung:
+            return ""
         except Mistake as mistake:
-            again = mistake
+            came = str(mistake).rstrip(".?")
         return (
-            f"{run.shown(first.case.given)} gave {showing.shown(first.result)}, and later "
-            f"{again if isinstance(again, Mistake) else showing.shown(again)}. The same values must give the same result: is something "
+            f"{run.shown(first.case.given)} gave {showing.shown(first.result)}, and later {came}. The same values must give the same result: is something "
             "kept from one call to the next, such as a list as a default value or a name outside of the function, or drawn at random?"
         )
 

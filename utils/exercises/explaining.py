@@ -9,6 +9,7 @@ LONGEST = 300
 """How much of an exception's own text is told."""
 NONE = "None is what a function gives that ends without `return`, and what `sort`, `append`, `shuffle` and `seed` give"
 FILLED = "braces and % in a text are places to be filled, so no other text may be joined to it before: use an f-string, or join with + at the end"
+ASKED = "`input()` waits for a person: here the values come as the function's arguments"
 DIVIDED = "/ makes a float: use // for a number of items"
 MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (
@@ -68,7 +69,7 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
         "a text stands where a table, a record or a dictionary is meant: a loop over a table or a dictionary gives its names",
     ),
     (TypeError, r"indices must be integers", "a list is asked by a position, a whole number; a dictionary by a key"),
-    (UnboundLocalError, r"'(\w+)'", r"\1 gets a value later in the function, or only in one branch: give it a first value before"),
+    (UnboundLocalError, r"'(\w+)'", r"the name \1 gets a value later in the function, or only in one branch: give it a first value before"),
     (NameError, r"name '(\w+)' is not defined", r"nothing is called \1 here: look at its spelling, and run the cell that makes it"),
     (ModuleNotFoundError, r"No module named '([\w.]+)'", r"the package \1 is not installed here, and the exercise can be done without it"),
     (ImportError, r"cannot import name '(\w+)'", r"there is no \1 in that module: look at its spelling"),
@@ -126,9 +127,10 @@ MEANINGS: tuple[tuple[type[BaseException], str, str], ...] = (
     (RecursionError, r"", "the function calls itself without end: is there a case in which it stops?"),
     (MemoryError, r"", "this needs more memory than there is"),
     (StopIteration, r"", "`next()` was asked for more than there is: give it a second value for that case"),
-    (EOFError, r"", "nobody is asked here: take the values from the function's arguments, without `input`"),
     (AssertionError, r"", "an assert of yours does not hold"),
     (NotImplementedError, r"", "the line that says so is still to be replaced by your answer"),
+    (EOFError, r"", ASKED),
+    (RuntimeError, r"raw_input was called", ASKED),
     (SystemExit, r"", "`exit()` ends the whole program: hand the result back with `return`"),
     (KeyboardInterrupt, r"", "you stopped it"),
 )

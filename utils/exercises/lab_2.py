@@ -99,7 +99,7 @@ def _distribution(right: Callable, *signs: tuple[Sight, str | Callable]) -> tupl
     finite = Property(
         lambda got, case: torch.isfinite(got).all(),
         lambda got, case: (
-            f"{'Numbers below 0 are no probabilities: are these logarithms?' if (got < 0).any() else 'There is a NaN or an infinity in it.'} {case.why}"
+            f"{'Numbers below 0 are no probabilities: are these logarithms?' if (got[got.isfinite()] < 0).any() else 'There is a NaN or an infinity in it.'} {case.why}"
         ),
     )
     return shape, finite, Property(lambda got, case: not sign(got, case), sign)
@@ -110,9 +110,8 @@ def _moved(got: torch.Tensor, right: torch.Tensor, case: Case) -> bool:
     return _kept(got) > 1 and _close(shares.sort().values, right.sort().values) and not _close(shares, right)
 
 
-def _sum(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
-    said = f"These sum to {float(got.sum()):.3g}, and probabilities sum to 1"
-    return f"{said}: divide each by the sum of all that are left." if got.sum() > 0 else f"{said}."
+def _rounded_too_far(got: torch.Tensor, right: torch.Tensor, case: Case) -> bool:
+    return any(_close(got, right.double().round(decimals=digits), 1e-6) for digits in (1, 2))
 
 
 SIGNS = (
@@ -128,10 +127,18 @@ SIGNS = (
         lambda got, right, case: not case.edge and got.sum() > 1.5 and ((got == 0) | (got == 1)).all(),
         "Ones and zeros are no probabilities: they say which tokens are kept, not how likely each is.",
     ),
+    (_rounded_too_far, "These are rounded too far: keep at least three digits, or do not round at all."),
     (_moved, "The numbers are right, but not where they stand: each token keeps its own place in the vocabulary."),
-    (lambda got, right, case: abs(got.sum() - 1) > 0.02, _sum),
 )
 """What gives away the mistake in wrong probabilities, whichever exercise it is."""
+
+
+def _sum(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
+    said = f"These sum to {float(got.sum()):.3g}, and probabilities sum to 1"
+    return f"{said}: divide each by the sum of them all." if got.sum() > 0 else f"{said}."
+
+
+SUM = (lambda got, right, case: abs(got.sum() - 1) > 0.02, _sum)
 
 
 def _at_zero(change: Callable[[torch.Tensor, float], torch.Tensor]) -> Callable:
@@ -190,10 +197,21 @@ TEMPERATURE = Exercise(
             _at_zero(lambda x, t: torch.log_softmax(x / t, -1)),
             "These are logarithms of probabilities: take exp, or softmax in place of log_softmax.",
         ),
+        *[
+            Wrong(
+                _at_zero(twice),
+                "Softmax is taken twice, and the second one makes the probabilities more alike: once is enough, of the divided logits.",
+            )
+            for twice in (lambda x, t: (x.softmax(-1) / t).softmax(-1), lambda x, t: (x / t).softmax(-1).softmax(-1))
+        ],
+        Wrong(
+            _at_zero(lambda x, t: torch.sigmoid(x / t)),
+            "Sigmoid makes a number of each logit by itself, and these do not share 1 among them: softmax does.",
+        ),
         Wrong(_at_zero(lambda x, t: torch.softmax(-x / t, -1)), "The sign is turned round: the token with the largest logit must be the likeliest."),
         Wrong(lambda x, t: reshape(x, temperature=0), "Only the likeliest token is left at every temperature; that is right at temperature 0 alone."),
     ],
-    properties=_distribution(lambda logits, temperature: reshape(logits, temperature=temperature)),
+    properties=_distribution(lambda logits, temperature: reshape(logits, temperature=temperature), SUM),
     read=lambda value: as_tensor(value, "a tensor of probabilities"),
     alike=_close,
 )
@@ -212,11 +230,12 @@ def _how_many(got: torch.Tensor, right: torch.Tensor, case: Case) -> str:
 
 
 CUT = (
+    (lambda got, right, case: _kept(got) != _kept(right), _how_many),
+    SUM,
     (
         lambda got, right, case: torch.equal(got > 0, right > 0),
         "The right tokens are kept, but their probabilities are not: divide each by the sum of all that are kept, and do nothing else.",
     ),
-    (lambda got, right, case: _kept(got) != _kept(right), _how_many),
     (lambda got, right, case: True, "As many tokens are kept as should be, but not the likeliest ones, each in its own place."),
 )
 """The signs of mistakes in cutting."""
@@ -286,7 +305,7 @@ TOP_K = Exercise(
         ),
         Wrong(
             _keep(lambda x, k: x >= x.sort().values[k]),
-            "Sorted upwards, the k-th number from the front is not the k-th likeliest: count from the end.",
+            "The k least likely tokens are cut, and k should be kept. Sorted upwards, the k-th likeliest is counted from the end.",
         ),
     ],
     properties=_distribution(_top_k, *CUT),
@@ -326,7 +345,8 @@ def _of_four_tied() -> tuple[torch.Tensor, ...]:
 
 STEEP = 0.5 ** torch.tensor([*range(1, 26), *[26] * 4, *range(27, 51)])
 """Probabilities that sum to 1 as well as float32 can say it, and whose running sum is 1 long before the last one, in double, too."""
-WHOLE_VOCABULARY = torch.randn(49_152, generator=torch.Generator().manual_seed(2)).mul(3).softmax(-1)
+LONG = torch.randn(3000, generator=torch.Generator().manual_seed(3)).mul(3).softmax(-1)
+"""A softmax of logits, whose running sum is 1 by rounding before the last tokens, in double, too; short enough for an answer that is slow."""
 P_SHARES = torch.tensor([0.125, 0.5, 0.03125, 0.25, 0.09375])
 P_TIED = torch.tensor([0.125, 0.125, 0.5, 0.125, 0.125])
 ONE_LEFT = "At least one token is always kept, the likeliest, or nothing can be drawn."
@@ -353,7 +373,7 @@ TOP_P = Exercise(
         *[Case((shares, 1.0), ALL, edge="p = 1") for shares in (P_SHARES, P_TIED)],
         Case((torch.tensor([0.25, 0.3, 0.2, 0.2499999]), 1.0), ALL, edge="p = 1 and a sum that stays just below it by rounding"),
         Case((STEEP, 1.0), ROUNDED, edge="p = 1 and many tokens"),
-        Case((WHOLE_VOCABULARY, 1.0), ROUNDED, edge="p = 1 and a whole vocabulary"),
+        Case((LONG, 1.0), ROUNDED, edge="p = 1 and a long vocabulary"),
     ],
     right=_top_p,
     mistakes=[
@@ -434,15 +454,17 @@ def _logits_and_settings(draw: random.Random) -> tuple[torch.Tensor, float, floa
 
 
 def _one_is_right(got: tuple[int, ...], case: Case) -> str:
-    """Return what to say where only one of the two numbers is wrong."""
+    """Return what to say where only one of the two numbers is wrong, or both are too small to be one."""
     right = _kept_in_two_orders(*case.given)
+    if max(got) <= 1 < min(right):
+        return "More than one token is kept here, in both orders. Count the tokens that are above 0: the sum of the probabilities is always 1."
     if got[0] == right[0] and got[1] != right[1]:
         return (
             "The first number is as it should be, the second is not. In the studio top-p looks at the model's own probabilities, "
             "those of temperature 1; the temperature comes after and cuts nothing."
         )
     if got[0] != right[0] and got[1] == right[1]:
-        return "The second number is as it should be, the first is not. In the library: temperature, then top-p, then count."
+        return "The second number is as it should be, the first is not. In the library: temperature, then top-p, then count what is above 0."
     return ""
 
 
@@ -502,16 +524,23 @@ TWO_ORDERS = Exercise(
         Wrong(_changed(lambda library, studio, size: (library + 1, studio + 1)), "Both numbers are one too many."),
         Wrong(
             _changed(lambda library, studio, size: (size, size)),
-            "You count the whole vocabulary. A token that was cut has probability 0: count those above 0.",
+            "You count the whole vocabulary: either nothing is cut, or tokens that were cut, with probability 0, are counted, too.",
         ),
-        Wrong(lambda logits, temperature, p: (1, 1), "Both numbers are 1, the sum of the probabilities: count the tokens that are above 0."),
+        Wrong(
+            lambda logits, temperature, p: _kept_in_two_orders(logits, temperature, 1 - p),
+            "That is what 1 - p gives: p is the share that is kept, not the share that is cut.",
+        ),
+        Wrong(
+            lambda logits, temperature, p: (_kept_at(logits, temperature, 0.9), _kept_at(logits, 1, 0.9)),
+            "p is always 0.9 for you: use the p that is given.",
+        ),
         Wrong(
             lambda logits, temperature, p: (_kept_at(logits, temperature, p), 1),
             "In the studio you keep one token, as at temperature 0. The model's own probabilities are those of temperature 1.",
         ),
         Wrong(
             lambda logits, temperature, p: (_kept_at(logits, temperature, p), len(logits)),
-            "In the studio you count after a second softmax, in which no token is 0 any more: count what top-p kept.",
+            "In the studio you count every token. Does top-p get the p that is given, and do you count before a second softmax, in which no token is 0 any more?",
         ),
         Wrong(
             lambda logits, temperature, p: _kept_in_two_orders(logits, 1 / temperature, p),
@@ -577,6 +606,14 @@ def _why_always_the_same(run: Run) -> str:
     lists = [_random_shares(random.Random(seed), 5) for seed in range(12)]
     if all(_draws(run, probabilities, 1) == [int(probabilities.argmax())] for probabilities in lists):
         return "Always the likeliest token is greedy decoding, and not a draw: the generator's random numbers must decide."
+    generator, states = torch.Generator().manual_seed(0), []
+    for _ in range(2):
+        run(FOUR, generator)
+        states.append(generator.get_state())
+    if not torch.equal(*states):
+        return (
+            "Your random number is drawn, and yet it does not decide: which part of the running sum does it fall into, and when does the search end?"
+        )
     return "Each call must take the generator's next random numbers: do not seed it, do not copy it, and make no generator of your own."
 
 
@@ -604,7 +641,9 @@ def _draws(run: Run, probabilities: torch.Tensor, number: int, seed: int = 0) ->
             raise Mistake(f"{came} {mistake}") from None
         require(0 <= token < len(probabilities), f"{came} The index of a token is 0 to {len(probabilities) - 1} here.")
         require(
-            probabilities[token] > 0, f"{came} Token {token} has probability 0 and can never be drawn: after top-k or top-p that would undo the cut."
+            probabilities[token] > 0,
+            f"{came} Token {token} has probability 0 and can never be drawn: after top-k or top-p that would undo the cut. "
+            "Is this index the token's place in `probabilities`, counted from 0?",
         )
         drawn.append(token)
     return drawn
@@ -640,7 +679,8 @@ def _boundaries(answer: Any) -> None:
         raise NotAttempted
     said = {}
     for setting in BOUNDARIES:
-        require(answer.get(setting, ...) is not ..., f"There is no number for {setting} yet.")
+        other = next((f" {name!r} is another name." for name in answer if name not in BOUNDARIES), "")
+        require(answer.get(setting, ...) is not ..., f"There is no number for {setting!r} yet.{other}")
         try:
             said[setting] = as_whole(answer[setting], "a whole number of words")
         except Mistake as mistake:
@@ -722,11 +762,9 @@ def _handed_over(answer: Any) -> tuple[DecodingConfig, DecodingConfig, dict[str,
 
 def _require_claims(claims: Mapping[str, float], measured: Mapping[str, float]) -> None:
     """Compare each number of the defence with what is measured, which is never said."""
-    exchanged = all(abs(claims[one] - measured[other]) <= NEAR for one, other in itertools.permutations(("distinct-2", "bits per token")))
-    require(
-        not exchanged or abs(measured["distinct-2"] - measured["bits per token"]) <= NEAR,
-        "distinct-2 and bits per token are exchanged in your defence.",
-    )
+    for one, other in itertools.combinations(measured, 2):
+        exchanged = abs(claims[one] - measured[other]) <= NEAR and abs(claims[other] - measured[one]) <= NEAR
+        require(not exchanged or abs(measured[one] - measured[other]) <= NEAR, f"{one} and {other} are exchanged in your defence.")
     for name, true in measured.items():
         percent = abs(claims[name] / 100 - true) <= NEAR and claims[name] > 1 and name != "bits per token"
         require(not percent, f"{name} is a share between 0 and 1 here, not percent.")
