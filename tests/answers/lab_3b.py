@@ -1115,6 +1115,8 @@ RIGHT: dict[str, list] = {
 
 WRONG: dict[str, list[tuple]] = {
     "3.6": [
+        (lambda a, b, seed: tuple(round(end, 1) for end in paired_gain(a, b, seed)), "rounded to one digit"),
+        (lambda a, b, seed: tuple(100 * end for end in paired_gain(a, b, seed)), "You multiply by 100"),
         (lambda o, t, s: paired_gain(t, o, s), "The sign is wrong"),
         (gain_unpaired, "resampled independently"),
         (gain_with(1000), "as many texts as there are"),
@@ -1193,6 +1195,8 @@ WRONG: dict[str, list[tuple]] = {
         (lambda o, t, s: dict(zip("abc", paired_gain(o, t, s), strict=True)), "this is a dictionary"),
     ],
     "3.7": [
+        (lambda text, labels: text_to_label(text, labels[:1]), "with the first label only"),
+        (lambda text, labels: text_to_label(text, ["positive"]) or "negative", "knows two labels only"),
         (label_none, "gave None"),
         (label_without_a_return, "gave None"),
         (label_without_a_guard, "IndexError"),
@@ -1332,7 +1336,19 @@ WRONG: dict[str, list[tuple]] = {
         (lambda *given: lora_output(*given).sum(), "shape"),
         (lambda *given: lora_output(*given).unsqueeze(0), "shape"),
         (lambda *given: lora_output(*given).transpose(0, -1), "shape"),
-        (lambda *given: lora_output(*given).round(), "given|back|Compare"),
+        (lambda *given: lora_output(*given).round(), "You round the result"),
+        (
+            lambda x, W, A, B, alpha, scale=1.0: x @ W.T + scale * alpha / len(x) * (x @ A.T @ B.T),
+            "a number that is not the rank",
+        ),
+        (
+            lambda x, W, A, B, alpha, scale=1.0: x @ W.T + scale * alpha / len(A) * torch.relu(x @ A.T) @ B.T,
+            "Both are matrices only",
+        ),
+        (
+            lambda x, W, A, B, alpha, scale=1.0: lora_output(x, W, A, B, alpha) if scale else x @ W.T,
+            "only switches the adapter on or off",
+        ),
         (lambda x, *given: (x @ given[0].T, lora_output(x, *given)), "One tensor was expected.* tuple of 2"),
         (lora_of_rows, "one dimension"),
         (lora_of_two_dimensions, "dimension"),
@@ -1367,7 +1383,9 @@ WRONG: dict[str, list[tuple]] = {
         (even_counted_from_one_too_many, "'No more' includes the same"),
         (even_one_query_short, "one query|still cost more"),
         (lambda a, b, c: break_even(a, b, c) + 1, "one query|smallest"),
-        (even_with(lambda n: int(n + 0.9)), "small part of a query more"),
+        (even_with(lambda n: int(n + 0.9)), "small part of a query is lost"),
+        (even_with(lambda n: math.ceil(round(n, 2))), "small part of a query is lost"),
+        (lambda a, b, c: break_even(a, b, c) if b - c >= 0.01 else INF, "A query saves a thousandth of a second"),
         (even_with(never=-1), "math.inf"),
         (even_with(never=0), "math.inf"),
         (even_with(never=10**9), "math.inf"),

@@ -91,6 +91,12 @@ FIRST_NUMBERS = (
     Wrong(lambda ours, theirs: np.median(np.subtract(ours, theirs)), "The first number is the median of the differences; their mean is asked for."),
     Wrong(lambda ours, theirs: np.subtract(ours, theirs).sum(), "The first number is the sum of the differences; their mean is asked for."),
     Wrong(lambda ours, theirs: abs(np.subtract(ours, theirs)).mean(), "You take the differences without their sign: a loss counts as a gain then."),
+    Wrong(
+        lambda ours, theirs: np.subtract(ours, theirs).mean().round(1),
+        "The first number is rounded to one digit. Return it as it is: two gains may differ in the next digit.",
+    ),
+    Wrong(lambda ours, theirs: np.subtract(ours, theirs).mean().round(), "The first number is rounded to a whole one. Return it as it is."),
+    Wrong(lambda ours, theirs: 100 * np.subtract(ours, theirs).mean(), "You multiply by 100. The difference is asked for in the scores' own unit."),
     Wrong(lambda ours, theirs: np.mean(ours), "The first number is the mean of `ours` alone. What is left when `theirs` is taken away?"),
     Wrong(lambda ours, theirs: np.mean(theirs), "The first number is the mean of `theirs` alone. How much higher is `ours`?"),
     Wrong(
@@ -391,6 +397,19 @@ def _text_to_label() -> Exercise:
         Wrong(partial(_label, fold=str), case),
         Wrong(lambda text, names: next((name for name in names if name == _word(text)), ""), case),
         Wrong(lambda text, names: next((name for name in names if name.lower() == (text.split() or [""])[0].strip(string.punctuation)), ""), case),
+        Wrong(
+            lambda text, names: _label(text, names[:1]),
+            'You compare with the first label only. A `return` in the first round of a loop ends it: return "" behind the loop.',
+        ),
+        *[
+            Wrong(
+                lambda text, names, is_one=is_one, yes=yes, no=no: yes if is_one(text.lower(), yes) else no,
+                "Your function knows two labels only and always returns one of them. Which words are labels, the argument `labels` says, "
+                "and what is no label gives the empty string.",
+            )
+            for is_one in (lambda text, yes: _word(text) == yes, lambda text, yes: yes in text, lambda text, yes: text.strip().startswith(yes))
+            for yes, no in (("positive", "negative"), ("negative", "positive"))
+        ],
         Wrong(partial(_label, cut=""), "Punctuation still sticks to the first word."),
         *[
             Wrong(partial(_label, cut=marks), "Some punctuation still sticks to the first word: there are more marks than those that you take off.")
@@ -568,7 +587,7 @@ def _lora_output() -> Exercise:
     other = "Here in, out and rank are three different numbers, so that each matrix fits in one way only."
     cases = [
         Case(_drawn(0, 1, settings=(6, 0.25)), parts),
-        Case(_drawn(1, 1, settings=(12,)), "Called without a scale, the function takes the change as it is, with a scale of 1."),
+        Case(_drawn(1, 1, settings=(12,)), f"Called without a scale, the function takes a scale of 1. {parts}"),
         Case(_drawn(2, 1, settings=(5,)), "alpha / rank need not be a whole number, and here it is not."),
         Case(_drawn(3, 1, settings=(6, 0.0)), "With a scale of 0 the adapter is switched off, and what W makes of x is left."),
         Case(_drawn(4, 1, settings=(3, -1.5)), "A scale may be below 0, too: it turns the change around."),
@@ -658,6 +677,29 @@ def _lora_output() -> Exercise:
         Wrong(lambda x, *rest: x + right(x, *rest), "You add x itself. The result is W's part plus the adapter's change, no more."),
         Wrong(lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / a.shape[1], scale), size),
         Wrong(lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / len(b), scale), size),
+        Wrong(lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / len(x), scale), size),
+        *[
+            Wrong(
+                _lora(_usual, wrong),
+                "Something bends or moves the numbers between A and B or behind them, such as relu, softmax or a bias. Both are matrices only.",
+            )
+            for wrong in (
+                lambda x, a, b: torch.relu(x @ a.T) @ b.T,
+                lambda x, a, b: torch.relu(x @ a.T @ b.T),
+                lambda x, a, b: torch.tanh(x @ a.T) @ b.T,
+                lambda x, a, b: torch.nn.functional.gelu(x @ a.T) @ b.T,
+                lambda x, a, b: torch.sigmoid(x @ a.T) @ b.T,
+                lambda x, a, b: torch.softmax(x @ a.T, -1) @ b.T,
+            )
+        ],
+        *[
+            Wrong(lambda *given, rounded=rounded: rounded(right(*given)), "You round the result to whole numbers. Return it as it is.")
+            for rounded in (torch.round, torch.floor, torch.trunc)
+        ],
+        Wrong(
+            lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha, float(bool(scale))),
+            "For you a scale only switches the adapter on or off. It is a number by which the change is multiplied.",
+        ),
         *[
             Wrong(
                 lambda x, w, a, b, alpha, scale=1.0, fixed=fixed: right(x, w, a, b, alpha * len(a) / fixed, scale),
@@ -712,11 +754,12 @@ def _break_even() -> Exercise:
         Case((100.0, 1.75, 0.5), "Add up both costs at this number of queries, and compare them."),
         Case((7.0, 3.0, 1.0), whole),
         Case((1000.0, 1.0, 0.0625), whole),
-        Case((1000.0625, 8.5, 0.5), f"{whole} Even a small part of a query more is one query more."),
+        Case((12_800.0625, 128.5, 0.5), f"{whole} Even a very small part of a query more is one query more."),
         Case((900.0, 2.5, 0.25), "Here both have cost exactly the same at one number of queries, and 'no more' includes that."),
         *generated(_seconds, why="Add up both costs at this number of queries, and at one less. What does one query save?"),
         Case((86_400.0, 1.5, 1.0), "A query saves half a second here, and tuning took a day: it pays late, but it pays."),
         Case((312_500.0, 1.625, 1.5), "A query saves an eighth of a second here, and tuning took days: it pays late, but it pays."),
+        Case((1100.0, 1.0009765625, 1.0), "A query saves a thousandth of a second here. It is little, but it is no loss: tuning pays late."),
         Case((600.0, 1.0, 1.0), never, edge="a tuned query takes as long"),
         Case((600.0, 0.5, 1.5), never, edge="a tuned query takes longer"),
     ]
@@ -734,6 +777,13 @@ def _break_even() -> Exercise:
             partial(_even, rounded=lambda n: math.floor(n) + 1),
             "Where both have cost exactly the same, you ask for one query more. 'No more' includes the same.",
         ),
+        *[
+            Wrong(
+                partial(_even, rounded=lambda n, digits=digits: math.ceil(round(n, digits))),
+                "A very small part of a query is lost in your rounding. It is one query more, too: is the number rounded before it is rounded up?",
+            )
+            for digits in (1, 2, 3)
+        ],
         Wrong(partial(_even, rounded=lambda n: math.ceil(n) - 1), "Your number is one query too small: there tuning has still cost more."),
         Wrong(partial(_even, rounded=lambda n: math.ceil(n) + 1), "One query less is enough. The smallest number is asked for."),
         Wrong(lambda a, b, c: math.ceil(a / b), unsaved),
