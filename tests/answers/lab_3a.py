@@ -737,6 +737,7 @@ RIGHT_3_2 = [
 ]
 
 WRONG_3_2 = [
+    (lambda t, v: [r["output_text"] for r in v if r["input_text"] in leaks(t, v)], "That is an output text"),
     (leaks_with(str), "letter by letter"),
     (leaks_with(str.lower), "Whitespace still counts"),
     (leaks_with(lambda text: text.lower().strip()), "Stripping cleans only the two ends"),
@@ -1287,6 +1288,8 @@ def loss_with_one_less(p, n):
 
 
 WRONG_3_4 = [
+    (lambda p, n: completion_loss([max(float(v), -10.0) for v in p], n), "a very unlikely one"),
+    (lambda p, n: completion_loss(p, [k if v else -100 for v, k in zip(p, n)]), "a very unlikely one"),
     (
         lambda p, n: (
             -sum({float(v) for v, k in zip(p, n) if k != -100}) / len({float(v) for v, k in zip(p, n) if k != -100})
@@ -1759,6 +1762,8 @@ def lowest(losses):
 
 
 WRONG_3_5 = [
+    (lambda v, p: (len(v) - 1, len(v) - 1), "Every evaluation brings a new lowest loss"),
+    (lambda v, p: (max(0, best_checkpoint(v, p)[0] - 1), best_checkpoint(v, p)[1] - 1), "one too low"),
     (lambda v, p: best_checkpoint(sorted(v, reverse=True), p), "You sort the losses"),
     (lambda v, p: (min(v), p), "is one of yours a loss"),
     (stop_after_the_last_fall, "keep the one that fell last"),

@@ -1116,6 +1116,7 @@ RIGHT: dict[str, list] = {
 WRONG: dict[str, list[tuple]] = {
     "3.6": [
         (lambda a, b, seed: tuple(round(end, 1) for end in paired_gain(a, b, seed)), "rounded to one digit"),
+        (lambda a, b, seed: (*paired_gain(a, b, seed)[1:], paired_gain(a, b, seed)[0]), "the mean stands third"),
         (lambda a, b, seed: tuple(100 * end for end in paired_gain(a, b, seed)), "You multiply by 100"),
         (lambda o, t, s: paired_gain(t, o, s), "The sign is wrong"),
         (gain_unpaired, "resampled independently"),
@@ -1149,7 +1150,7 @@ WRONG: dict[str, list[tuple]] = {
         (gain_with(replace=False), "the same mean. Draw texts with replacement"),
         (gain_with_a_new_generator_each_time, "no width"),
         (gain_with(ends=(97.5, 2.5)), "the two are exchanged"),
-        (lambda o, t, s: sorted(paired_gain(o, t, s)), "first number is the lower end"),
+        (lambda o, t, s: sorted(paired_gain(o, t, s)), "the mean stands second"),
         (gain_with(generator=lambda seed: np.random.default_rng(0)), "Every seed gives the same interval"),
         (gain_by_formula, "Every seed gives the same interval"),
         (gain_with(generator=lambda seed: np.random.default_rng()), "The same seed gives two different"),
@@ -1176,7 +1177,7 @@ WRONG: dict[str, list[tuple]] = {
         (gain_of_lists, "TypeError"),
         (gain_from_places(0, 1), "last text is never drawn"),
         (gain_from_places(1, 0), "first text is never drawn"),
-        (gain_of_unsorted_means, "Are the means sorted"),
+        (gain_of_unsorted_means, "are they sorted before"),
         (gain_by_student, "Every seed gives the same interval"),
         (gain_by_signs, "percentiles of these means|around 0"),
         (gain_of_ours_alone, "that of `ours` alone"),
@@ -1196,6 +1197,8 @@ WRONG: dict[str, list[tuple]] = {
     ],
     "3.7": [
         (lambda text, labels: text_to_label(text, labels[:1]), "with the first label only"),
+        (lambda text, labels: text_to_label(text, labels[-1:]), "Only the last label is found"),
+        (lambda text, labels: text_to_label(text, labels).upper(), "in the spelling of `labels`"),
         (lambda text, labels: text_to_label(text, ["positive"]) or "negative", "knows two labels only"),
         (label_none, "gave None"),
         (label_without_a_return, "gave None"),
@@ -1385,7 +1388,12 @@ WRONG: dict[str, list[tuple]] = {
         (lambda a, b, c: break_even(a, b, c) + 1, "one query|smallest"),
         (even_with(lambda n: int(n + 0.9)), "small part of a query is lost"),
         (even_with(lambda n: math.ceil(round(n, 2))), "small part of a query is lost"),
-        (lambda a, b, c: break_even(a, b, c) if b - c >= 0.01 else INF, "A query saves a thousandth of a second"),
+        (
+            lambda a, b, c: break_even(a, b, c) if b - c >= 0.01 else INF,
+            "A tuned query takes less time here, however little",
+        ),
+        (lambda a, b, c: break_even(a, b, c) if a > b else INF, "A tuned query takes less time here"),
+        (lambda a, b, c: a > b - c, "One number, or math.inf, .* truth value"),
         (even_with(never=-1), "math.inf"),
         (even_with(never=0), "math.inf"),
         (even_with(never=10**9), "math.inf"),

@@ -313,6 +313,10 @@ def _leaks() -> Exercise:
         read=_as_leaks,
         properties=(
             Property(
+                lambda found, c: not set(found) & {record["output_text"] for record in c.given[1]} - {record["input_text"] for record in c.given[1]},
+                "That is an output text. What stands under input_text is asked for.",
+            ),
+            Property(
                 lambda found, c: set(found) <= {record["input_text"] for record in c.given[1]},
                 "Not all of these stand like that in validation. Clean texts only to compare them, and return them as validation has them.",
             ),
@@ -462,6 +466,7 @@ def _completion_loss() -> Exercise:
         Case(case([IGNORED, 4, 6, 2, IGNORED, IGNORED], rng), "Masked tokens may also stand behind the completion, where a batch is filled up."),
         Case(case([IGNORED, 7, IGNORED, 9, 5], rng), "Masked tokens may also stand between others: each label says whether its own token counts."),
         Case(([-4.0, -0.6], [IGNORED, 2]), "Only one token counts."),
+        Case(([-1.0, -14.5, 0.0, -0.5], [IGNORED, 5, 2, 9]), "Three tokens count: a very unlikely one, and one of which the model was sure, too."),
         Case(
             ([-4.0, -2.0, -2.0, -0.5], [IGNORED, 3, 8, 3]), "Three tokens count, each with its own value, also where two values or labels are alike."
         ),
@@ -709,9 +714,16 @@ def _best_checkpoint() -> Exercise:
             "The second number is one too high. It is counted from 0, too: the index of the last evaluation.",
         ),
         Wrong(lambda v, p: tuple(n + 1 for n in _stopped(v, p)), "You count the evaluations from 1. An index in Python begins with 0."),
+        *[
+            Wrong(
+                lambda v, p, end=end: (max(0, _stopped(v, p)[0] - 1), (_at_the_end(v, p, len(v)) if end else _stopped(v, p))[1] - 1),
+                "Your numbers are one too low. A loop over a part of the list counts from the beginning of that part.",
+            )
+            for end in (True, False)
+        ],
         Wrong(
-            lambda v, p: (max(0, _stopped(v, p)[0] - 1), _at_the_end(v, p, len(v))[1] - 1),
-            "Your numbers are one too low. A loop over a part of the list counts from the beginning of that part.",
+            lambda v, p: (len(v) - 1,) * 2,
+            "Every evaluation brings a new lowest loss in your function. Is the lowest loss kept when a lower one comes?",
         ),
         Wrong(lambda v, p: (min(v[: _stopped(v, p)[1] + 1]), _stopped(v, p)[1]), "The first number is a loss. Return the place where it stands."),
         Wrong(lambda v, p: tuple(v[n] for n in _stopped(v, p)), "Each of your numbers is a loss. Return the places where they stand."),

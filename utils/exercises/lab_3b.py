@@ -241,10 +241,11 @@ def _require_first_number(run: Run, results: np.ndarray, seeds: Sequence[int]) -
     if not len(wrong):
         return
     came = _three_numbers(run, int(wrong[0][0]), seeds[wrong[0][1]])[1]
-    require(
-        not np.allclose(results[:, :, 1], right, atol=0.006),
-        f"{came} Your first number is the lower end, and the mean stands second. Give the mean difference first, then the two ends.",
-    )
+    for place, where in ((1, "second"), (2, "third")):
+        require(
+            not np.allclose(results[:, :, place], right, atol=0.006),
+            f"{came} Your first number is an end of the interval, and the mean stands {where}. Give the mean difference first, then the two ends.",
+        )
     require(
         np.ptp(results[:, :, 0], axis=1).max() < 1e-6,
         f"{came} The first number changes with the seed. It is the mean difference of the scores that are given, which has nothing to do with chance.",
@@ -271,7 +272,10 @@ def _degenerate(results: np.ndarray) -> str:
     if (low > high + 1e-9).all():
         return "The lower end is above the upper end: the two are exchanged."
     if (low > high + 1e-9).any():
-        return "With some seeds the lower end is above the upper end. Are the means sorted before you take two of them by their places?"
+        return (
+            "Sometimes the lower end is above the upper end. The ends are percentiles of the 1000 means: if you take two means by their places, "
+            "are they sorted before?"
+        )
     if (high - low).max() > 1e-9:
         return ""
     if np.allclose(low, mean, atol=1e-9):
@@ -280,8 +284,8 @@ def _degenerate(results: np.ndarray) -> str:
             "twice and others not at all."
         )
     return (
-        "The interval has no width: both ends are the same number. If all resamples are the same one, make the generator once, before the "
-        "loop that draws."
+        "The interval has no width: both ends are the same number. Is there one resample only, since a `return` stands inside the loop? Or are "
+        "all resamples the same one? Make the generator once, before the loop that draws."
     )
 
 
@@ -401,6 +405,10 @@ def _text_to_label() -> Exercise:
             lambda text, names: _label(text, names[:1]),
             'You compare with the first label only. A `return` in the first round of a loop ends it: return "" behind the loop.',
         ),
+        Wrong(
+            lambda text, names: _label(text, names[-1:]),
+            "Only the last label is found. Does a later round of your loop replace what an earlier one has found?",
+        ),
         *[
             Wrong(
                 lambda text, names, is_one=is_one, yes=yes, no=no: yes if is_one(text.lower(), yes) else no,
@@ -460,6 +468,12 @@ def _text_to_label() -> Exercise:
         cases=cases,
         right=_label,
         mistakes=mistakes,
+        properties=[
+            Property(
+                lambda label, case: label in case.given[1] or label.lower() not in map(str.lower, case.given[1]),
+                lambda label, case: f"Return the label in the spelling of `labels`: {showing.shown(label)} is not among them.",
+            )
+        ],
         read=lambda value: as_text(value, 'a text, which is a label or "",'),
     )
 
@@ -747,6 +761,12 @@ def _seconds(rng: random.Random) -> tuple[float, float, float]:
     return float(rng.randrange(10, 5000)), tuned + rng.randrange(1, 20) / 8, tuned
 
 
+def _as_queries(value: Any) -> float:
+    asked = "one number, or math.inf,"
+    require(not isinstance(value, bool | np.bool_), expected(asked, value))
+    return as_number(value, asked)
+
+
 def _break_even() -> Exercise:
     never = "A tuned query saves no time here, so that the time for tuning never comes back: math.inf is right."
     whole = "Queries are whole: add up both costs at this number of queries and at the ones beside it."
@@ -757,6 +777,7 @@ def _break_even() -> Exercise:
         Case((12_800.0625, 128.5, 0.5), f"{whole} Even a very small part of a query more is one query more."),
         Case((900.0, 2.5, 0.25), "Here both have cost exactly the same at one number of queries, and 'no more' includes that."),
         *generated(_seconds, why="Add up both costs at this number of queries, and at one less. What does one query save?"),
+        Case((0.5, 2.0, 1.0), "Tuning took less time than one query saves: one query is enough."),
         Case((86_400.0, 1.5, 1.0), "A query saves half a second here, and tuning took a day: it pays late, but it pays."),
         Case((312_500.0, 1.625, 1.5), "A query saves an eighth of a second here, and tuning took days: it pays late, but it pays."),
         Case((1100.0, 1.0009765625, 1.0), "A query saves a thousandth of a second here. It is little, but it is no loss: tuning pays late."),
@@ -815,7 +836,13 @@ def _break_even() -> Exercise:
         cases=cases,
         right=_even,
         mistakes=mistakes,
-        read=lambda value: as_number(value, "one number, or math.inf,"),
+        properties=[
+            Property(
+                lambda number, case: number < math.inf or case.given[1] <= case.given[2],
+                "A tuned query takes less time here, however little: after some number of queries tuning has paid, and math.inf is not right.",
+            )
+        ],
+        read=_as_queries,
         tolerance=1e-9,
     )
 
