@@ -1762,6 +1762,7 @@ def lowest(losses):
 
 
 WRONG_3_5 = [
+    (lambda v, p: (best_checkpoint(v, p)[0], math.inf), "An index is a whole number"),
     (lambda v, p: (len(v) - 1, len(v) - 1), "Every evaluation brings a new lowest loss"),
     (lambda v, p: (max(0, best_checkpoint(v, p)[0] - 1), best_checkpoint(v, p)[1] - 1), "one too low"),
     (lambda v, p: best_checkpoint(sorted(v, reverse=True), p), "You sort the losses"),

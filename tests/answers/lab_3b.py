@@ -1252,6 +1252,10 @@ WRONG: dict[str, list[tuple]] = {
         (lambda text, names: text.strip(), "a label|'Negative'"),
     ],
     "3.8": [
+        (
+            lambda shapes, rank: lora_parameters([shape for shape in shapes if min(shape) >= rank], rank),
+            "larger than a side of W",
+        ),
         (each(lambda o, i, r: o * i), "You count the numbers of W"),
         (each(lambda o, i, r: o * i + r * (o + i)), "it is frozen"),
         (each(lambda o, i, r: r * i), "only one of the two matrices"),
@@ -1301,6 +1305,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda shapes, rank: (rank * sum(i for _, i in shapes), rank * sum(o for o, _ in shapes)), "tuple of 2"),
     ],
     "3.9": [
+        (lambda x, W, A, B, alpha, scale=1.0: lora_output(x, W, A, B, alpha, min(scale, 2)), "five times as large"),
         (lora_with(lambda b, c, a, r, s: b + s * c), "alpha / rank is missing"),
         (lora_with(lambda b, c, a, r, s: b + s * a * c), "the rank is missing"),
         (lora_with(lambda b, c, a, r, s: b + s / r * c), "alpha is missing"),
@@ -1376,6 +1381,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda x, W, A, B, alpha, scale=1.0: torch.tensor([[7.0, 7.0]]), "Compare the rest"),
     ],
     "3.10": [
+        (lambda a, b, c: break_even(math.ceil(a), b, c), "Even a very small part|Add up both costs"),
         (even_with(math.floor), "Which way must a part of a query be rounded"),
         (even_with(int), "Which way must a part of a query be rounded"),
         (even_with(round), "Which way must a part of a query be rounded"),

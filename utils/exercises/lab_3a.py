@@ -752,7 +752,7 @@ def _best_checkpoint() -> Exercise:
         mistakes=mistakes,
         read=_as_pair,
         properties=(
-            Property(lambda pair, c: all(number == int(number) for number in pair), "An index is a whole number: is one of yours a loss?"),
+            Property(lambda pair, c: all(number % 1 == 0 for number in pair), "An index is a whole number: is one of yours a loss?"),
             Property(lambda pair, c: pair[0] <= pair[1], f"The checkpoint stands behind the stop. {looks_ahead}"),
         ),
         tolerance=1e-6,

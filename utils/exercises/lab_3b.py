@@ -498,6 +498,7 @@ def _lora_parameters() -> Exercise:
         Case(([(64, 64), (96, 64)], 2), "Two matrices are adapted, each with its own A and B: all four count."),
         Case(([(48, 96)] * 3, 2), "Three matrices have the same shape, and each has its own A and B."),
         Case(([(10, 6), (4, 8)], 1), "With a rank of 1, A is one row and B is one column."),
+        Case(([(3, 48), (64, 64), (48, 5)], 8), "The rank may be larger than a side of W. A and B have the same shapes as ever."),
         *generated(_shapes, why="Count A and B for each matrix and add up. The rank is the same for all."),
     ]
     one = "You count only one of the two matrices that LoRA adds."
@@ -605,7 +606,7 @@ def _lora_output() -> Exercise:
         Case(_drawn(2, 1, settings=(5,)), "alpha / rank need not be a whole number, and here it is not."),
         Case(_drawn(3, 1, settings=(6, 0.0)), "With a scale of 0 the adapter is switched off, and what W makes of x is left."),
         Case(_drawn(4, 1, settings=(3, -1.5)), "A scale may be below 0, too: it turns the change around."),
-        Case(_drawn(5, 1, settings=(2, 2.0)), "At a scale of 2 the change is twice as large as at 1."),
+        Case(_drawn(5, 1, settings=(2, 5.0)), "At a scale of 5 the change is five times as large as at 1."),
         Case(_drawn(6, 3, sizes=(5, 4, 2), settings=(8, 0.5)), other),
         Case(_drawn(7, sizes=(5, 4, 2), settings=(8,)), "x may have one dimension, (in,): only the last one counts.", edge="x of one dimension"),
         Case(_drawn(8, 2, 3, sizes=(5, 4, 2), settings=(8,)), "x may have three dimensions: only the last one counts.", edge="x of three dimensions"),
@@ -758,7 +759,7 @@ def _even(tuning: float, prompt: float, tuned: float, *, rounded: Callable = mat
 def _seconds(rng: random.Random) -> tuple[float, float, float]:
     """Return seconds that floats hold exactly, so that a sum in a loop is exact, too."""
     tuned = rng.randrange(1, 24) / 8
-    return float(rng.randrange(10, 5000)), tuned + rng.randrange(1, 20) / 8, tuned
+    return rng.randrange(80, 40_000) / 8, tuned + rng.randrange(1, 20) / 8, tuned
 
 
 def _as_queries(value: Any) -> float:
