@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 
+from utils.authoring import ROOT
 from utils.errors import DataError
 from utils.exercises import check, hint, running
 from utils.exercises.attempts import load_attempts, path
@@ -353,6 +355,39 @@ def test_a_package_that_a_lab_needs_and_is_not_there_is_named(monkeypatch, tmp_p
     monkeypatch.setattr("utils.exercises.__path__", [str(tmp_path)])
     with pytest.raises(DataError, match=r"Lab 11 need the package nowhere_to_be_found, which is not installed"):
         check("11.1", ...)
+
+
+ENDLESS = """
+from utils.exercises import check, lab_1, running
+
+def shots_that_fit(lengths, query, new, window):
+    while True:
+        query += 1
+"""
+
+
+@pytest.mark.process
+def test_in_a_notebook_stop_and_an_endless_loop_both_end_in_a_verdict(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PROGRESS", "off")
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(ROOT))
+    try:
+        client.execute_interactive(ENDLESS, timeout=120)
+        said = []
+        for seconds in ("60", "0.5"):
+            heard = []
+            stop = threading.Timer(3, manager.interrupt_kernel)
+            stop.start()
+            reply = client.execute_interactive(
+                f"running.SECONDS = {seconds}\ncheck('1.7', shots_that_fit)", timeout=60, output_hook=heard.append
+            )
+            stop.cancel()
+            assert reply["content"]["status"] == "ok"
+            said.append("".join(message["content"].get("text", "") for message in heard))
+        assert "KeyboardInterrupt, in your line `" in said[0] and "You stopped it." in said[0]
+        assert "was stopped: it did not end within 0.5 seconds" in said[1]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 # Hints, and what was tried

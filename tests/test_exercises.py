@@ -29,6 +29,8 @@ SOLUTIONS = {
     for lab in LABS_WITH_MASTERS
     for exercise, answer in masters.answers(lab, ANSWERS[lab].MASTER).items()
 }
+MANY_CALLS = ("3.6",)
+"""Exercises whose check calls an answer a hundred times."""
 EXAMPLE = re.compile(r"# Example: (.+) -> (.+)(?:\n *# with (.+))?")
 """A worked call, its result (rounded, where it is a number), and what its names stand for."""
 FORM = re.compile(r"# A wrong answer in the right form:((?:\n# .+)+)")
@@ -37,7 +39,9 @@ FORM = re.compile(r"# A wrong answer in the right form:((?:\n# .+)+)")
 
 def numbered(answers: dict[str, list]) -> list:
     return [
-        pytest.param(exercise, answer, id=f"{exercise}-{number}")
+        pytest.param(
+            exercise, answer, id=f"{exercise}-{number}", marks=[pytest.mark.slow] if exercise in MANY_CALLS else []
+        )
         for exercise, found in answers.items()
         for number, answer in enumerate(found)
     ]
@@ -93,6 +97,7 @@ def test_each_mistake_of_a_table_is_told_its_own_sentence(exercise, mistake):
     assert not right and mistake.message in verdict, verdict
 
 
+@pytest.mark.slow
 def test_hardly_a_changed_solution_is_let_through(monkeypatch):
     """At most 2 in 100 over all labs, and each of them is explained."""
     monkeypatch.setattr(running, "SECONDS", 1.0)

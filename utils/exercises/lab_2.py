@@ -326,6 +326,7 @@ def _of_four_tied() -> tuple[torch.Tensor, ...]:
 
 STEEP = 0.5 ** torch.tensor([*range(1, 26), *[26] * 4, *range(27, 51)])
 """Probabilities that sum to 1 as well as float32 can say it, and whose running sum is 1 long before the last one, in double, too."""
+WHOLE_VOCABULARY = torch.randn(49_152, generator=torch.Generator().manual_seed(2)).mul(3).softmax(-1)
 P_SHARES = torch.tensor([0.125, 0.5, 0.03125, 0.25, 0.09375])
 P_TIED = torch.tensor([0.125, 0.125, 0.5, 0.125, 0.125])
 ONE_LEFT = "At least one token is always kept, the likeliest, or nothing can be drawn."
@@ -352,6 +353,7 @@ TOP_P = Exercise(
         *[Case((shares, 1.0), ALL, edge="p = 1") for shares in (P_SHARES, P_TIED)],
         Case((torch.tensor([0.25, 0.3, 0.2, 0.2499999]), 1.0), ALL, edge="p = 1 and a sum that stays just below it by rounding"),
         Case((STEEP, 1.0), ROUNDED, edge="p = 1 and many tokens"),
+        Case((WHOLE_VOCABULARY, 1.0), ROUNDED, edge="p = 1 and a whole vocabulary"),
     ],
     right=_top_p,
     mistakes=[

@@ -80,7 +80,8 @@ class Run:
         except TimeIsUp:
             raise Hung(self._too_long(given)) from None
         except BaseException as error:  # whatever a learner's code raises is told, not thrown
-            raise Mistake(f"{self.shown(given)} stopped with {explained(error, file_of(self.answer))}") from None
+            kind = Hung if isinstance(error, KeyboardInterrupt) else Mistake
+            raise kind(f"{self.shown(given)} stopped with {explained(error, file_of(self.answer))}") from None
         self.spent = min(self.spent + time.monotonic() - begun, ALL_SECONDS - 0.1)
         self._require_unchanged(given, mine)
         require(result is not None, f"{self.shown(given)} gave None: in this case the function ends without `return`.")
@@ -107,7 +108,7 @@ class Run:
 
 
 class Hung(Mistake):
-    """A call did not end."""
+    """A call did not end by itself: no other is tried."""
 
 
 def as_function(name: str, answer: Any) -> Callable:
