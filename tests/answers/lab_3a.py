@@ -287,6 +287,8 @@ RIGHT_3_1 = [
 ]
 
 WRONG_3_1 = [
+    (lambda d, s: to_record(d.strip(), s), "not in this prompt unchanged"),
+    (lambda d, s: to_record(d, s.strip()), "white space is taken off"),
     (prompt_with("Summarize this dialogue.\n\n@D\n\nSummary: S!"), "copy it, and in use there is none to copy"),
     (prompt_with("Summarize this dialogue as S!\n\n@D\n\nSummary:"), "copy it, and in use there is none to copy"),
     (
@@ -735,6 +737,7 @@ RIGHT_3_2 = [
 ]
 
 WRONG_3_2 = [
+    (lambda t, v: [r["output_text"] for r in v if r["input_text"] in leaks(t, v)], "That is an output text"),
     (leaks_with(str), "letter by letter"),
     (leaks_with(str.lower), "Whitespace still counts"),
     (leaks_with(lambda text: text.lower().strip()), "Stripping cleans only the two ends"),
@@ -1285,6 +1288,15 @@ def loss_with_one_less(p, n):
 
 
 WRONG_3_4 = [
+    (lambda p, n: completion_loss([max(float(v), -10.0) for v in p], n), "a very unlikely one"),
+    (lambda p, n: completion_loss(p, [k if v else -100 for v, k in zip(p, n)]), "a very unlikely one"),
+    (
+        lambda p, n: (
+            -sum({float(v) for v, k in zip(p, n) if k != -100}) / len({float(v) for v, k in zip(p, n) if k != -100})
+        ),
+        "where two values or labels are alike",
+    ),
+    (lambda p, n: completion_loss(p, n) * (k := sum(v != -100 for v in n)) / (k - 1), "one more or one less"),
     (lambda p, n: -sum(chosen(p, n)), "You return the sum"),
     (lambda p, n: sum(chosen(p, n)), "You return the sum, and its sign is wrong"),
     (lambda p, n: -sum(map(float, p)), "sum over all tokens"),
@@ -1685,6 +1697,18 @@ def stop_one_before(losses, patience):
     return best, stop - 1 if stop - best == patience else stop
 
 
+def stop_after_the_last_fall(validation_losses, patience):
+    best = waited = index = 0
+    for index in range(1, len(validation_losses)):
+        if validation_losses[index] < validation_losses[index - 1]:
+            best, waited = index, 0
+        else:
+            waited += 1
+        if waited == patience:
+            break
+    return best, index
+
+
 def stop_returning_in_the_loop(losses, patience):
     best = 0
     for index, loss in enumerate(losses):
@@ -1738,6 +1762,12 @@ def lowest(losses):
 
 
 WRONG_3_5 = [
+    (lambda v, p: (best_checkpoint(v, p)[0], math.inf), "An index is a whole number"),
+    (lambda v, p: (len(v) - 1, len(v) - 1), "Every evaluation brings a new lowest loss"),
+    (lambda v, p: (max(0, best_checkpoint(v, p)[0] - 1), best_checkpoint(v, p)[1] - 1), "one too low"),
+    (lambda v, p: best_checkpoint(sorted(v, reverse=True), p), "You sort the losses"),
+    (lambda v, p: (min(v), p), "is one of yours a loss"),
+    (stop_after_the_last_fall, "keep the one that fell last"),
     (lambda v, p: (best_checkpoint(v, p)[1],) * 2, "You keep the last checkpoint"),
     (lambda v, p: (best_checkpoint(v, p)[0],) * 2, "second number is the checkpoint that is kept"),
     (lambda v, p: best_checkpoint(v, p)[::-1], "The two numbers are exchanged"),

@@ -1115,6 +1115,9 @@ RIGHT: dict[str, list] = {
 
 WRONG: dict[str, list[tuple]] = {
     "3.6": [
+        (lambda a, b, seed: tuple(round(end, 1) for end in paired_gain(a, b, seed)), "rounded to one digit"),
+        (lambda a, b, seed: (*paired_gain(a, b, seed)[1:], paired_gain(a, b, seed)[0]), "the mean stands third"),
+        (lambda a, b, seed: tuple(100 * end for end in paired_gain(a, b, seed)), "You multiply by 100"),
         (lambda o, t, s: paired_gain(t, o, s), "The sign is wrong"),
         (gain_unpaired, "resampled independently"),
         (gain_with(1000), "as many texts as there are"),
@@ -1147,7 +1150,7 @@ WRONG: dict[str, list[tuple]] = {
         (gain_with(replace=False), "the same mean. Draw texts with replacement"),
         (gain_with_a_new_generator_each_time, "no width"),
         (gain_with(ends=(97.5, 2.5)), "the two are exchanged"),
-        (lambda o, t, s: sorted(paired_gain(o, t, s)), "first number is the lower end"),
+        (lambda o, t, s: sorted(paired_gain(o, t, s)), "the mean stands second"),
         (gain_with(generator=lambda seed: np.random.default_rng(0)), "Every seed gives the same interval"),
         (gain_by_formula, "Every seed gives the same interval"),
         (gain_with(generator=lambda seed: np.random.default_rng()), "The same seed gives two different"),
@@ -1174,7 +1177,7 @@ WRONG: dict[str, list[tuple]] = {
         (gain_of_lists, "TypeError"),
         (gain_from_places(0, 1), "last text is never drawn"),
         (gain_from_places(1, 0), "first text is never drawn"),
-        (gain_of_unsorted_means, "Are the means sorted"),
+        (gain_of_unsorted_means, "are they sorted before"),
         (gain_by_student, "Every seed gives the same interval"),
         (gain_by_signs, "percentiles of these means|around 0"),
         (gain_of_ours_alone, "that of `ours` alone"),
@@ -1193,6 +1196,10 @@ WRONG: dict[str, list[tuple]] = {
         (lambda o, t, s: dict(zip("abc", paired_gain(o, t, s), strict=True)), "this is a dictionary"),
     ],
     "3.7": [
+        (lambda text, labels: text_to_label(text, labels[:1]), "with the first label only"),
+        (lambda text, labels: text_to_label(text, labels[-1:]), "Only the last label is found"),
+        (lambda text, labels: text_to_label(text, labels).upper(), "in the spelling of `labels`"),
+        (lambda text, labels: text_to_label(text, ["positive"]) or "negative", "knows two labels only"),
         (label_none, "gave None"),
         (label_without_a_return, "gave None"),
         (label_without_a_guard, "IndexError"),
@@ -1245,6 +1252,10 @@ WRONG: dict[str, list[tuple]] = {
         (lambda text, names: text.strip(), "a label|'Negative'"),
     ],
     "3.8": [
+        (
+            lambda shapes, rank: lora_parameters([shape for shape in shapes if min(shape) >= rank], rank),
+            "larger than a side of W",
+        ),
         (each(lambda o, i, r: o * i), "You count the numbers of W"),
         (each(lambda o, i, r: o * i + r * (o + i)), "it is frozen"),
         (each(lambda o, i, r: r * i), "only one of the two matrices"),
@@ -1294,6 +1305,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda shapes, rank: (rank * sum(i for _, i in shapes), rank * sum(o for o, _ in shapes)), "tuple of 2"),
     ],
     "3.9": [
+        (lambda x, W, A, B, alpha, scale=1.0: lora_output(x, W, A, B, alpha, min(scale, 2)), "five times as large"),
         (lora_with(lambda b, c, a, r, s: b + s * c), "alpha / rank is missing"),
         (lora_with(lambda b, c, a, r, s: b + s * a * c), "the rank is missing"),
         (lora_with(lambda b, c, a, r, s: b + s / r * c), "alpha is missing"),
@@ -1332,7 +1344,19 @@ WRONG: dict[str, list[tuple]] = {
         (lambda *given: lora_output(*given).sum(), "shape"),
         (lambda *given: lora_output(*given).unsqueeze(0), "shape"),
         (lambda *given: lora_output(*given).transpose(0, -1), "shape"),
-        (lambda *given: lora_output(*given).round(), "given|back|Compare"),
+        (lambda *given: lora_output(*given).round(), "You round the result"),
+        (
+            lambda x, W, A, B, alpha, scale=1.0: x @ W.T + scale * alpha / len(x) * (x @ A.T @ B.T),
+            "a number that is not the rank",
+        ),
+        (
+            lambda x, W, A, B, alpha, scale=1.0: x @ W.T + scale * alpha / len(A) * torch.relu(x @ A.T) @ B.T,
+            "Both are matrices only",
+        ),
+        (
+            lambda x, W, A, B, alpha, scale=1.0: lora_output(x, W, A, B, alpha) if scale else x @ W.T,
+            "only switches the adapter on or off",
+        ),
         (lambda x, *given: (x @ given[0].T, lora_output(x, *given)), "One tensor was expected.* tuple of 2"),
         (lora_of_rows, "one dimension"),
         (lora_of_two_dimensions, "dimension"),
@@ -1357,6 +1381,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda x, W, A, B, alpha, scale=1.0: torch.tensor([[7.0, 7.0]]), "Compare the rest"),
     ],
     "3.10": [
+        (lambda a, b, c: break_even(math.ceil(a), b, c), "Even a very small part|Add up both costs"),
         (even_with(math.floor), "Which way must a part of a query be rounded"),
         (even_with(int), "Which way must a part of a query be rounded"),
         (even_with(round), "Which way must a part of a query be rounded"),
@@ -1367,7 +1392,14 @@ WRONG: dict[str, list[tuple]] = {
         (even_counted_from_one_too_many, "'No more' includes the same"),
         (even_one_query_short, "one query|still cost more"),
         (lambda a, b, c: break_even(a, b, c) + 1, "one query|smallest"),
-        (even_with(lambda n: int(n + 0.9)), "small part of a query more"),
+        (even_with(lambda n: int(n + 0.9)), "small part of a query is lost"),
+        (even_with(lambda n: math.ceil(round(n, 2))), "small part of a query is lost"),
+        (
+            lambda a, b, c: break_even(a, b, c) if b - c >= 0.01 else INF,
+            "A tuned query takes less time here, however little",
+        ),
+        (lambda a, b, c: break_even(a, b, c) if a > b else INF, "A tuned query takes less time here"),
+        (lambda a, b, c: a > b - c, "One number, or math.inf, .* truth value"),
         (even_with(never=-1), "math.inf"),
         (even_with(never=0), "math.inf"),
         (even_with(never=10**9), "math.inf"),

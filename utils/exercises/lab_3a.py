@@ -26,8 +26,9 @@ DIALOGUES = (
     ("#Person1#: Is the blue coat yours?\n#Person2#: No, mine is grey.", "#Person2# owns a grey coat."),
     ("#Person1#: The lift is stuck.\n#Person2#: Again? I'll take the stairs.", "#Person2# takes the stairs."),
     ('#Person1#:  Is {name} "100%" sure?\n\n#Person2#: Yes, said Ms. O\'Hara.', "#Person2# says {name} is SURE."),
+    (" #Person1#: Two spaces.\n#Person2#: Where?\n#Person1#: At both ends. \n", " #Person1# talks about spaces. "),
 )
-"""Two as the lab has them, and one with all that a template may trip over."""
+"""Two as the lab has them, one with all that a template may trip over, and one with white space at its ends."""
 TURNS = ("I lost my key.", "Which bus goes to the station?", "At 9:30, I think.", "Thank you.", "It's $5.", "No <tag> here.")
 
 
@@ -97,6 +98,10 @@ TO_RECORD = Exercise(
         Property(
             lambda r, c: _as_given(r, c) or c.given[1] not in r["output_text"],
             "output_text holds more than the summary. All that stands in it, the model learns to write.",
+        ),
+        Property(
+            lambda r, c: _as_given(r, c) or r["output_text"] != c.given[1].strip(),
+            "The summary's white space is taken off. It belongs to the summary, which goes into output_text as it is.",
         ),
         Property(_as_given, "output_text is not the summary, or the summary is changed."),
     ),
@@ -308,6 +313,10 @@ def _leaks() -> Exercise:
         read=_as_leaks,
         properties=(
             Property(
+                lambda found, c: not set(found) & {record["output_text"] for record in c.given[1]} - {record["input_text"] for record in c.given[1]},
+                "That is an output text. What stands under input_text is asked for.",
+            ),
+            Property(
                 lambda found, c: set(found) <= {record["input_text"] for record in c.given[1]},
                 "Not all of these stand like that in validation. Clean texts only to compare them, and return them as validation has them.",
             ),
@@ -457,6 +466,10 @@ def _completion_loss() -> Exercise:
         Case(case([IGNORED, 4, 6, 2, IGNORED, IGNORED], rng), "Masked tokens may also stand behind the completion, where a batch is filled up."),
         Case(case([IGNORED, 7, IGNORED, 9, 5], rng), "Masked tokens may also stand between others: each label says whether its own token counts."),
         Case(([-4.0, -0.6], [IGNORED, 2]), "Only one token counts."),
+        Case(([-1.0, -14.5, 0.0, -0.5], [IGNORED, 5, 2, 9]), "Three tokens count: a very unlikely one, and one of which the model was sure, too."),
+        Case(
+            ([-4.0, -2.0, -2.0, -0.5], [IGNORED, 3, 8, 3]), "Three tokens count, each with its own value, also where two values or labels are alike."
+        ),
         Case(case([3, 1, 5], rng), edge="no token is masked", why="Then all of them count."),
         *generated(drawn, why="Only the tokens whose label is not -100 count, each with the log-probability at its own place."),
     ]
@@ -487,10 +500,10 @@ def _completion_loss() -> Exercise:
         ),
         *[
             Wrong(
-                lambda p, n, by=by: _loss(p, n, of=sum) / max(1, len(_counted(p, n)) + by),
+                lambda p, n, by=by, least=least: _loss(p, n, of=sum) / max(least, len(_counted(p, n)) + by),
                 "You divide by one more or one less than the number of tokens that count. How many did you add up?",
             )
-            for by in (1, -1)
+            for by, least in ((1, 1), (-1, 1), (-1, 0))
         ],
         Wrong(lambda p, n: -_loss(p, n), "The sign is wrong. Logarithms of probabilities are negative, and a loss falls towards 0 as they rise."),
         Wrong(
@@ -587,6 +600,15 @@ def _stopped(
     return best, len(losses) - 1
 
 
+def _lower_than_before(losses: list[float], patience: int) -> tuple[int, int]:
+    best, waited = 0, 0
+    for index in range(1, len(losses)):
+        best, waited = (index, 0) if losses[index] < losses[index - 1] else (best, waited + 1)
+        if waited == patience:
+            return best, index
+    return best, len(losses) - 1
+
+
 def _place(losses: list[float]) -> int:
     return losses.index(min(losses))
 
@@ -654,6 +676,10 @@ def _best_checkpoint() -> Exercise:
             lambda v, p: _stopped(v, p, to_the_last=True),
             "You compare each loss with the one before it. A loss that falls a little may still be far above the lowest.",
         ),
+        Wrong(
+            _lower_than_before,
+            "You compare each loss with the one before it, and keep the one that fell last. It may still be far above the lowest.",
+        ),
         Wrong(lambda v, p: _stopped(v, p, better=lambda loss, lowest: loss <= lowest), equal),
         Wrong(lambda v, p: (max(n for n in range(_stopped(v, p)[1] + 1) if v[n] == v[_stopped(v, p)[0]]), _stopped(v, p)[1]), equal),
         Wrong(
@@ -688,9 +714,16 @@ def _best_checkpoint() -> Exercise:
             "The second number is one too high. It is counted from 0, too: the index of the last evaluation.",
         ),
         Wrong(lambda v, p: tuple(n + 1 for n in _stopped(v, p)), "You count the evaluations from 1. An index in Python begins with 0."),
+        *[
+            Wrong(
+                lambda v, p, end=end: (max(0, _stopped(v, p)[0] - 1), (_at_the_end(v, p, len(v)) if end else _stopped(v, p))[1] - 1),
+                "Your numbers are one too low. A loop over a part of the list counts from the beginning of that part.",
+            )
+            for end in (True, False)
+        ],
         Wrong(
-            lambda v, p: (max(0, _stopped(v, p)[0] - 1), _at_the_end(v, p, len(v))[1] - 1),
-            "Your numbers are one too low. A loop over a part of the list counts from the beginning of that part.",
+            lambda v, p: (len(v) - 1,) * 2,
+            "Every evaluation brings a new lowest loss in your function. Is the lowest loss kept when a lower one comes?",
         ),
         Wrong(lambda v, p: (min(v[: _stopped(v, p)[1] + 1]), _stopped(v, p)[1]), "The first number is a loss. Return the place where it stands."),
         Wrong(lambda v, p: tuple(v[n] for n in _stopped(v, p)), "Each of your numbers is a loss. Return the places where they stand."),
@@ -702,10 +735,13 @@ def _best_checkpoint() -> Exercise:
         Wrong(lambda v, p: _at_the_end(v, p, -1), ends),
         Wrong(lambda v, p: _at_the_end(v, p, len(v)), ends),
         Wrong(lambda v, p: _at_the_end(v, p, 0), ends),
-        Wrong(
-            lambda v, p: _stopped(sorted(v), p),
-            "You sort the losses. They come one after the other while training goes on: walk through them in their order.",
-        ),
+        *[
+            Wrong(
+                lambda v, p, down=down: _stopped(sorted(v, reverse=down), p),
+                "You sort the losses. They come one after the other while training goes on: walk through them in their order.",
+            )
+            for down in (False, True)
+        ],
         Wrong(lambda v, p: (0, 0), "You stop at the first evaluation. Does a `return` or `break` stand inside the loop without its condition?"),
     ]
     return Exercise(
@@ -715,7 +751,10 @@ def _best_checkpoint() -> Exercise:
         right=_stopped,
         mistakes=mistakes,
         read=_as_pair,
-        properties=(Property(lambda pair, c: pair[0] <= pair[1], f"The checkpoint stands behind the stop. {looks_ahead}"),),
+        properties=(
+            Property(lambda pair, c: all(number % 1 == 0 for number in pair), "An index is a whole number: is one of yours a loss?"),
+            Property(lambda pair, c: pair[0] <= pair[1], f"The checkpoint stands behind the stop. {looks_ahead}"),
+        ),
         tolerance=1e-6,
     )
 

@@ -91,6 +91,12 @@ FIRST_NUMBERS = (
     Wrong(lambda ours, theirs: np.median(np.subtract(ours, theirs)), "The first number is the median of the differences; their mean is asked for."),
     Wrong(lambda ours, theirs: np.subtract(ours, theirs).sum(), "The first number is the sum of the differences; their mean is asked for."),
     Wrong(lambda ours, theirs: abs(np.subtract(ours, theirs)).mean(), "You take the differences without their sign: a loss counts as a gain then."),
+    Wrong(
+        lambda ours, theirs: np.subtract(ours, theirs).mean().round(1),
+        "The first number is rounded to one digit. Return it as it is: two gains may differ in the next digit.",
+    ),
+    Wrong(lambda ours, theirs: np.subtract(ours, theirs).mean().round(), "The first number is rounded to a whole one. Return it as it is."),
+    Wrong(lambda ours, theirs: 100 * np.subtract(ours, theirs).mean(), "You multiply by 100. The difference is asked for in the scores' own unit."),
     Wrong(lambda ours, theirs: np.mean(ours), "The first number is the mean of `ours` alone. What is left when `theirs` is taken away?"),
     Wrong(lambda ours, theirs: np.mean(theirs), "The first number is the mean of `theirs` alone. How much higher is `ours`?"),
     Wrong(
@@ -235,10 +241,11 @@ def _require_first_number(run: Run, results: np.ndarray, seeds: Sequence[int]) -
     if not len(wrong):
         return
     came = _three_numbers(run, int(wrong[0][0]), seeds[wrong[0][1]])[1]
-    require(
-        not np.allclose(results[:, :, 1], right, atol=0.006),
-        f"{came} Your first number is the lower end, and the mean stands second. Give the mean difference first, then the two ends.",
-    )
+    for place, where in ((1, "second"), (2, "third")):
+        require(
+            not np.allclose(results[:, :, place], right, atol=0.006),
+            f"{came} Your first number is an end of the interval, and the mean stands {where}. Give the mean difference first, then the two ends.",
+        )
     require(
         np.ptp(results[:, :, 0], axis=1).max() < 1e-6,
         f"{came} The first number changes with the seed. It is the mean difference of the scores that are given, which has nothing to do with chance.",
@@ -265,7 +272,10 @@ def _degenerate(results: np.ndarray) -> str:
     if (low > high + 1e-9).all():
         return "The lower end is above the upper end: the two are exchanged."
     if (low > high + 1e-9).any():
-        return "With some seeds the lower end is above the upper end. Are the means sorted before you take two of them by their places?"
+        return (
+            "Sometimes the lower end is above the upper end. The ends are percentiles of the 1000 means: if you take two means by their places, "
+            "are they sorted before?"
+        )
     if (high - low).max() > 1e-9:
         return ""
     if np.allclose(low, mean, atol=1e-9):
@@ -274,8 +284,8 @@ def _degenerate(results: np.ndarray) -> str:
             "twice and others not at all."
         )
     return (
-        "The interval has no width: both ends are the same number. If all resamples are the same one, make the generator once, before the "
-        "loop that draws."
+        "The interval has no width: both ends are the same number. Is there one resample only, since a `return` stands inside the loop? Or are "
+        "all resamples the same one? Make the generator once, before the loop that draws."
     )
 
 
@@ -391,6 +401,23 @@ def _text_to_label() -> Exercise:
         Wrong(partial(_label, fold=str), case),
         Wrong(lambda text, names: next((name for name in names if name == _word(text)), ""), case),
         Wrong(lambda text, names: next((name for name in names if name.lower() == (text.split() or [""])[0].strip(string.punctuation)), ""), case),
+        Wrong(
+            lambda text, names: _label(text, names[:1]),
+            'You compare with the first label only. A `return` in the first round of a loop ends it: return "" behind the loop.',
+        ),
+        Wrong(
+            lambda text, names: _label(text, names[-1:]),
+            "Only the last label is found. Does a later round of your loop replace what an earlier one has found?",
+        ),
+        *[
+            Wrong(
+                lambda text, names, is_one=is_one, yes=yes, no=no: yes if is_one(text.lower(), yes) else no,
+                "Your function knows two labels only and always returns one of them. Which words are labels, the argument `labels` says, "
+                "and what is no label gives the empty string.",
+            )
+            for is_one in (lambda text, yes: _word(text) == yes, lambda text, yes: yes in text, lambda text, yes: text.strip().startswith(yes))
+            for yes, no in (("positive", "negative"), ("negative", "positive"))
+        ],
         Wrong(partial(_label, cut=""), "Punctuation still sticks to the first word."),
         *[
             Wrong(partial(_label, cut=marks), "Some punctuation still sticks to the first word: there are more marks than those that you take off.")
@@ -441,6 +468,12 @@ def _text_to_label() -> Exercise:
         cases=cases,
         right=_label,
         mistakes=mistakes,
+        properties=[
+            Property(
+                lambda label, case: label in case.given[1] or label.lower() not in map(str.lower, case.given[1]),
+                lambda label, case: f"Return the label in the spelling of `labels`: {showing.shown(label)} is not among them.",
+            )
+        ],
         read=lambda value: as_text(value, 'a text, which is a label or "",'),
     )
 
@@ -465,6 +498,7 @@ def _lora_parameters() -> Exercise:
         Case(([(64, 64), (96, 64)], 2), "Two matrices are adapted, each with its own A and B: all four count."),
         Case(([(48, 96)] * 3, 2), "Three matrices have the same shape, and each has its own A and B."),
         Case(([(10, 6), (4, 8)], 1), "With a rank of 1, A is one row and B is one column."),
+        Case(([(3, 48), (64, 64), (48, 5)], 8), "The rank may be larger than a side of W. A and B have the same shapes as ever."),
         *generated(_shapes, why="Count A and B for each matrix and add up. The rank is the same for all."),
     ]
     one = "You count only one of the two matrices that LoRA adds."
@@ -568,11 +602,11 @@ def _lora_output() -> Exercise:
     other = "Here in, out and rank are three different numbers, so that each matrix fits in one way only."
     cases = [
         Case(_drawn(0, 1, settings=(6, 0.25)), parts),
-        Case(_drawn(1, 1, settings=(12,)), "Called without a scale, the function takes the change as it is, with a scale of 1."),
+        Case(_drawn(1, 1, settings=(12,)), f"Called without a scale, the function takes a scale of 1. {parts}"),
         Case(_drawn(2, 1, settings=(5,)), "alpha / rank need not be a whole number, and here it is not."),
         Case(_drawn(3, 1, settings=(6, 0.0)), "With a scale of 0 the adapter is switched off, and what W makes of x is left."),
         Case(_drawn(4, 1, settings=(3, -1.5)), "A scale may be below 0, too: it turns the change around."),
-        Case(_drawn(5, 1, settings=(2, 2.0)), "At a scale of 2 the change is twice as large as at 1."),
+        Case(_drawn(5, 1, settings=(2, 5.0)), "At a scale of 5 the change is five times as large as at 1."),
         Case(_drawn(6, 3, sizes=(5, 4, 2), settings=(8, 0.5)), other),
         Case(_drawn(7, sizes=(5, 4, 2), settings=(8,)), "x may have one dimension, (in,): only the last one counts.", edge="x of one dimension"),
         Case(_drawn(8, 2, 3, sizes=(5, 4, 2), settings=(8,)), "x may have three dimensions: only the last one counts.", edge="x of three dimensions"),
@@ -658,6 +692,29 @@ def _lora_output() -> Exercise:
         Wrong(lambda x, *rest: x + right(x, *rest), "You add x itself. The result is W's part plus the adapter's change, no more."),
         Wrong(lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / a.shape[1], scale), size),
         Wrong(lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / len(b), scale), size),
+        Wrong(lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha * len(a) / len(x), scale), size),
+        *[
+            Wrong(
+                _lora(_usual, wrong),
+                "Something bends or moves the numbers between A and B or behind them, such as relu, softmax or a bias. Both are matrices only.",
+            )
+            for wrong in (
+                lambda x, a, b: torch.relu(x @ a.T) @ b.T,
+                lambda x, a, b: torch.relu(x @ a.T @ b.T),
+                lambda x, a, b: torch.tanh(x @ a.T) @ b.T,
+                lambda x, a, b: torch.nn.functional.gelu(x @ a.T) @ b.T,
+                lambda x, a, b: torch.sigmoid(x @ a.T) @ b.T,
+                lambda x, a, b: torch.softmax(x @ a.T, -1) @ b.T,
+            )
+        ],
+        *[
+            Wrong(lambda *given, rounded=rounded: rounded(right(*given)), "You round the result to whole numbers. Return it as it is.")
+            for rounded in (torch.round, torch.floor, torch.trunc)
+        ],
+        Wrong(
+            lambda x, w, a, b, alpha, scale=1.0: right(x, w, a, b, alpha, float(bool(scale))),
+            "For you a scale only switches the adapter on or off. It is a number by which the change is multiplied.",
+        ),
         *[
             Wrong(
                 lambda x, w, a, b, alpha, scale=1.0, fixed=fixed: right(x, w, a, b, alpha * len(a) / fixed, scale),
@@ -702,7 +759,13 @@ def _even(tuning: float, prompt: float, tuned: float, *, rounded: Callable = mat
 def _seconds(rng: random.Random) -> tuple[float, float, float]:
     """Return seconds that floats hold exactly, so that a sum in a loop is exact, too."""
     tuned = rng.randrange(1, 24) / 8
-    return float(rng.randrange(10, 5000)), tuned + rng.randrange(1, 20) / 8, tuned
+    return rng.randrange(80, 40_000) / 8, tuned + rng.randrange(1, 20) / 8, tuned
+
+
+def _as_queries(value: Any) -> float:
+    asked = "one number, or math.inf,"
+    require(not isinstance(value, bool | np.bool_), expected(asked, value))
+    return as_number(value, asked)
 
 
 def _break_even() -> Exercise:
@@ -712,11 +775,13 @@ def _break_even() -> Exercise:
         Case((100.0, 1.75, 0.5), "Add up both costs at this number of queries, and compare them."),
         Case((7.0, 3.0, 1.0), whole),
         Case((1000.0, 1.0, 0.0625), whole),
-        Case((1000.0625, 8.5, 0.5), f"{whole} Even a small part of a query more is one query more."),
+        Case((12_800.0625, 128.5, 0.5), f"{whole} Even a very small part of a query more is one query more."),
         Case((900.0, 2.5, 0.25), "Here both have cost exactly the same at one number of queries, and 'no more' includes that."),
         *generated(_seconds, why="Add up both costs at this number of queries, and at one less. What does one query save?"),
+        Case((0.5, 2.0, 1.0), "Tuning took less time than one query saves: one query is enough."),
         Case((86_400.0, 1.5, 1.0), "A query saves half a second here, and tuning took a day: it pays late, but it pays."),
         Case((312_500.0, 1.625, 1.5), "A query saves an eighth of a second here, and tuning took days: it pays late, but it pays."),
+        Case((1100.0, 1.0009765625, 1.0), "A query saves a thousandth of a second here. It is little, but it is no loss: tuning pays late."),
         Case((600.0, 1.0, 1.0), never, edge="a tuned query takes as long"),
         Case((600.0, 0.5, 1.5), never, edge="a tuned query takes longer"),
     ]
@@ -734,6 +799,13 @@ def _break_even() -> Exercise:
             partial(_even, rounded=lambda n: math.floor(n) + 1),
             "Where both have cost exactly the same, you ask for one query more. 'No more' includes the same.",
         ),
+        *[
+            Wrong(
+                partial(_even, rounded=lambda n, digits=digits: math.ceil(round(n, digits))),
+                "A very small part of a query is lost in your rounding. It is one query more, too: is the number rounded before it is rounded up?",
+            )
+            for digits in (1, 2, 3)
+        ],
         Wrong(partial(_even, rounded=lambda n: math.ceil(n) - 1), "Your number is one query too small: there tuning has still cost more."),
         Wrong(partial(_even, rounded=lambda n: math.ceil(n) + 1), "One query less is enough. The smallest number is asked for."),
         Wrong(lambda a, b, c: math.ceil(a / b), unsaved),
@@ -765,7 +837,13 @@ def _break_even() -> Exercise:
         cases=cases,
         right=_even,
         mistakes=mistakes,
-        read=lambda value: as_number(value, "one number, or math.inf,"),
+        properties=[
+            Property(
+                lambda number, case: number < math.inf or case.given[1] <= case.given[2],
+                "A tuned query takes less time here, however little: after some number of queries tuning has paid, and math.inf is not right.",
+            )
+        ],
+        read=_as_queries,
         tolerance=1e-9,
     )
 
