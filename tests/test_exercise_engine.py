@@ -46,8 +46,16 @@ def _sum(run, *, weight, more=0):
     return f"The weight is {weight}."
 
 
+FRAGILE = Exercise(
+    "Fine.",
+    call="parts(number, items)",
+    cases=[Case((3, []))],
+    properties=[Property(lambda got, case: got["parts"] == 3, "Three parts.")],
+)
 CHECKS = {
     "10.1": DOUBLE,
+    "10.3": FRAGILE,
+    "10.4": Exercise("Fine.", examine=lambda answer: answer["parts"]),
     "10.2": Exercise("Fine.", call="fourfold(number, items)", cases=[Case((3, []))], right=lambda n, items: 4 * n),
     "10.12": Exercise("Weighed.", call="weigh(number, items)", examine=_sum),
     "10.13": Exercise("A value.", examine=lambda answer: ""),
@@ -100,6 +108,13 @@ def verdict(answer, exercise="10.1", **given):
 )
 def test_an_answer_is_judged_by_its_table(answer, said):
     assert verdict(answer).startswith(said), verdict(answer)
+
+
+def test_a_value_that_no_check_has_foreseen_is_refused_in_a_sentence():
+    assert verdict(lambda n, items: 7, "10.3").endswith(
+        "gave 7. That is another kind of value than the exercise asks for."
+    )
+    assert "another kind of value" in verdict(7, "10.4") and assess("10.3", lambda n, items: {"parts": 3})[1]
 
 
 def test_a_mistake_that_explains_only_some_results_is_not_named():
@@ -326,7 +341,7 @@ def test_an_earlier_function_that_is_empty_or_wrong_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("exercise", "given", "said"),
     [
-        ("10.3", {}, "There is no exercise '10.3': Lab 10 has 10.1 to 10.13"),
+        ("10.5", {}, "There is no exercise '10.5': Lab 10 has 10.1 to 10.13"),
         ("10.120", {}, "There is no exercise '10.120'"),
         ("100.1", {}, "There is no exercise '100.1': use the number in the exercise's title"),
         ("../x", {}, "There is no exercise"),

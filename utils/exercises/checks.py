@@ -8,7 +8,7 @@ from typing import Any
 
 from utils.errors import DataError
 from utils.exercises import attempts, showing
-from utils.exercises.exercise import Exercise
+from utils.exercises.exercise import ODD, Exercise
 from utils.exercises.hints import load_hints
 from utils.exercises.mistakes import Mistake, NotAttempted
 from utils.exercises.running import Printed, Run, functions_used, is_stub
@@ -53,6 +53,8 @@ def assess(exercise: str, answer: Any, **given: Any) -> tuple[str, bool]:
         return NOT_ATTEMPTED, False
     except Mistake as mistake:
         return f"not yet. {_rests_on(answer, checks) or mistake}{printed}", False
+    except ODD:
+        return f"not yet. Your answer is another kind of value than the exercise asks for. Read its text again.{printed}", False
 
 
 def _judged(found: Exercise, answer: Any, given: Mapping[str, Any], printed: Printed) -> tuple[str, bool]:

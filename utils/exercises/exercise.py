@@ -18,6 +18,10 @@ TOLERANCE = 5e-4
 """How far a number may be off: what three digits behind the point show, of the number itself where that is above 1."""
 
 
+ODD = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError)
+"""What comparing raises with a value that no check has foreseen."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What a learner's function is called with, and what is right there.
@@ -177,9 +181,11 @@ class Exercise:
         try:
             result = self.read(returned)
             problem = next((said for one in self.properties if (said := one.problem(result, case))), "")
+            wrong = problem or not self._is_right(result, case)
         except Mistake as mistake:
             return Outcome(case, broke=True, problem=_told(case, f"{came} {mistake} {case.why if case.edge else ''}"))
-        wrong = problem or not self._is_right(result, case)
+        except ODD:
+            return Outcome(case, broke=True, problem=_told(case, f"{came} That is another kind of value than the exercise asks for."))
         return Outcome(case, result, problem=_told(case, f"{came} {problem or case.why}") if wrong else "")
 
     def _is_right(self, result: Any, case: Case) -> bool:
