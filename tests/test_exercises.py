@@ -1,5 +1,6 @@
 """Checks of every lab: right answers pass in every style, wrong ones are told why, nothing gives the answer away."""
 
+import ast
 import importlib
 import re
 from itertools import pairwise
@@ -157,13 +158,17 @@ def test_the_stub_of_a_learner_s_lab_and_nothing_else_is_not_attempted(lab, exer
 
 
 @pytest.mark.parametrize("lab", LABS_WITH_MASTERS)
-def test_no_name_that_an_exercise_asks_for_is_there_before(lab):
+def test_no_name_that_a_stub_asks_for_is_there_before(lab):
     """Or its check would pass unanswered, and `??` would show an answer."""
-    known: set[str] = set()
-    for cell in masters.code_cells(LABS / masters.master(lab).name):
-        if asked := re.search(r"^def (\w+)\(.*\n(?:.*\n)*? +# your code here", cell.source, re.MULTILINE):
-            assert asked[1] not in known, asked[1]
-        known |= set(re.findall(r"\b[A-Za-z_]\w*\b", re.sub(r"(?s)def .*|\.\w+|[\"'].*?[\"']|#.*", "", cell.source)))
+    known = set()
+    for cell in masters.code_cells(masters.master(lab)):
+        tree = ast.parse(cell.source)
+        names = {alias.asname or alias.name for node in ast.walk(tree) for alias in getattr(node, "names", [])}
+        names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        if BEGIN in cell.source:
+            assert not functions & known
+        known |= {name for name in names if isinstance(name, str)} | functions
 
 
 def test_check_prints_the_verdict(capsys):

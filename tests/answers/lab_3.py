@@ -1,10 +1,10 @@
 """What learners write for the exercises of Lab 3."""
 
-from tests.answers import lab_3a, lab_3b
+from tests.answers import lab_3_results, lab_3_training
 
-MASTER = lab_3a.MASTER | lab_3b.MASTER
-RIGHT = lab_3a.RIGHT | lab_3b.RIGHT
-WRONG = lab_3a.WRONG | lab_3b.WRONG
-GIVEN = lab_3a.GIVEN | lab_3b.GIVEN
+MASTER = lab_3_training.MASTER | lab_3_results.MASTER
+RIGHT = lab_3_training.RIGHT | lab_3_results.RIGHT
+WRONG = lab_3_training.WRONG | lab_3_results.WRONG
+GIVEN = lab_3_training.GIVEN | lab_3_results.GIVEN
 PATCHES: dict[str, object] = {}
-EXPLAINED = lab_3a.EXPLAINED | lab_3b.EXPLAINED
+EXPLAINED = lab_3_training.EXPLAINED | lab_3_results.EXPLAINED

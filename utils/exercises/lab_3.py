@@ -1,5 +1,5 @@
 """The exercises of Lab 3, parameter-efficient tuning: data and training, then results and adapters."""
 
-from utils.exercises import lab_3a, lab_3b
+from utils.exercises import lab_3_results, lab_3_training
 
-CHECKS = lab_3a.CHECKS | lab_3b.CHECKS
+CHECKS = lab_3_training.CHECKS | lab_3_results.CHECKS
