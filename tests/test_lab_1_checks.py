@@ -37,9 +37,12 @@ def test_words_are_advice(prompt, said):
     assert right and said in verdict
 
 
-def test_a_prompt_for_a_summary_gets_no_advice():
-    for answer in lab_1.RIGHT["1.1"][:12]:
-        assert "think about" not in assess("1.1", answer)[0]
+@pytest.mark.parametrize(
+    "instruction", ["State the main point.", "TL;DR it.", "Fasse das zusammen.", "What happens here?"]
+)
+def test_a_prompt_for_a_summary_gets_no_advice(instruction):
+    verdict, right = assess("1.1", f"{instruction}\n\n{{}}\n\nAnswer:".format)
+    assert right and "think about" not in verdict
 
 
 def test_the_model_s_own_completions_stand_below_the_verdict():

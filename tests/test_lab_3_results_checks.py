@@ -59,7 +59,7 @@ def test_few_resamples_and_means_that_are_not_sorted_are_named():
         means = np.random.default_rng(seed).choice(differences, (1000, len(differences))).mean(axis=1)
         return differences.mean(), means[25], means[975]
 
-    assert "Are the means sorted" in assess("3.6", unsorted)[0]
+    assert "are they sorted before?" in assess("3.6", unsorted)[0]
 
 
 def test_a_slow_answer_is_called_less_often(monkeypatch):
