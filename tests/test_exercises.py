@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests import masters
+from tests.answers import anew
 from tests.exercise_mutants import MISTAKE, MOST_LET_THROUGH, let_through, write_table
 from utils.authoring import BEGIN, LABS, MASTERS
 from utils.datasets.records import TextToText
@@ -61,7 +62,7 @@ def quick_measurements(monkeypatch):
 
 
 def judged(exercise, answer):
-    return assess(exercise, answer, **GIVEN.get(exercise, {}))
+    return assess(exercise, anew(answer), **GIVEN.get(exercise, {}))
 
 
 @pytest.mark.parametrize(("lab", "exercise"), EXERCISES)

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 
-from tests.answers import lab_3_training
+from tests.answers import anew, lab_3_training
 from utils.exercises.checks import assess
 
 
@@ -40,7 +40,7 @@ def test_no_sentence_gives_the_result_away(exercise):
     for wrong, _ in lab_3_training.WRONG[exercise]:
         if "endless" in getattr(wrong, "__name__", ""):
             continue
-        asked = []
+        wrong, asked = anew(wrong), []
         verdict, _ = assess(exercise, lambda *given, a=wrong, seen=asked: seen.append(deepcopy(given)) or a(*given))
         told = re.sub(r" gave .*?\. (?=[A-Z])", " ", verdict.split("\nYour code printed")[0])
         for result in (solution(*given) for given in asked[:1]):

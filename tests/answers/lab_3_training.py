@@ -1275,12 +1275,9 @@ def loss_in_an_endless_loop(log_probabilities, labels):
     return -sum(values) / len(values)
 
 
-TOTAL = []
-
-
-def loss_kept_in_a_global(log_probabilities, labels):
-    TOTAL.extend(chosen(log_probabilities, labels))
-    return -sum(TOTAL) / len(TOTAL)
+def loss_kept_from_call_to_call(log_probabilities, labels, total=[]):
+    total.extend(chosen(log_probabilities, labels))
+    return -sum(total) / len(total)
 
 
 def loss_with_one_less(p, n):
@@ -1350,7 +1347,7 @@ WRONG_3_4 = [
     (loss_without_a_mask, "gave None"),
     (lambda p, n: print(completion_loss(p, n)), "gave None"),
     (loss_in_an_endless_loop, "did not end within"),
-    (loss_kept_in_a_global, "from one call to the next"),
+    (loss_kept_from_call_to_call, "from one call to the next"),
     (lambda p, n: 1.5, "gave 1.5. Only the last two tokens count"),
     (lambda p, n: -np.mean(p * (n != -100)), "The masked tokens count, too"),
     (lambda p, n: -p[n != -100].mean(), "AttributeError"),
@@ -1667,17 +1664,14 @@ def stop_in_an_endless_loop(losses, patience):
     return best, index
 
 
-WAITED = [0]
-
-
-def stop_with_a_global_counter(losses, patience):
+def stop_with_a_counter_that_goes_on(losses, patience, waited=[0]):
     best = 0
     for index, loss in enumerate(losses):
         if loss < losses[best]:
-            best, WAITED[0] = index, 0
+            best, waited[0] = index, 0
         elif index:
-            WAITED[0] += 1
-        if WAITED[0] >= patience:
+            waited[0] += 1
+        if waited[0] >= patience:
             break
     return best, index
 
@@ -1819,7 +1813,7 @@ WRONG_3_5 = [
     (lambda v, p: best_checkpoint(sorted(v), p), "You sort the losses"),
     (stop_by_popping, "changed `"),
     (stop_in_an_endless_loop, "did not end within"),
-    (stop_with_a_global_counter, "from one call to the next"),
+    (stop_with_a_counter_that_goes_on, "from one call to the next"),
     (lambda v, p: print(*best_checkpoint(v, p)), "gave None"),
     (lambda v, p: (1, 3), r"gave \(1, 3\). The lowest loss before the stop"),
     (lambda v: (0, 0), "TypeError"),
