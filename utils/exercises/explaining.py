@@ -5,6 +5,8 @@ import re
 import traceback
 from types import TracebackType
 
+from utils.errors import opened
+
 LONGEST = 300
 """How much of an exception's own text is told."""
 NONE = "None is what a function gives that ends without `return`, and what `sort`, `append`, `shuffle` and `seed` give"
@@ -149,7 +151,7 @@ def explained(error: BaseException, file: str = "") -> str:
     line = own_line(error.__traceback__, file)
     meaning = _meaning(error, text, line, file)
     said = f"{what}{f', in your line `{line}`' if line else ''}."
-    return f"{said} {meaning[0].upper()}{meaning[1:]}{'' if meaning.endswith('?') else '.'}" if meaning else said
+    return f"{said} {opened(meaning)}{'' if meaning.endswith('?') else '.'}" if meaning else said
 
 
 def _meaning(error: BaseException, text: str, line: str, file: str) -> str:

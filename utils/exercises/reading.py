@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from utils.errors import opened
 from utils.exercises import showing
 from utils.exercises.mistakes import Mistake, require
 
 
 def expected(asked: str, value: Any) -> str:
     """Return the sentence that says what was expected, and what came instead."""
-    return f"{asked[:1].upper()}{asked[1:]} was expected here, and this is {showing.kind(value)}."
+    return f"{opened(asked)} was expected here, and this is {showing.kind(value)}."
 
 
 def as_text(value: Any, asked: str = "a text") -> str:
@@ -59,7 +60,7 @@ def as_whole(value: Any, asked: str = "a whole number") -> int:
     """Return a whole number; 3.0 counts as 3."""
     number = as_number(value, asked)
     if not math.isfinite(number) or number != round(number):
-        raise Mistake(f"{asked[:1].upper()}{asked[1:]} was expected here, and this is {showing.shown(number)}.")
+        raise Mistake(f"{opened(asked)} was expected here, and this is {showing.shown(number)}.")
     return int(number)
 
 
