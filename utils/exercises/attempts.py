@@ -14,25 +14,31 @@ from utils.storage.places import progress_dir
 NAME = "attempts.jsonl"
 
 
+def path() -> Path | None:
+    """Return the file, None where nothing is kept."""
+    folder = progress_dir()
+    return folder / NAME if folder else None
+
+
 def keep(exercise: str, **what: Any) -> None:
     """Add a line: when, the exercise, and what else is to be kept."""
-    folder = progress_dir()
-    if folder is None:
+    file = path()
+    if file is None:
         return
     line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "exercise": exercise} | what)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / NAME).open("a", encoding="utf8") as file:
-            file.write(f"\n{line}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf8") as opened:
+            opened.write(f"\n{line}")
     except OSError:
         return
 
 
 def load_attempts() -> list[dict[str, Any]]:
     """Return all that was kept, the oldest first; a line that was cut short is left out."""
-    folder = progress_dir()
+    file = path()
     try:
-        lines = (folder / NAME).read_text(encoding="utf8", errors="replace").splitlines() if folder else []
+        lines = file.read_text(encoding="utf8", errors="replace").splitlines() if file else []
     except OSError:
         return []
     return [found for line in lines if (found := _read(line))]
@@ -59,9 +65,3 @@ def _read(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and "exercise" in found else None
-
-
-def path() -> Path | None:
-    """Return the file, None where nothing is kept."""
-    folder = progress_dir()
-    return folder / NAME if folder else None
