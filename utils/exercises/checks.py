@@ -11,7 +11,7 @@ from utils.exercises import attempts, showing
 from utils.exercises.exercise import ODD, Exercise
 from utils.exercises.hints import load_hints
 from utils.exercises.mistakes import Mistake, NotAttempted
-from utils.exercises.running import Printed, Run, functions_used, is_stub
+from utils.exercises.running import Printed, functions_used, is_stub
 
 NOT_ATTEMPTED = "not attempted yet. Write your answer in the exercise's cell (a function ends with return), run that cell, then run this one again."
 
@@ -48,19 +48,13 @@ def assess(exercise: str, answer: Any, **given: Any) -> tuple[str, bool]:
     found, printed = checks[exercise], Printed()
     _require_keywords(exercise, found, given)
     try:
-        return _judged(found, answer, given, printed)
+        note = found.judge(answer, printed, **given)
     except NotAttempted:
         return NOT_ATTEMPTED, False
     except Mistake as mistake:
         return f"not yet. {_rests_on(answer, checks) or mistake}{printed}", False
     except ODD:
         return f"not yet. Your answer is another kind of value than the exercise asks for. Read its text again.{printed}", False
-
-
-def _judged(found: Exercise, answer: Any, given: Mapping[str, Any], printed: Printed) -> tuple[str, bool]:
-    if is_stub(answer):
-        raise NotAttempted
-    note = found.judge(Run(found.name, found.takes, answer, printed) if found.call else answer, **given)
     return f"{' '.join(filter(None, ('correct.', found.praise, note)))}{printed}".replace(" \n", "\n"), True
 
 

@@ -12,12 +12,10 @@ import torch
 
 from utils.exercises import showing
 from utils.exercises.mistakes import Mistake, NotAttempted, require
-from utils.exercises.running import GENERATORS, Hung, Run, copies, is_stub
+from utils.exercises.running import GENERATORS, Hung, Printed, Run, copies, is_stub
 
 TOLERANCE = 5e-4
 """How far a number may be off: what three digits behind the point show, of the number itself where that is above 1."""
-
-
 ODD = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError)
 """What comparing raises with a value that no check has foreseen."""
 
@@ -128,15 +126,16 @@ class Exercise:
         found = inspect.signature(self.examine).parameters if self.examine else {}
         return {name: one for name, one in found.items() if one.kind is one.KEYWORD_ONLY}
 
-    def judge(self, answer: Any, **given: Any) -> str:
+    def judge(self, answer: Any, printed: Printed | None = None, /, **given: Any) -> str:
         """Return what else is to be said of a right answer. Raises NotAttempted, or Mistake with what is wrong and why.
 
         A mistake that explains all results is named; otherwise the first wrong case is told.
+        printed: takes what the answer prints.
         """
         if is_stub(answer):
             raise NotAttempted
         if self.call:
-            answer = answer if isinstance(answer, Run) else Run(self.name, self.takes, answer)
+            answer = Run(self.name, self.takes, answer, printed or Printed())
             self._judge_cases(answer)
         return str((self.examine(answer, **given) if self.examine else "") or "")
 
