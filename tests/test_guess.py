@@ -1,7 +1,6 @@
 """A guess, committed before the answer and revealed beside it."""
 
 import pytest
-from IPython.utils.capture import capture_output
 
 from utils.errors import UnsupportedSetting
 from utils.widgets import guess
@@ -51,9 +50,10 @@ def test_what_is_no_choice_is_refused_in_words(asked):
     assert asked.committed == ""
 
 
-def test_without_a_kernel_question_and_choices_are_there():
-    with capture_output() as shown:
-        guess("Is 1 < 2?", ("yes", "no & never"))
-    data = shown.outputs[0].data
+def test_without_a_kernel_question_and_choices_are_there(monkeypatch):
+    shown = []
+    monkeypatch.setattr("utils.widgets.view.display", lambda bundle, raw: shown.append(bundle))
+    guess("Is 1 < 2?", ("yes", "no & never"))
+    data = shown[0]
     assert data["text/plain"] == "Is 1 < 2? yes, no & never. Run this cell to guess."
     assert "<p>Is 1 &lt; 2?</p><ul><li>yes</li><li>no &amp; never</li></ul>" in data["text/html"]

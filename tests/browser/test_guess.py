@@ -22,9 +22,10 @@ def test_a_guess_is_committed_by_enter_and_the_answer_opens_when_it_is_run(open_
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / "guess.ipynb")
     page = open_notebook("guess.ipynb")
     page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.get_by_text("Initializing")).to_have_count(0, timeout=60_000)
     expect(page.locator(".jp-OutputArea").filter(has_text="The stored answer")).to_have_count(0)
     shoot(page, "guess_1_stored")
-    page.locator(".jp-Cell").first.click()
+    page.locator(".jp-Cell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
     expect(page.get_by_role("radio")).to_have_count(5, timeout=60_000)
     assert nameless(page, ".course-guess") == []
@@ -40,7 +41,7 @@ def test_a_guess_is_committed_by_enter_and_the_answer_opens_when_it_is_run(open_
         page.set_viewport_size({"width": width, "height": 720})
         shoot(page, f"guess_2_committed_{width}")
         assert cut(page) == []
-    page.locator(".jp-Cell").last.click()
+    page.locator(".jp-Cell .cm-content").nth(1).click()
     page.keyboard.press("Shift+Enter")
     expect(page.get_by_text("Your guess: 2. The answer: 2. You were right.")).to_have_count(2)
     expect(page.get_by_role("radio", name="2")).to_be_disabled()

@@ -53,7 +53,7 @@ class Bench:
     def answer(self, prompt: str, query: TextToText) -> tuple[str, float]:
         """Return the greedy completion's first line and its ROUGE-1 against the query's summary."""
         completion = first_line(self.model.generate(prompt, max_new_tokens=MAX_NEW_TOKENS))
-        return completion, float(rouge_scores([completion], [query.output_text])["rouge1"][0])
+        return completion, float(rouge_scores([completion], [query.output_text])["ROUGE-1"][0])
 
 
 def make_bench(
