@@ -64,6 +64,12 @@ def working(what: str, *, total: int | None = None) -> Generator[Advance]:
             _OPEN.remove(work)
 
 
+def done_so_far() -> str:
+    """Return what the open blocks have done, without times: "Measuring prompts: 2 of 7 (Scoring prompts: 3 of 8)"."""
+    outer, *inner = [": ".join(filter(None, [work.what, work.counted()])) for work in _OPEN] or [""]
+    return f"{outer} ({inner[-1]})" if inner else outer
+
+
 @dataclass(eq=False)
 class _Work:
     """What one block does, and when its parts were done."""
@@ -93,12 +99,16 @@ class _Work:
             return None
         return max(0.0, (self.total - done) * (last - since) / (done - before) - (time.monotonic() - last))
 
+    def counted(self) -> str:
+        """Return how many parts are done, "" while none can be counted."""
+        if self.total is None:
+            return f"{self.done:,}" if self.done else ""
+        return f"{self.done:,} of {self.total:,}"
+
     def __str__(self) -> str:
         left = self.seconds_left()
-        parts = f"{self.done:,}" if self.total is None else f"{self.done:,} of {self.total:,}"
-        counted = [parts] if self.total is not None or self.done else []
         clock = f"{_duration(time.monotonic() - self.begun)} so far" if left is None else f"{_duration(left)} left"
-        return f"{self.what}: {', '.join([*counted, clock])}"
+        return f"{self.what}: {', '.join(filter(None, [self.counted(), clock]))}"
 
 
 _OPEN: list[_Work] = []
