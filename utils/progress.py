@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -186,11 +186,16 @@ def _drawn_on(screen: _Screen) -> Generator[None]:
 
     drawer = threading.Thread(target=copy_context().run, args=(draw,), name="progress", daemon=True)
     drawer.start()
+    stopped = False
     try:
         yield
+    except (KeyboardInterrupt, GeneratorExit):
+        stopped = True
+        raise
     finally:
         ended.set()
-        drawer.join()
+        with suppress(KeyboardInterrupt) if stopped else nullcontext():  # a second one says nothing new
+            drawer.join()
 
 
 def _duration(seconds: float) -> str:
