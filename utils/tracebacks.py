@@ -8,6 +8,7 @@ import signal
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import pairwise
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -55,7 +56,7 @@ def _uninterrupted() -> Generator[None]:
 
 
 def _show_only(error: BaseException, sentence: str) -> None:
-    error._render_traceback_ = lambda: [sentence]  # ty: ignore[unresolved-attribute]
+    error._render_traceback_ = lambda: [sentence]  # ty: ignore[missing-attribute]
 
 
 def _stopped(error: BaseException, frames: Iterable[FrameType], names: dict[str, Any]) -> str:
@@ -83,11 +84,9 @@ def _without_value(error: BaseException, frame: FrameType, names: dict[str, Any]
 
 def _hide_the_inside(error: BaseException, names: dict[str, Any]) -> None:
     """Show an earlier error of the chain only where the learner's own code has caught it."""
-    for each in _chain(error):
-        earlier = each.__cause__ or each.__context__
-        trace = earlier and earlier.__traceback__
-        if trace and trace.tb_frame.f_globals is not names:
-            each.__cause__ = None  # which also suppresses the context
+    for later, earlier in pairwise(_chain(error)):
+        if earlier.__traceback__ and earlier.__traceback__.tb_frame.f_globals is not names:
+            later.__cause__ = None  # which also suppresses the context
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

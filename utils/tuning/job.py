@@ -154,7 +154,9 @@ class TuningJob:
                     step = state.step
                     time.sleep(LOOK_AGAIN)
         except KeyboardInterrupt as stopped:
-            stopped.add_note(f"The job {self.name!r} goes on: run the cell again to wait for it, or end it with cancel().")
+            stopped.add_note(
+                f"The job {self.name!r} goes on: run the cell again to wait for it, or end it with cancel()."
+            )
             raise
         if state.status is Status.FAILED:
             raise TuningError(f"The tuning job {self.name!r} failed. {state.cause}")
