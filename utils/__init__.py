@@ -8,4 +8,5 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if (ipython := sys.modules.get("IPython")) and (shell := ipython.get_ipython()):
-    shell.extension_manager.load_extension("utils.tracebacks")
+    for extension in ("utils.progress", "utils.tracebacks"):
+        shell.extension_manager.load_extension(extension)
