@@ -20,6 +20,7 @@ from utils.errors import CourseError, DataError, RegistryError, TuningError
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, lasting_name, load_model
 from utils.processes import start_apart
+from utils.progress import working
 from utils.registry.tracking import check_address
 from utils.storage.files import disk_errors_explained
 from utils.storage.places import jobs_dir, lasting
@@ -142,8 +143,21 @@ class TuningJob:
 
     def wait(self) -> "TuningJob":
         """Return when the job has ended. Raises TuningError with the cause if it failed."""
-        while not (state := self.state).status.is_end:
-            time.sleep(LOOK_AGAIN)
+        waiting, step = f"Waiting for the tuning job {self.name!r}", 0
+        try:
+            with working(waiting):
+                while not ((state := self.state).steps or state.status.is_end):
+                    time.sleep(LOOK_AGAIN)
+            with working(waiting, total=state.steps) as advance:
+                while not (state := self.state).status.is_end:
+                    advance(state.step - step)
+                    step = state.step
+                    time.sleep(LOOK_AGAIN)
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(
+                f"The job {self.name!r} goes on: run the cell again to wait for it, or end it with cancel()."
+            )
+            raise
         if state.status is Status.FAILED:
             raise TuningError(f"The tuning job {self.name!r} failed. {state.cause}")
         return self
@@ -163,7 +177,8 @@ class TuningJob:
 
         Raises TuningError if the job failed or was cancelled, or its adapter was deleted.
         """
-        return load_adapter(base or load_model(self.asked["model"]), self._trained().adapter)
+        adapter = self._trained().adapter
+        return load_adapter(base or load_model(self.asked["model"]), adapter)
 
     def register(self) -> "TuningJob":
         """Wait, and record in MLflow what it did not take at the job's end: the run, the adapter as a version.
