@@ -110,7 +110,7 @@ def _tokens(guess: Any, *, most: int) -> int:
     """Return a number of tokens, with or without commas between thousands. Raises UnsupportedSetting."""
     typed = _typed(guess)
     number = _number(typed.replace(",", "") if THOUSANDS.fullmatch(typed) else typed)
-    if number.is_integer() and 1 <= number <= most:
+    if number % 1 == 0 and 1 <= number <= most:
         return int(number)
     raise UnsupportedSetting(f"This forecast is a whole number of tokens, 1 to {most:,}; {guess!r} was given.")
 

@@ -68,7 +68,7 @@ class Predict:
     @property
     def shown(self) -> Question:
         """The question that is asked, and whose setting the picture shows."""
-        return self.questions[self.turn.index]
+        return self.questions[int(self.turn.value) - 1]
 
     @property
     def view(self) -> widgets.VBox:
