@@ -186,6 +186,54 @@ def test_figures_have_a_text_alternative(path):
         assert figures >= 4
 
 
+def hidden(notebook) -> list[str]:
+    """The code cells whose stored output JupyterLab shows only when they are run."""
+    return [cell.id for cell in code(notebook) if cell.metadata.get("jupyter", {}).get("outputs_hidden")]
+
+
+def behind_a_question(notebook) -> list[str]:
+    """The code cells with the first output behind a text that ends with a question."""
+    found, asked = [], False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            asked = cell.source.endswith("?")
+        elif asked and cell.outputs:
+            found, asked = [*found, cell.id], False
+    return found
+
+
+@each(EXECUTED)
+def test_what_answers_a_question_is_hidden_in_a_lesson_until_it_is_run(path):
+    """A learner's lab has no outputs to hide; a master is no learner's."""
+    notebook = read(path)
+    if path in MASTER_LABS:
+        assert hidden(notebook) == []
+    else:
+        assert set(behind_a_question(notebook)) <= set(hidden(notebook)) != set()
+
+
+@each(MASTER_LABS)
+def test_a_guess_is_asked_before_anything_shows_its_answer_and_is_revealed(path):
+    sources = [cell.source for cell in code(read(path))]
+    asked = {
+        name: n for n, source in enumerate(sources) for name in re.findall(r"^(\w+) = guess\(", source, re.MULTILINE)
+    }
+    revealed = {
+        name: n for n, source in enumerate(sources) for name in re.findall(r"^(\w+)\.reveal\(", source, re.MULTILINE)
+    }
+    assert asked and asked.keys() == revealed.keys() and all(asked[name] < revealed[name] for name in asked)
+
+
+def test_the_glossary_is_text_alone_a_heading_a_term_in_alphabetical_order():
+    cells = read(GLOSSARY).cells[1:]
+    assert {cell.cell_type for cell in cells} == {"markdown"}
+    assert [cell.id.lower() for cell in cells] == sorted(cell.id.lower() for cell in cells)
+    for cell in cells:
+        heading, empty, *text = cell.source.split("\n")
+        assert heading == f"## {heading[3:]}" and cell.id == heading[3:].replace(" ", "-")
+        assert empty == "" and text and not any(line.startswith("#") for line in text)
+
+
 @each(EVERY)
 def test_links_lead_somewhere(path):
     terms = {cell.source.split("\n")[0].removeprefix("## ").replace(" ", "-") for cell in read(GLOSSARY).cells[1:]}

@@ -8,6 +8,5 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if (ipython := sys.modules.get("IPython")) and (shell := ipython.get_ipython()):
-    from utils.tracebacks import load_ipython_extension
-
-    load_ipython_extension(shell)
+    for extension in ("utils.progress", "utils.tracebacks"):
+        shell.extension_manager.load_extension(extension)

@@ -4,8 +4,11 @@ An extension of IPython; `utils` loads it into the kernel that imports it.
 """
 
 import builtins
-from collections.abc import Iterable, Iterator
+import signal
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import pairwise
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -30,7 +33,7 @@ def _show(
     tb_offset: int | None = None,
 ) -> None:
     frames = list(_frames(trace))
-    if sentence := _stopped(error, frames):
+    if sentence := _stopped(error, frames, shell.user_ns):
         _show_only(error, sentence)
     elif sentence := _without_value(error, frames[-1], shell.user_ns):
         if frames[-1].f_code.co_name in AT_TOP_LEVEL:
@@ -38,18 +41,29 @@ def _show(
         else:
             error.add_note(sentence)
     _hide_the_inside(error, shell.user_ns)
-    shell.showtraceback((kind, error, trace), tb_offset=tb_offset, running_compiled_code=True)
+    with _uninterrupted():
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset, running_compiled_code=True)
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Let no second interrupt end the showing of the first."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _show_only(error: BaseException, sentence: str) -> None:
-    error._render_traceback_ = lambda: [sentence]  # ty: ignore[unresolved-attribute]
+    error._render_traceback_ = lambda: [sentence]  # ty: ignore[missing-attribute]
 
 
-def _stopped(error: BaseException, frames: Iterable[FrameType]) -> str:
+def _stopped(error: BaseException, frames: Iterable[FrameType], names: dict[str, Any]) -> str:
     """Say that the cell was stopped and what is kept, as whoever keeps something has noted; "" for other errors."""
     if not isinstance(error, KeyboardInterrupt):
         return ""
-    if any(frame.f_code.co_filename.startswith("<frozen importlib") for frame in frames):
+    if any(frame.f_code.co_name == "<module>" and frame.f_globals is not names for frame in frames):
         return "Stopped while packages were loaded: restart the kernel (Kernel, Restart Kernel), then run from the top."
     notes = [note for each in _chain(error) for note in getattr(each, "__notes__", ())]
     return f"Stopped. {(notes or ['What this cell was doing is not kept: run it again to begin anew.'])[0]}"
@@ -70,11 +84,9 @@ def _without_value(error: BaseException, frame: FrameType, names: dict[str, Any]
 
 def _hide_the_inside(error: BaseException, names: dict[str, Any]) -> None:
     """Show an earlier error of the chain only where the learner's own code has caught it."""
-    for each in _chain(error):
-        earlier = each.__cause__ or each.__context__
-        trace = earlier and earlier.__traceback__
-        if trace and trace.tb_frame.f_globals is not names:
-            each.__cause__ = None  # which also suppresses the context
+    for later, earlier in pairwise(_chain(error)):
+        if earlier.__traceback__ and earlier.__traceback__.tb_frame.f_globals is not names:
+            later.__cause__ = None  # which also suppresses the context
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

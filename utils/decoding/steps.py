@@ -15,8 +15,8 @@ def steps_table(steps: Iterable[Step]) -> pd.DataFrame:
         (quoted(shown(step)), step.probability, step.rank, step.entropy, quoted(step.alternatives[0].text))
         for step in steps
     ]
-    names = ["token", "probability", "rank", "entropy in bits", "best other token"]
-    return pd.DataFrame(rows, columns=names).round({"probability": 3, "entropy in bits": 2})
+    names = ["token", "probability", "rank", "entropy (bits)", "best other token"]
+    return pd.DataFrame(rows, columns=names).round({"probability": 3, "entropy (bits)": 2})
 
 
 def shown(step: Step) -> str:

@@ -83,7 +83,7 @@ class Bench:
     def answer(self, asked: Asked) -> Answer:
         """Return the greedy completion's first line and its score. Raises TooManyShots, ContextWindowExceeded."""
         completion = first_line(self.model.generate(self.prompt(asked), max_new_tokens=MAX_NEW_TOKENS))
-        return Answer(asked, completion, float(rouge_scores([completion], [asked.query.output_text])["rouge1"][0]))
+        return Answer(asked, completion, float(rouge_scores([completion], [asked.query.output_text])["ROUGE-1"][0]))
 
 
 def make_bench(
