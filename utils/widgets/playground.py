@@ -75,8 +75,7 @@ class Column:
     def view(self) -> widgets.VBox:
         """Sliders above the completion."""
         others = [widgets.HTML(self.also_set)] if self.also_set else []
-        view = widgets.VBox([self.temperature, self.top_k, self.top_p, *others, self.completion])
-        return view.add_class("course-column")
+        return widgets.VBox([self.temperature, self.top_k, self.top_p, *others, self.completion])
 
     def compare(self) -> None:
         """Mark the completion as old if the prompt or the controls are no longer what it was written with.

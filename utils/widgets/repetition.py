@@ -98,7 +98,7 @@ class Repetition:
     def view(self) -> widgets.VBox:
         """Controls above the curve, and below it what can be unfolded."""
         numbers = row(self.runs, self.max_new_tokens, self.measure_button, self.stop_button)
-        sliders = beside(*(widgets.VBox([s]).add_class("course-column") for s in (self.top_k, self.top_p)), least=300)
+        sliders = beside(self.top_k, self.top_p, least=300)
         others = [self.also_set] if self.also_set.value else []
         shown = [self.message, self.caption, self.picture, row(self.more), self.first_runs]
         return widgets.VBox([self.prompt, numbers, sliders, *others, *shown])
