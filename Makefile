@@ -47,7 +47,7 @@ $(VENV)/pyvenv.cfg:
 
 # pip takes torch, because uv does not see a build of it that pip is told of; the other packages come beside it. Only
 # when these are there does pip look for what this build of torch needs besides.
-$(READY): $(VENV)/pyvenv.cfg uv.lock pyproject.toml
+$(READY): $(VENV)/pyvenv.cfg uv.lock pyproject.toml setup.py $(wildcard page/* page/*/*)
 	$(PIP_INSTALL) --no-deps uv
 	$(PIP_INSTALL) --no-deps torch & torch=$$!; $(SYNC); synced=$$?; wait $$torch && exit $$synced
 	$(PIP_INSTALL) torch
