@@ -19,18 +19,28 @@ export function readyWithKernel(session) {
 }
 
 // Closing a notebook ends its kernel, but not one at work: that ends when it has had nothing to do for long.
+const working = new WeakMap();
+
 export function endWithNotebook(session) {
-  session.statusChanged.connect((_, status) => {
-    session.kernelPreference = { ...session.kernelPreference, shutdownOnDispose: status !== "busy" };
-  });
+  session.statusChanged.connect(() => decide(session));
+}
+
+// How many cells of a session run or wait changes by so many.
+export function work(session, change) {
+  working.set(session, (working.get(session) ?? 0) + change);
+  decide(session);
+}
+
+function decide(session) {
+  const idle = !working.get(session) && session.session?.kernel?.status !== "busy";
+  session.kernelPreference = { ...session.kernelPreference, shutdownOnDispose: idle };
 }
 
 export function tellOfEnd(session, Notification) {
   session.statusChanged.connect((_, status) => {
     if (status !== "dead") return;
     Notification.warning(
-      `The kernel of ${session.name} has ended, by itself or because nothing ran in it for long. What the page shows ` +
-        "stays, but the variables are gone: to go on, run the notebook from the top.",
+      `The kernel of ${session.name} has ended (nothing ran for long, or it failed): run the notebook from the top.`,
       { autoClose: false },
     );
   });

@@ -2,7 +2,7 @@
 
 const STILL = 3000;
 const AT_MOST = 30_000;
-const BELOW = 8;
+const BELOW = 16;
 
 export function landLinks(NotebookPanel) {
   const jump = NotebookPanel.prototype.setFragment;
