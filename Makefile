@@ -91,8 +91,8 @@ mutants: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)) COURSE_TUNING=$(abspath $(TUNING)) \
 		$(BIN)/python -m tests.mutants
 
-labs: dev assets
-	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring labs
+labs: dev
+	$(BIN)/python -m utils.authoring labs
 
 execute: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
@@ -152,7 +152,7 @@ newest-tested: $(VENV)/pyvenv.cfg
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	$(ASSETS)
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-newest) COURSE_TUNING=$(abspath $(TUNING)) \
-		$(BIN)/python -m pytest tests/test_internals.py notebooks labs
+		$(BIN)/python -m pytest tests/test_internals.py notebooks labs/solutions
 
 # The quick tests, and three lessons strictly, on each other supported Python that runs, or on those named.
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14

@@ -22,7 +22,7 @@ GREEDY = DecodingConfig(temperature=0)
 SETTINGS = [
     DecodingConfig(),
     DecodingConfig(temperature=0.7, top_k=5),
-    DecodingConfig(temperature=1.5, top_p=0.9, order="vertex"),
+    DecodingConfig(temperature=1.5, top_p=0.9, order="studio"),
     DecodingConfig(repetition_penalty=1.3, min_p=0.01),
 ]
 

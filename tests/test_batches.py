@@ -134,7 +134,7 @@ CHOSEN = st.fixed_dictionaries(
         "repetition_penalty": st.sampled_from([0.5, 1.1, 3]),
         "seed": st.integers(-(2**40), 2**40),
         "stop": st.lists(st.text("abcdefgh .", min_size=1, max_size=2), max_size=2),
-        "order": st.sampled_from(["hf", "vertex"]),
+        "order": st.sampled_from(["transformers", "studio"]),
     },
 )
 

@@ -101,7 +101,7 @@ def warped(logits, ids, order, **given_settings):
     return rows, tied
 
 
-def assert_like_transformers(logits, ids=None, order="hf", **given_settings):
+def assert_like_transformers(logits, ids=None, order="transformers", **given_settings):
     rows, tied = warped(logits, ids, order, **given_settings)
     theirs = rows[-1].softmax(-1)
     mine = reshape(logits, **given_settings, input_ids=ids, order=order)
@@ -174,15 +174,17 @@ def test_without_settings_it_is_softmax_exactly(logits):
 def test_temperature_first_keeps_more_tokens_under_top_p_than_temperature_last():
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
     chosen = {"temperature": 2.0, "top_p": 0.75}
-    assert kept(logits, **chosen, order="hf").tolist() == [True, True, True, False]
-    assert kept(logits, **chosen, order="vertex").tolist() == [True, True, False, False]
-    assert not torch.allclose(reshape(logits, **chosen, order="hf"), reshape(logits, **chosen, order="vertex"))
+    assert kept(logits, **chosen, order="transformers").tolist() == [True, True, True, False]
+    assert kept(logits, **chosen, order="studio").tolist() == [True, True, False, False]
+    assert not torch.allclose(
+        reshape(logits, **chosen, order="transformers"), reshape(logits, **chosen, order="studio")
+    )
 
 
 @pytest.mark.parametrize("chosen", [{"temperature": 2.0, "top_k": 2}, {"top_k": 3, "top_p": 0.75, "min_p": 0.2}])
 def test_the_orders_agree_under_top_k_alone_and_at_temperature_one(chosen):
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
-    assert torch.allclose(reshape(logits, **chosen, order="hf"), reshape(logits, **chosen, order="vertex"))
+    assert torch.allclose(reshape(logits, **chosen, order="transformers"), reshape(logits, **chosen, order="studio"))
 
 
 # What holds for any logits and settings
@@ -243,7 +245,7 @@ def test_no_repetition_penalty_gives_nan(penalty):
 @examples(100)
 def test_entropy_never_falls_as_temperature_rises(order, case, temperatures):
     logits, ids, chosen = case
-    if order == "hf":
+    if order == "transformers":
         chosen |= {"top_p": 1.0, "min_p": 0.0}
     low, high = sorted(temperatures)
     cool, warm = (
@@ -296,7 +298,7 @@ def test_the_names_of_the_stages_are_as_documented():
     logits = torch.tensor([1.0, 2.0])
     after = ("temperature", "top-k", "top-p", "min-p")
     assert stages(logits).names == ("model", "repetition penalty", *after)
-    assert stages(logits, order="vertex").names == ("model", "repetition penalty", *after[1:], after[0])
+    assert stages(logits, order="studio").names == ("model", "repetition penalty", *after[1:], after[0])
 
 
 def test_each_cut_is_charged_to_its_own_step():
@@ -306,7 +308,7 @@ def test_each_cut_is_charged_to_its_own_step():
     assert by == ["model", "model", "model", "min-p", "top-p", "top-k"]
 
 
-@pytest.mark.parametrize("order, by", [("hf", [0, 2, 2]), ("vertex", [0, 2, 5])])
+@pytest.mark.parametrize("order, by", [("transformers", [0, 2, 2]), ("studio", [0, 2, 5])])
 def test_temperature_zero_is_charged_with_what_is_left_for_it(order, by):
     assert stages(torch.tensor([3.0, 1.0, 2.0]), temperature=0, top_k=2, order=order).cut_by.tolist() == by
 
@@ -328,7 +330,7 @@ REFUSED = [
 def test_a_setting_out_of_range_is_refused_by_name(name, value):
     said = "(?i)" + name.replace("_", "[-_ ]")
     with pytest.raises(UnsupportedSetting, match=said):
-        DecodingConfig(**OFF | {"order": "hf", name: value})
+        DecodingConfig(**OFF | {"order": "transformers", name: value})
     with pytest.raises(UnsupportedSetting, match=said):
         DecodingConfig(**{name: value})
     for use in (reshape, stages):
@@ -623,7 +625,7 @@ def test_begun_tokens_over_the_limit_are_not_read(tiny):
 
 
 def test_the_first_token_is_the_draw_of_its_seed_and_nothing_else(tiny):
-    for chosen in ({"temperature": 1.5}, {"temperature": 1.5, "top_k": 5}, {"temperature": 0.7, "order": "vertex"}):
+    for chosen in ({"temperature": 1.5}, {"temperature": 1.5, "top_k": 5}, {"temperature": 0.7, "order": "studio"}):
         probabilities = reshape(tiny.next_token_logits(PROMPT), **chosen)
         for seed in range(5):
             (step,) = run(tiny, max_new_tokens=1, seed=seed, **chosen)

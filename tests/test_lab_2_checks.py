@@ -90,7 +90,7 @@ def test_no_message_gives_the_numbers_of_2_5_away():
         assert not re.search(rf"(?<![\d.]){number}(?![\d.])", verdict)
 
 
-def test_2_5_asks_for_what_the_library_keeps():
+def test_2_5_asks_for_what_transformers_keeps():
     for name, number in KEPT.items():
         setting, value = name.split()
         config = DecodingConfig(top_k=int(value)) if setting == "top-k" else DecodingConfig(top_p=float(value))

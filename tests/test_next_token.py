@@ -31,9 +31,9 @@ CONFIGS = [
     DecodingConfig(temperature=0),
     DecodingConfig(temperature=0.6, top_k=40),
     DecodingConfig(temperature=1.5, top_p=0.9),
-    DecodingConfig(temperature=1.5, top_p=0.9, order="vertex"),
+    DecodingConfig(temperature=1.5, top_p=0.9, order="studio"),
     DecodingConfig(top_k=12, top_p=0.8, min_p=0.05, repetition_penalty=1.3),
-    DecodingConfig(temperature=2, min_p=0.02, repetition_penalty=0.6, order="vertex"),
+    DecodingConfig(temperature=2, min_p=0.02, repetition_penalty=0.6, order="studio"),
 ]
 
 
@@ -110,7 +110,7 @@ def test_a_short_list_and_a_small_vocabulary():
         ({"top_k": 3, "top_p": 0.7, "min_p": 0.5}, [None, "min-p", "top-p", "top-k"]),
     ],
 )
-@pytest.mark.parametrize("order", ["hf", "vertex"])
+@pytest.mark.parametrize("order", ["transformers", "studio"])
 def test_the_step_that_cut_a_token_is_named(settings, fates, order):
     four = given("?", {"a": 0.6, "b": 0.2, "c": 0.15, "d": 0.05})
     found = next_token(four, DecodingConfig(order=order, **settings))
@@ -120,7 +120,7 @@ def test_the_step_that_cut_a_token_is_named(settings, fates, order):
 def test_at_temperature_0_the_first_step_in_order_gets_the_blame():
     settings = {"temperature": 0, "top_k": 2}
     assert by_text(next_token(STUDIO, DecodingConfig(**settings)))["herbs"].cut_by == "temperature"
-    studio = by_text(next_token(STUDIO, DecodingConfig(**settings, order="vertex")))
+    studio = by_text(next_token(STUDIO, DecodingConfig(**settings, order="studio")))
     assert studio["trees"].cut_by == "temperature" and studio["herbs"].cut_by == "top-k"
 
 
@@ -133,7 +133,7 @@ def test_the_rest_is_named_by_the_step_that_cut_most_of_it():
 
 
 def test_a_fate_in_words():
-    found = by_text(next_token(STUDIO, DecodingConfig(temperature=0, order="vertex", top_k=2)))
+    found = by_text(next_token(STUDIO, DecodingConfig(temperature=0, order="studio", top_k=2)))
     assert [found[word].fate for word in ("flowers", "trees", "herbs")] == [
         *("kept, drawn", "cut by temperature", "cut by top-k")
     ]
@@ -154,10 +154,10 @@ def test_the_studio_s_example():
 # The running sum that top-p looks at
 
 
-@pytest.mark.parametrize("order", ["hf", "vertex"])
+@pytest.mark.parametrize("order", ["transformers", "studio"])
 def test_the_running_sum_is_taken_where_top_p_stands_in_the_order(read, order):
     config = DecodingConfig(temperature=2, top_k=30, top_p=0.6, min_p=0.1, order=order)
-    top_p_sees = reshape(read.logits, temperature=2 if order == "hf" else 1, top_k=30)
+    top_p_sees = reshape(read.logits, temperature=2 if order == "transformers" else 1, top_k=30)
     expected = top_p_sees.sort(descending=True).values.cumsum(-1)[:SHOWN]
     found = next_token(read, config)
     torch.testing.assert_close(torch.tensor([c.cumulative for c in found.candidates[:-1]]), expected)
@@ -197,7 +197,7 @@ def test_exactly_one_candidate_is_drawn_and_it_was_kept(read, config):
         assert drawn[0].text in (found.drawn, REST) and found.drawn_probability > 0
 
 
-@pytest.mark.parametrize("order", ["hf", "vertex"])
+@pytest.mark.parametrize("order", ["transformers", "studio"])
 def test_greedy_decoding_draws_the_likeliest_token_whatever_the_seed(read, order):
     for seed in (0, 1, 2):
         found = next_token(read, DecodingConfig(temperature=0, seed=seed, order=order))

@@ -327,10 +327,10 @@ def test_a_prompt_too_long_for_the_window_is_told(view):
 
 def test_the_order_of_the_steps_can_be_switched(view):
     view.temperature.value, view.top_p.value = 1.5, 0.9
-    library = words_of(view.message)
+    transformers = words_of(view.message)
     view.order.value = "studio"
-    assert library.startswith("2,879 of") and words_of(view.message).startswith("65 of")
-    assert view.config.order == "vertex"
+    assert transformers.startswith("2,879 of") and words_of(view.message).startswith("65 of")
+    assert view.config.order == "studio"
 
 
 def test_greedy_takes_the_likeliest_token_and_sampling_comes_back(view):
@@ -355,13 +355,13 @@ def test_more_settings_unfold_two_sliders(view):
 
 def test_the_controls_stand_as_the_configuration_says(course_model):
     config = DecodingConfig(temperature=0.7, top_k=40, top_p=0.9, min_p=0.02, repetition_penalty=1.2, seed=4)
-    for order in ("hf", "vertex"):
+    for order in ("transformers", "studio"):
         assert Sampler(course_model, PROMPT, replace(config, order=order)).config == replace(config, order=order)
     greedy = Sampler(course_model, PROMPT, DecodingConfig(temperature=0))
     assert greedy.config.temperature == 0 and greedy.choice.value == "greedy" and greedy.temperature.value == 1
 
 
-ALL = DecodingConfig(3, 49_152, 0.123, 0.0625, 5, "vertex", 20_240_101, 600, ("\n", "Q:"))
+ALL = DecodingConfig(3, 49_152, 0.123, 0.0625, 5, "studio", 20_240_101, 600, ("\n", "Q:"))
 
 
 @pytest.mark.parametrize(
@@ -389,8 +389,10 @@ def test_numpy_s_numbers_are_settings_too(read):
 
 
 def test_a_choice_that_there_is_not_is_refused_in_words(view):
-    with pytest.raises(UnsupportedSetting, match="Order of the steps is one of transformers, studio; 'hf' was given"):
-        view.order.value = "hf"
+    with pytest.raises(
+        UnsupportedSetting, match="Order of the steps is one of transformers, studio; 'vertex' was given"
+    ):
+        view.order.value = "vertex"
     with pytest.raises(UnsupportedSetting, match="Choice of the token is one of sample, greedy; None was given"):
         view.choice.value = None
     assert view.config == DecodingConfig()
@@ -433,7 +435,7 @@ CONFIGS = [
     DecodingConfig(),
     DecodingConfig(temperature=0),
     DecodingConfig(temperature=2, top_p=0.75),
-    DecodingConfig(temperature=2, top_p=0.75, order="vertex"),
+    DecodingConfig(temperature=2, top_p=0.75, order="studio"),
     DecodingConfig(top_k=5, min_p=0.1, repetition_penalty=1.5),
 ]
 
@@ -610,10 +612,10 @@ def test_a_prompt_that_cannot_be_read_is_told_in_the_message(both, prompt, said)
 
 
 def test_a_column_keeps_the_settings_that_have_no_slider(course_model):
-    config = DecodingConfig(min_p=0.1, repetition_penalty=1.2, order="vertex", stop=("\n",), max_new_tokens=4)
+    config = DecodingConfig(min_p=0.1, repetition_penalty=1.2, order="studio", stop=("\n",), max_new_tokens=4)
     made = Playground(course_model, PROMPT, config, DecodingConfig())
     assert made.columns[0].config == config
-    said = "Also set: min-p 0.1, repetition penalty 1.2, order 'vertex', stop ('\\n',)."
+    said = "Also set: min-p 0.1, repetition penalty 1.2, order 'studio', stop ('\\n',)."
     assert made.columns[0].also_set == paragraph(said) and made.columns[1].also_set == ""
 
 
@@ -757,7 +759,7 @@ def test_its_controls_are_what_the_next_measurement_takes(asked):
 def test_the_repetition_widget_keeps_every_setting_and_says_what_has_no_control(asked, shown):
     made = repetition(None, PROMPT, ALL, temperatures=np.array([0, 1.5]))
     assert made.config == ALL and [config for _, config, *_ in asked] == [ALL, ALL]
-    said = "Also set: min-p 0.0625, repetition penalty 5, order 'vertex', seed 20240101, stop ('\\n', 'Q:')."
+    said = "Also set: min-p 0.0625, repetition penalty 5, order 'studio', seed 20240101, stop ('\\n', 'Q:')."
     assert words_of(made.also_set) == said and said in html.unescape(shown[0]["text/html"])
     assert made.also_set in made.view.children
     assert Repetition(None, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""

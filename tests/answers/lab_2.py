@@ -174,7 +174,7 @@ def a_tie_is_shared(logits, temperature):
     return torch.softmax(logits / temperature, dim=-1)
 
 
-def softmax_by_the_library(logits, temperature):
+def softmax_by_transformers(logits, temperature):
     if temperature == 0:
         return (torch.arange(len(logits)) == logits.argmax()) * 1.0
     return TemperatureLogitsWarper(float(temperature))(None, logits[None])[0].softmax(-1)
@@ -423,7 +423,7 @@ def top_k_by_kthvalue(p, k):
     return torch.nn.functional.normalize(p * (p >= smallest), p=1, dim=0)
 
 
-def top_k_by_the_library(probabilities, k):
+def top_k_by_transformers(probabilities, k):
     if k == 0:
         return probabilities
     return TopKLogitsWarper(k)(None, probabilities.log()[None])[0].softmax(-1)
@@ -697,7 +697,7 @@ def top_p_taking_the_largest(probabilities, p):
     return kept / kept.sum()
 
 
-def top_p_by_the_library(probabilities, p):
+def top_p_by_transformers(probabilities, p):
     return TopPLogitsWarper(float(p))(None, probabilities.log()[None])[0].softmax(-1)
 
 
@@ -895,8 +895,8 @@ def two_orders_to_the_end(logits, temperature, p):
     """The studio's way to its end: cut, then apply the temperature to what is left, and count."""
     cut = keep_top_p(with_temperature(logits, 1), p)
     warmed = cut ** (1 / temperature)
-    library = keep_top_p(with_temperature(logits, temperature), p)
-    return [torch.count_nonzero(library), torch.count_nonzero(warmed / warmed.sum())]
+    transformers = keep_top_p(with_temperature(logits, temperature), p)
+    return [torch.count_nonzero(transformers), torch.count_nonzero(warmed / warmed.sum())]
 
 
 def two_orders_one_by_one(logits, temperature, p):
@@ -937,15 +937,15 @@ def sizes_of_the_vocabulary(logits, temperature, p):
 
 
 def top_p_of_the_logits(logits, temperature, p):
-    library = keep_top_p(with_temperature(logits, temperature), p)
+    transformers = keep_top_p(with_temperature(logits, temperature), p)
     studio = with_temperature(keep_top_p(logits, p), temperature)
-    return int((library > 0).sum()), int((studio > 0).sum())
+    return int((transformers > 0).sum()), int((studio > 0).sum())
 
 
 def studio_softens_again(logits, temperature, p):
-    library = keep_top_p(with_temperature(logits, temperature), p)
+    transformers = keep_top_p(with_temperature(logits, temperature), p)
     studio = with_temperature(keep_top_p(with_temperature(logits, 1), p), temperature)
-    return int((library > 0).sum()), int((studio > 0).sum())
+    return int((transformers > 0).sum()), int((studio > 0).sum())
 
 
 def studio_is_greedy(logits, temperature, p):
@@ -1342,7 +1342,7 @@ RIGHT: dict[str, list] = {
         softmax_yielded,
         softmax_of_a_distribution,
         greedy_by_comparing,
-        softmax_by_the_library,
+        softmax_by_transformers,
         rounded_to_three_digits,
         a_tie_is_shared,
         lambda a, b: (a / max(b, 1e-7)).softmax(-1),
@@ -1365,7 +1365,7 @@ RIGHT: dict[str, list] = {
         top_k_recursive,
         top_k_by_rank,
         top_k_by_kthvalue,
-        top_k_by_the_library,
+        top_k_by_transformers,
         top_k_by_the_course,
         lambda x, n: tuple(top_k_by_a_heap(x, n)),
         lambda probabilities, k: torch.round(keep_top_k(probabilities, k), decimals=3),
@@ -1388,7 +1388,7 @@ RIGHT: dict[str, list] = {
         top_p_by_a_heap,
         top_p_in_pandas,
         top_p_taking_the_largest,
-        top_p_by_the_library,
+        top_p_by_transformers,
         top_p_by_the_course,
         lambda a, b: top_p_in_a_loop(a, b).float(),
         lambda probabilities, p: torch.round(keep_top_p(probabilities, p), decimals=4),
@@ -1668,7 +1668,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda *given: (0, 1), "More than one token is kept"),
         (lambda logits, temperature, p: (two_orders(logits, temperature, p)[0], len(logits)), "you count every token"),
         (exchanged, "exchanged"),
-        (always_the_temperature, "The second number is the library"),
+        (always_the_temperature, "The second number is that of transformers"),
         (never_the_temperature, "The first number is the studio"),
         (distributions, "a tensor"),
         (counts_what_is_cut, "cut"),
@@ -1693,7 +1693,7 @@ WRONG: dict[str, list[tuple]] = {
         (lambda *given: two_orders(*given)[0], "a whole number"),
         (lambda *given: ("many", "few"), "a text"),
         (lambda *given: (2, 1), "more are needed for the sum"),
-        (lambda *given: dict(zip(("library", "studio"), two_orders(*given), strict=True)), "a dictionary"),
+        (lambda *given: dict(zip(("transformers", "studio"), two_orders(*given), strict=True)), "a dictionary"),
         (lambda *given: set(two_orders(*given)), "a set"),
         (lambda *given: sum(two_orders(*given)), "a whole number"),
         (lambda *given: operator.sub(*two_orders(*given)), "a whole number"),

@@ -436,7 +436,7 @@ def _rounded(got: torch.Tensor) -> bool:
 
 
 def _kept_in_two_orders(logits: torch.Tensor, temperature: float, p: float) -> tuple[int, ...]:
-    return tuple(_kept(reshape(logits, temperature=temperature, top_p=p, order=order)) for order in ("hf", "vertex"))
+    return tuple(_kept(reshape(logits, temperature=temperature, top_p=p, order=order)) for order in ("transformers", "studio"))
 
 
 def _kept_at(logits: torch.Tensor, temperature: float, p: float) -> int:
@@ -464,7 +464,7 @@ def _one_is_right(got: tuple[int, ...], case: Case) -> str:
             "those of temperature 1; the temperature comes after and cuts nothing."
         )
     if got[0] != right[0] and got[1] == right[1]:
-        return "The second number is as it should be, the first is not. In the library: temperature, then top-p, then count what is above 0."
+        return "The second number is as it should be, the first is not. In transformers: temperature, then top-p, then count what is above 0."
     return ""
 
 
@@ -474,7 +474,7 @@ def _changed(change: Callable[[int, int, int], tuple]) -> Callable:
 
 
 def _two_counts(value: Any) -> tuple[int, ...]:
-    numbers = as_numbers(value, 2, "a pair of numbers (library, studio)")
+    numbers = as_numbers(value, 2, "a pair of numbers (transformers, studio)")
     return tuple(as_whole(round(number, 4), "a whole number of tokens") for number in numbers)
 
 
@@ -503,27 +503,28 @@ TWO_ORDERS = Exercise(
     right=_kept_in_two_orders,
     mistakes=[
         Wrong(
-            _changed(lambda library, studio, size: (studio, library)),
-            "The two numbers are exchanged: the library, with the temperature first, comes first.",
+            _changed(lambda transformers, studio, size: (studio, transformers)),
+            "The two numbers are exchanged: transformers, with the temperature first, comes first.",
         ),
         Wrong(
-            _changed(lambda library, studio, size: (library, library)),
-            "The second number is the library's again. In the studio top-p looks at the model's own probabilities, those of temperature 1.",
+            _changed(lambda transformers, studio, size: (transformers, transformers)),
+            "The second number is that of transformers again. In the studio top-p looks at the model's own probabilities, those of temperature 1.",
         ),
         Wrong(
-            _changed(lambda library, studio, size: (studio, studio)),
-            "The first number is the studio's. In the library top-p looks at the probabilities after the temperature.",
+            _changed(lambda transformers, studio, size: (studio, studio)),
+            "The first number is the studio's. In transformers top-p looks at the probabilities after the temperature.",
         ),
         Wrong(
-            _changed(lambda library, studio, size: (size - library, size - studio)),
+            _changed(lambda transformers, studio, size: (size - transformers, size - studio)),
             "You count the tokens that are cut; those that are kept are asked for.",
         ),
         Wrong(
-            _changed(lambda library, studio, size: (library - 1, studio - 1)), "Both numbers are one too few: the token that crosses p is kept, too."
+            _changed(lambda transformers, studio, size: (transformers - 1, studio - 1)),
+            "Both numbers are one too few: the token that crosses p is kept, too.",
         ),
-        Wrong(_changed(lambda library, studio, size: (library + 1, studio + 1)), "Both numbers are one too many."),
+        Wrong(_changed(lambda transformers, studio, size: (transformers + 1, studio + 1)), "Both numbers are one too many."),
         Wrong(
-            _changed(lambda library, studio, size: (size, size)),
+            _changed(lambda transformers, studio, size: (size, size)),
             "You count the whole vocabulary: either nothing is cut, or tokens that were cut, with probability 0, are counted, too.",
         ),
         Wrong(

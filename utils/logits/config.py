@@ -9,12 +9,12 @@ from utils.errors import UnsupportedSetting
 
 MAX_NEW_TOKENS = 50
 
-Order = Literal["hf", "vertex"]
+Order = Literal["transformers", "studio"]
 ORDERS: dict[str, tuple[str, ...]] = {
-    "hf": ("repetition penalty", "temperature", "top-k", "top-p", "min-p"),
-    "vertex": ("repetition penalty", "top-k", "top-p", "min-p", "temperature"),
+    "transformers": ("repetition penalty", "temperature", "top-k", "top-p", "min-p"),
+    "studio": ("repetition penalty", "top-k", "top-p", "min-p", "temperature"),
 }
-"""The order of the steps in transformers ("hf") and as Vertex AI's studio documents it ("vertex")."""
+"""The order of the steps in the library transformers, and as the studio of Vertex AI documents it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DecodingConfig:
 
     temperature: 0 is greedy, 1 leaves the model's probabilities. top_k: 0 keeps every
     token. top_p, min_p: 0 to 1; 1 and 0 keep every token. repetition_penalty: above 0; 1 is
-    off. order: "hf" or "vertex". max_new_tokens: 1 or more. stop: strings before which a
+    off. order: "transformers" or "studio". max_new_tokens: 1 or more. stop: strings before which a
     completion ends, found in the completion alone, special tokens' names among them. This is
     the one place that checks these settings. Raises UnsupportedSetting.
     """
@@ -33,7 +33,7 @@ class DecodingConfig:
     top_p: float = 1.0
     min_p: float = 0.0
     repetition_penalty: float = 1.0
-    order: Order = "hf"
+    order: Order = "transformers"
     seed: int = 0
     max_new_tokens: int = MAX_NEW_TOKENS
     stop: tuple[str, ...] = ()

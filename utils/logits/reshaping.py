@@ -39,7 +39,7 @@ def reshape(
     min_p: float = 0.0,
     repetition_penalty: float = 1.0,
     input_ids: torch.Tensor | None = None,
-    order: Order = "hf",
+    order: Order = "transformers",
 ) -> torch.Tensor:
     """Return the probabilities that a token is drawn with: shape and vocabulary as `logits`.
 

@@ -31,10 +31,12 @@ function change(before, after) {
 const SETTLED_MS = 150;
 
 function render({ model, el }) {
+  const note = document.createElement("p");
   const place = document.createElement("div");
+  note.className = "course-old-note";
+  place.className = "course-drawing";
   el.classList.add("course-picture");
-  el.style.contain = "strict";
-  el.append(place);
+  el.append(note, place);
   let settling = 0;
 
   function draw(markup) {
@@ -45,6 +47,12 @@ function render({ model, el }) {
 
   function show() {
     if (!settling) draw(model.get("value"));
+  }
+
+  function showAge() {
+    note.textContent = model.get("old");
+    note.hidden = !model.get("old");
+    el.classList.toggle("course-old", !note.hidden);
   }
 
   // A slider knows the drawing for where it moved: show it now, and the kernel's last word when all is still.
@@ -66,8 +74,10 @@ function render({ model, el }) {
   }
 
   model.on("change:value", show);
+  model.on("change:old", showAge);
   listen();
   show();
+  showAge();
 }
 
 export default { render };

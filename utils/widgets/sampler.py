@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from utils.decoding.candidates import NextToken, next_token, read_prompt
-from utils.logits.config import DecodingConfig
+from utils.logits.config import ORDERS, DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.plots import reshaped_bars
 from utils.widgets.picture import Picture
@@ -42,7 +42,7 @@ class Sampler:
         self.sliders: dict[str, Slider] = {name: getattr(self, name) for name in SLIDERS}
         self.reached: str | None = None
         self.choice = _radio("Choice of the token", ("sample", "greedy"), "sample" if config.temperature else "greedy")
-        self.order = _radio("Order of the steps", ("transformers", "studio"), _ORDERS_SHOWN[config.order])
+        self.order = _radio("Order of the steps", tuple(ORDERS), config.order)
         self.seed = seed_box(config.seed)
         self.more = widgets.ToggleButton(description="More settings")
         self.message = widgets.HTML(layout=widgets.Layout(height="44px", overflow="hidden"))
@@ -61,7 +61,7 @@ class Sampler:
         values: dict[str, Any] = {name: slider.value for name, slider in self.sliders.items()} | moved
         if self.choice.value == "greedy":
             values["temperature"] = 0
-        return replace(self.config_before, **values, order=_ORDERS[self.order.value], seed=self.seed.value)
+        return replace(self.config_before, **values, order=self.order.value, seed=self.seed.value)
 
     @property
     def view(self) -> widgets.VBox:
@@ -105,10 +105,6 @@ class Sampler:
         self.seed.when_moved(self.redraw)
         for control in (self.prompt, self.choice, self.order):
             control.observe(lambda _change: self.redraw(), names="value")
-
-
-_ORDERS = {"transformers": "hf", "studio": "vertex"}
-_ORDERS_SHOWN = {order: shown for shown, order in _ORDERS.items()}
 
 
 def sampler(model: LanguageModel, prompt: str, config: DecodingConfig | None = None) -> Sampler:

@@ -15,14 +15,21 @@ from IPython.display import display
 from utils.errors import CourseError, UnsupportedSetting
 from utils.logits.config import DecodingConfig
 
+HERE = Path(__file__).parent
 FULL_LABEL = {"description_width": "initial"}
 WIDE = widgets.Layout(width="98%")
 
 
-class KeyboardGuard(anywidget.AnyWidget):
-    """An invisible part that lets the keys pressed in its widget reach the widget, not JupyterLab."""
+class Frame(anywidget.AnyWidget):
+    """What each widget has in the page: its keys, a word when its kernel is gone, its place in view after a run.
 
-    _esm = Path(__file__).parent / "keyboard_guard.js"
+    fresh: whether no page has shown it yet.
+    """
+
+    _esm = HERE / "frame.js"
+    _css = HERE / "frame.css"
+
+    fresh = traitlets.Bool(True).tag(sync=True)
 
 
 def show(widget: widgets.Widget, *, summary: str, text: str) -> None:
@@ -30,8 +37,8 @@ def show(widget: widgets.Widget, *, summary: str, text: str) -> None:
 
     summary: HTML of the widget's first state; text: the same as plain text.
     """
-    guarded = widgets.VBox([KeyboardGuard(), widget])
-    display({**guarded._repr_mimebundle_(), "text/plain": text, "text/html": summary}, raw=True)
+    framed = widgets.VBox([Frame(), widget])
+    display({**framed._repr_mimebundle_(), "text/plain": text, "text/html": summary}, raw=True)
 
 
 @contextmanager
@@ -71,6 +78,28 @@ class RadioButtons(widgets.RadioButtons):
     value = Option(None)
 
 
+def row(*parts: widgets.Widget) -> widgets.HBox:
+    """Return parts in a row, which goes on in the next line where they do not fit."""
+    layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 12px")
+    return widgets.HBox(parts, layout=layout)
+
+
+def beside(*parts: widgets.Widget, least: int) -> widgets.GridBox:
+    """Return parts in columns of one width where each has `least` pixels, and below each other where not."""
+    columns = f"repeat(auto-fit, minmax(min({least}px, 100%), 1fr))"
+    return widgets.GridBox(parts, layout=widgets.Layout(grid_template_columns=columns, grid_gap="4px 16px"))
+
+
+def button(label: str, **traits: Any) -> widgets.Button:
+    """Return a button as wide as its label, which nothing cuts. traits: of ipywidgets' own."""
+    return widgets.Button(description=label, layout=fitted(), **traits)
+
+
+def fitted() -> widgets.Layout:
+    """Return the layout of a control that is as wide as what stands in it."""
+    return widgets.Layout(width="auto", max_width="100%", flex="0 0 auto")
+
+
 def prompt_box(prompt: str, *, description: str) -> widgets.Text | widgets.Textarea:
     """Return a box for a prompt: of one line, or of several where the prompt has several, which one line would lose."""
     kind = widgets.Textarea if "\n" in prompt else widgets.Text
@@ -103,10 +132,13 @@ _NAMES = {
 
 
 def paragraph(text: str) -> str:
-    """Return text as an HTML paragraph that keeps its line breaks and its size in any theme."""
-    return f'<p style="white-space: pre-wrap; line-height: 1.4; margin: 0">{html.escape(text)}</p>'
+    """Return text as an HTML paragraph that keeps its line breaks, its size in any theme, and its words whole."""
+    return f'<p style="white-space: pre-wrap; {_LINES}">{html.escape(text)}</p>'
+
+
+_LINES = "overflow-wrap: break-word; word-break: normal; line-height: 1.4; margin: 0"
 
 
 def alert(text: str) -> str:
     """Return text as an HTML paragraph that a screen reader reads out at once."""
-    return f'<p role="alert" style="line-height: 1.4; margin: 0; font-weight: 600">{html.escape(text)}</p>'
+    return f'<p role="alert" style="font-weight: 600; {_LINES}">{html.escape(text)}</p>'
