@@ -1,5 +1,5 @@
 # make lab       set up what is missing and open the course in JupyterLab
-# make test      set up what is missing and run every test
+# make test      for contributors and instructors: set up what is missing and run every test
 # make quick     run the tests that need no model, no browser and no other process
 # make cloud     add what reads s3:// and gs:// addresses
 # make monitor   open MLflow's page on the tuning runs and the registered models
@@ -15,6 +15,8 @@ RESULTS := build/results
 TUNING := build/tuning
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 TEST_DEVICE ?= cpu
+# Where pip takes torch from: the index of the small CPU builds on a Linux without an NVIDIA GPU, pip's own otherwise.
+TORCH_INDEX ?= $(shell sh .ci/torch_index.sh $(BIN)/python)
 
 # Bytecode is compiled when a module is first imported: most never are.
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --constraint constraints.txt
@@ -49,7 +51,7 @@ $(VENV)/pyvenv.cfg:
 # when these are there does pip look for what this build of torch needs besides.
 $(READY): $(VENV)/pyvenv.cfg uv.lock pyproject.toml
 	$(PIP_INSTALL) --no-deps uv
-	$(PIP_INSTALL) --no-deps torch & torch=$$!; $(SYNC); synced=$$?; wait $$torch && exit $$synced
+	$(PIP_INSTALL) --no-deps torch $(addprefix --index-url ,$(TORCH_INDEX)) & torch=$$!; $(SYNC); synced=$$?; wait $$torch && exit $$synced
 	$(PIP_INSTALL) torch
 	@mkdir -p $(VENV)/etc/jupyter/labconfig
 	@echo '{"disabledExtensions": {"@jupyter/nbgrader": true, "@jupyterlab/apputils-extension:announcements": true}}' \
@@ -89,8 +91,8 @@ mutants: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)) COURSE_TUNING=$(abspath $(TUNING)) \
 		$(BIN)/python -m tests.mutants
 
-labs: dev assets
-	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring labs
+labs: dev
+	$(BIN)/python -m utils.authoring labs
 
 execute: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
@@ -150,7 +152,7 @@ newest-tested: $(VENV)/pyvenv.cfg
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	$(ASSETS)
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)-newest) COURSE_TUNING=$(abspath $(TUNING)) \
-		$(BIN)/python -m pytest tests/test_internals.py notebooks labs
+		$(BIN)/python -m pytest tests/test_internals.py notebooks labs/solutions
 
 # The quick tests, and three lessons strictly, on each other supported Python that runs, or on those named.
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14

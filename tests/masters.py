@@ -1,4 +1,4 @@
-"""The answers of the master labs, run as they stand there."""
+"""What the master labs hold: answers, run as they stand there, and outputs, as a learner's lab shows them."""
 
 import ast
 import re
@@ -8,7 +8,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from utils.authoring import BEGIN, MASTERS
+from utils.authoring import BEGIN, MASTERS, learner_lab
+from utils.exercises.checks import NOT_ATTEMPTED
 
 CHECK = re.compile(r'check\("(\d+\.\d+)", (.+?)(?:, \w+=.*)?\)')
 """A check cell: the exercise and the expression that is handed over."""
@@ -44,6 +45,19 @@ def names(lab: int, **given: Any) -> dict[str, Any]:
 def answers(lab: int, known: dict[str, Any]) -> dict[str, Any]:
     """Return what the master hands over to each check, by the exercise."""
     return {exercise: eval(checked, known) for exercise, (_, checked) in stubs(master(lab)).items()}
+
+
+def untouched(path: Path) -> NotebookNode:
+    """Return a learner's lab as it is after a run without an answer: what its master shows, but for the checks."""
+    master = nbformat.read(path, as_version=4)
+    lab, shown = learner_lab(master), {cell.id: cell.get("outputs") for cell in master.cells}
+    for cell in lab.cells:
+        if checked := CHECK.fullmatch(cell.source):
+            said = f"Exercise {checked[1]}: {NOT_ATTEMPTED}\n"
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=said)]
+        elif cell.cell_type == "code":
+            cell.outputs = shown[cell.id]
+    return lab
 
 
 def code_cells(path: Path) -> list[NotebookNode]:

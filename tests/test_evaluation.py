@@ -171,9 +171,9 @@ def test_a_run_counts_what_is_right(tiny):
 
 def test_rouge_is_the_package_s_f_measure():
     scores = rouge(["the cat sat", "a dog"], ["the cat sat on the mat", "a dog"])
-    assert scores["rouge1"].mean == pytest.approx((2 * 1 * 0.5 / 1.5 + 1) / 2)
-    assert set(scores) == {"rouge1", "rouge2", "rougeL"}
-    assert scores["rouge1"].low <= scores["rouge1"].mean <= scores["rouge1"].high
+    assert scores["ROUGE-1"].mean == pytest.approx((2 * 1 * 0.5 / 1.5 + 1) / 2)
+    assert set(scores) == {"ROUGE-1", "ROUGE-2", "ROUGE-L"}
+    assert scores["ROUGE-1"].low <= scores["ROUGE-1"].mean <= scores["ROUGE-1"].high
 
 
 LANGUAGES = {
@@ -191,13 +191,13 @@ def test_a_text_in_any_language_is_like_itself_and_unlike_others(text):
     for kind, found in rouge([text], [text]).items():
         assert found.mean == 1, kind
     others = [other for other in LANGUAGES.values() if other != text]
-    assert rouge([text] * len(others), others)["rouge1"].mean == 0
+    assert rouge([text] * len(others), others)["ROUGE-1"].mean == 0
 
 
 def test_letters_with_marks_are_letters_of_their_own():
-    assert rouge(["Größe"], ["Grüße"])["rouge1"].mean == 0
-    assert rouge(["cafe\u0301"], ["caf\u00e9"])["rouge1"].mean == 1
-    assert rouge(["我爱北京"], ["他爱上海"])["rouge1"].mean == 1 / 4
+    assert rouge(["Größe"], ["Grüße"])["ROUGE-1"].mean == 0
+    assert rouge(["cafe\u0301"], ["caf\u00e9"])["ROUGE-1"].mean == 1
+    assert rouge(["我爱北京"], ["他爱上海"])["ROUGE-1"].mean == 1 / 4
 
 
 def test_on_ascii_text_the_tokens_are_the_package_s_own():

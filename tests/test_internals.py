@@ -162,15 +162,33 @@ def _renamed_in_the_page(name: str) -> Change:
 
 @contract("jupyterlab", "attribute that keeps keys (Lumino's)", _renamed_in_the_page(internals.KEEPS_KEYS))
 def KEEPS_KEYS():
-    assert internals.KEEPS_KEYS in (WIDGETS / "keyboard_guard.js").read_text(encoding="utf8")
+    assert internals.KEEPS_KEYS in (WIDGETS / "frame.js").read_text(encoding="utf8")
     assert in_the_page(f'hasAttribute("{internals.KEEPS_KEYS}")', "lab/static", "jlab_core.*.js")
 
 
 @contract("jupyterlab-widgets", "class of a VBox in the page", _renamed_in_the_page(internals.WIDGET_BOX))
 def WIDGET_BOX():
-    for script in ("keyboard_guard.js", "picture.js"):
+    for script in ("frame.js", "picture.js"):
         assert f'".{internals.WIDGET_BOX}"' in (WIDGETS / script).read_text(encoding="utf8")
     assert in_the_page(f'"{internals.WIDGET_BOX}"', "labextensions/@jupyter-widgets/jupyterlab-manager/static", "*.js")
+
+
+@contract(
+    "jupyterlab-widgets",
+    "signs that a kernel is gone",
+    *map(_renamed_in_the_page, internals.KERNEL_OF_A_WIDGET),
+)
+def KERNEL_OF_A_WIDGET():
+    for name in internals.KERNEL_OF_A_WIDGET:
+        assert name in (WIDGETS / "frame.js").read_text(encoding="utf8")
+        assert in_the_page(name, "labextensions/@jupyter-widgets/jupyterlab-manager/static", "*.js")
+
+
+@contract("jupyterlab", "names of a notebook's parts", *map(_renamed_in_the_page, internals.NOTEBOOK_PAGE))
+def NOTEBOOK_PAGE():
+    for name in internals.NOTEBOOK_PAGE:
+        assert name in (WIDGETS / "frame.js").read_text(encoding="utf8")
+        assert in_the_page(name, "lab/static", "*.js"), name
 
 
 @contract("transformers", "config._attn_implementation", hidden(PreTrainedConfig, "_attn_implementation"))

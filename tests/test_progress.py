@@ -1,6 +1,7 @@
 """What a long call shows: how far it is and the time left, and nothing where no one looks."""
 
 import ast
+import importlib.util
 import sys
 import threading
 import time
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import utils
 from utils import progress as module
 from utils.progress import progress, working
 
@@ -142,3 +144,25 @@ def test_in_the_house_it_is_looped_over_where_no_traceback_holds_it():
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in looped]
         loose += [f"{path.name}:{call.lineno}" for call in calls if getattr(call.func, "id", "") == "progress"]
     assert loose == []
+
+
+def test_the_first_import_of_a_room_shows_that_packages_are_loaded(screen, monkeypatch):
+    spec = module._Rooms().find_spec("utils.words", utils.__path__)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert screen.texts == [], "a quick one shows nothing"
+    slow = SimpleNamespace(loader=SimpleNamespace(exec_module=lambda loaded: time.sleep(0.1)))
+    monkeypatch.setattr(module.PathFinder, "find_spec", lambda name, path: slow)
+    module._Rooms().find_spec("utils.words").loader.exec_module(None)
+    assert set(screen.texts) == {"Loading packages: 0 s so far"} and screen.cleared == 2
+
+
+@pytest.mark.parametrize("name", ["utils", "utils.models.tokens", "json", "absent"])
+def test_other_imports_are_python_s_own(name):
+    assert module._Rooms().find_spec(name) is None
+
+
+def test_what_is_done_so_far_is_said_without_a_time():
+    assert module.done_so_far() == ""
+    with working("Reading", total=2) as advance, working("Hashing"):
+        advance()
+        assert module.done_so_far() == "Reading: 1 of 2 (Hashing)"

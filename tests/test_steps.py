@@ -17,7 +17,7 @@ STEPS = [
 
 def test_a_row_for_each_step():
     table = steps_table(iter(STEPS))
-    assert list(table.columns) == ["token", "probability", "rank", "entropy in bits", "best other token"]
+    assert list(table.columns) == ["token", "probability", "rank", "entropy (bits)", "best other token"]
     assert table.to_numpy().tolist() == [["' a'", 0.123, 3, 1.23, "' b'"], ["'\\n'", 1.0, 1, 0.0, "' b'"]]
 
 

@@ -55,6 +55,29 @@ def alt(markup: str) -> str:
     return html.unescape(re.search(r'<img [^>]*?alt="([^"]*)"', markup)[1])
 
 
+# The start
+
+
+def test_start_says_what_became_of_the_job_and_where_to_watch_it(monkeypatch, capsys):
+    monkeypatch.setattr("utils.tuning.job._spawn", lambda folder: folder.started_by(os.getpid()))
+    job = TuningJob("said", [("Say 1:", "yes")], method="ia3", epochs=2)
+
+    def said_in(state: State | None) -> str:
+        if state:
+            job.folder.write_state(state)
+        job.start()
+        return capsys.readouterr().out
+
+    watch = "in a process of its own. monitor(job) shows its progress and the time left.\n"
+    assert said_in(None) == f"Tuning job said: started with ia3 (records: 1, epochs: 2), {watch}"
+    assert said_in(RUNNING) == f"Tuning job said: it goes on at step 3 of 12, {watch}"
+    assert said_in(replace(RUNNING, status=Status.CANCELLED, can_go_on=True)).startswith("Tuning job said: it goes on")
+    job.folder.adapter.mkdir()
+    assert "it has succeeded before" in said_in(replace(RUNNING, status=Status.SUCCEEDED, step=12))
+    job.start(quiet=True)
+    assert capsys.readouterr().out == ""
+
+
 # The monitor
 
 
@@ -83,7 +106,8 @@ def test_a_job_that_has_not_trained_yet_has_no_curves_and_no_times(job):
         ({"status": Status.SUCCEEDED}, "Training stopped early: the validation loss fell no further."),
         ({"status": Status.SUCCEEDED, "notes": ("no <tracking>",)}, "no <tracking>"),
         ({"status": Status.FAILED, "cause": "The disk is full."}, "The disk is full."),
-        ({"status": Status.CANCELLED}, "start() goes on where it was"),
+        ({"status": Status.FAILED, "cause": "The disk is full."}, "The curves show the steps before that."),
+        ({"status": Status.CANCELLED}, "run the cell with its start() again, then this one"),
     ],
 )
 def test_every_end_is_told_and_nothing_is_left_to_cancel(end, says, job):

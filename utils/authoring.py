@@ -1,8 +1,7 @@
-"""Make the notebooks as they are committed: learners' labs from the masters, executed, clean.
+"""Make the notebooks as they are committed: lessons and masters executed, learners' labs from the masters.
 
-python -m utils.authoring labs                  # learners' labs out of labs/solutions, executed
-python -m utils.authoring text                  # the same without running: outputs stay where cells are unchanged
 python -m utils.authoring execute NOTEBOOK ...  # run and write the outputs
+python -m utils.authoring labs                  # learners' labs out of labs/solutions, without outputs
 """
 
 import copy
@@ -30,17 +29,20 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def learner_lab(master: NotebookNode) -> NotebookNode:
-    """Return the learner's lab: solutions replaced by a stub (nbgrader) and folded away below.
+    """Return the learner's lab: solutions replaced by a stub (nbgrader) and folded away below, and no outputs.
 
-    A lab stands one folder higher than its master, and so do its links.
+    A lab stands one folder higher than its master, and so do its links. What a cell will show stands nowhere: the lab
+    asks before it shows.
     """
     with_folded = copy.deepcopy(master)
-    with_folded.cells = [cell for original in master.cells for cell in _with_folded_solution(original)]
+    with_folded.cells = [cell for original in with_folded.cells for cell in _with_folded_solution(original)]
     config = Config(ClearSolutions={"code_stub": {"python": STUB}})
     cleared, _ = ClearSolutions(config=config).preprocess(with_folded, ResourcesDict())
     for cell in cleared.cells:
         cell.source = cell.source.replace("](../../", "](../")
-    return cleared
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    return clean(cleared)
 
 
 def _with_folded_solution(cell: NotebookNode) -> list[NotebookNode]:
@@ -53,16 +55,6 @@ def _with_folded_solution(cell: NotebookNode) -> list[NotebookNode]:
         f"<details><summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>", id=f"{cell.id}-solution"[:64]
     )
     return [cell, folded]
-
-
-def keep_outputs(made: NotebookNode, committed: NotebookNode) -> NotebookNode:
-    """Return a notebook with the committed outputs of each cell whose id and source are unchanged."""
-    before = {(cell.id, cell.source): cell for cell in committed.cells}
-    kept = copy.deepcopy(made)
-    for number, cell in enumerate([cell for cell in kept.cells if cell.cell_type == "code"], start=1):
-        same = before.get((cell.id, cell.source))
-        cell.update(outputs=same.outputs if same else [], execution_count=number)
-    return kept
 
 
 def execute(path: Path) -> None:
@@ -119,23 +111,19 @@ def lessons_in(folder: Path) -> list[Path]:
     return in_order(folder.glob("[0-9]*.ipynb"))
 
 
-def make_labs(*, run: bool = True) -> list[Path]:
-    """Write every master's lab for learners, executed or with the outputs of unchanged cells; return the paths."""
+def make_labs() -> list[Path]:
+    """Write every master's lab for learners and return the paths."""
     paths = []
     for master in labs_in(MASTERS):
-        path = LABS / master.name
-        made = clean(learner_lab(nbformat.read(master, as_version=4)))
-        write(made if run else keep_outputs(made, nbformat.read(path, as_version=4)), path)
-        if run:
-            execute(path)
-        paths.append(path)
+        paths.append(LABS / master.name)
+        write(learner_lab(nbformat.read(master, as_version=4)), paths[-1])
     return paths
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["labs" | "text" as what]:
-            for made in make_labs(run=what == "labs"):
+        case ["labs"]:
+            for made in make_labs():
                 print(f"made {made.relative_to(ROOT)}")
         case ["execute", *names] if names:
             for name in names:

@@ -26,6 +26,12 @@ KEEPS_KEYS = "data-lm-suppress-shortcuts"
 WIDGET_BOX = "widget-vbox"
 """jupyterlab-widgets 3.0: the class of a `VBox` in the page, by which a part finds the widget that it stands in."""
 
+KERNEL_OF_A_WIDGET = ("comm_live_update", "sessionContext")
+"""jupyterlab-widgets 3.0: what a model says after a restart, and what in its manager's `context` says of others."""
+
+NOTEBOOK_PAGE = ("jp-WindowedPanel-outer", "jp-Cell", "jp-mod-active", "windowedListIndex")
+"""JupyterLab 4.6: what scrolls in a notebook, its cells, the active one, and their numbers."""
+
 
 def attention(config: Any) -> str:
     """Return how attention is computed, such as "sdpa"; transformers 5.23 keeps it in `config._attn_implementation`."""

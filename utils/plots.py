@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
@@ -21,6 +22,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Colours that stay apart for colour-blind readers (Okabe and Ito, 2008)."""
 
 MARKERS = ("o", "s", "^", "D")
+LINES = tuple(zip(COLOURS, MARKERS, strict=True))
 STYLE = {
     "figure.dpi": 110,
     "font.size": 11,
@@ -130,15 +132,35 @@ def diversity_curves(table: pd.DataFrame) -> Plot:
     """Draw each column of `diversity.diversity_curve` against temperature: shares from 0 to 1, bits from 0 to 16."""
     with _style():
         figure = Figure(figsize=(SIZE[0], 4.8), layout="constrained")
-        for axes, name, colour, marker in zip(figure.subplots(2, 2).flat, table, COLOURS, MARKERS, strict=True):
-            bits = name == "bits per token"
-            axes.plot(table.index, table[name], color=colour, marker=marker, clip_on=False)
-            axes.set_title(name, fontsize=11)
-            axes.set_xlim(-0.1, 2.1)
-            axes.set(ylim=(0, 16) if bits else (0, 1), yticks=(0, 4, 8, 12, 16) if bits else (0, 0.25, 0.5, 0.75, 1))
+        for axes, name, line in zip(figure.subplots(2, 2).flat, table, LINES, strict=True):
+            _diversity_curve(axes, table[name], name, line)
         figure.supxlabel("temperature (0 is greedy)", fontsize=10)
     said = "; ".join(f"{name}: {_points(table[name])}" for name in table)
     return _plot(figure, f"Four line plots against temperature, axes 0 to 1 and 0 to 16 bits. {said}.")
+
+
+def small_diversity_curves(table: pd.DataFrame) -> list[Plot]:
+    """Draw the panels of `diversity_curves` as a small figure each, for a page that lays them out; NaN is left out."""
+    plots = []
+    for name, line in zip(table, LINES, strict=True):
+        with _style(**{"font.size": 10}):
+            figure = Figure(figsize=(1.85, 1.5), layout="constrained")
+            _diversity_curve(figure.add_subplot(), table[name], name, line)
+        said = f"axis 0 to {_top(name)}. {_points(table[name].dropna())}"
+        plots.append(_plot(figure, f"Line plot of {name} against temperature, {said}."))
+    return plots
+
+
+def _top(measure: str) -> int:
+    return 16 if measure == "bits per token" else 1
+
+
+def _diversity_curve(axes: Axes, values: pd.Series, name: str, line: tuple[str, str]) -> None:
+    colour, marker = line
+    axes.plot(values.index, values, color=colour, marker=marker, clip_on=False)
+    axes.set_title(name, fontsize=11)
+    axes.set_xlim(-0.1, 2.1)
+    axes.set(ylim=(0, _top(name)), yticks=[_top(name) * quarter / 4 for quarter in range(5)])
 
 
 def shares_and_accuracies(table: pd.DataFrame, *, chance: float = 0.5) -> Plot:

@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, Protocol, TypeVar
 
 from tqdm import tqdm
@@ -23,6 +25,8 @@ PAUSE = 0.25
 """Seconds between two drawings."""
 AT_ONCE = 0.1
 """Parts that come within so many seconds of each other count as one for the time left."""
+
+PACKAGE = __name__.split(".")[0]
 
 Item = TypeVar("Item")
 Advance = Callable[..., None]
@@ -64,6 +68,37 @@ def working(what: str, *, total: int | None = None) -> Generator[Advance]:
             _OPEN.remove(work)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Show in a kernel that the course is being loaded, with torch and all that it needs."""
+    sys.meta_path.insert(0, _Rooms())
+
+
+class _Rooms(MetaPathFinder):
+    """Finds the rooms of the course as Python itself does, and shows the loading of each."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return None for any other module."""
+        course, *names = fullname.split(".")
+        spec = PathFinder.find_spec(fullname, path) if course == PACKAGE and len(names) == 1 else None
+        if spec and spec.loader:
+            spec.loader.exec_module = _shown(spec.loader.exec_module)  # ty: ignore[invalid-assignment]
+        return spec
+
+
+def _shown(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    def loading(module: Any) -> None:
+        with working("Loading packages"):
+            load(module)
+
+    return loading
+
+
+def done_so_far() -> str:
+    """Return what the open blocks have done, without times: "Measuring prompts: 2 of 7 (Scoring prompts: 3 of 8)"."""
+    outer, *inner = [": ".join(filter(None, [work.what, work.counted()])) for work in _OPEN] or [""]
+    return f"{outer} ({inner[-1]})" if inner else outer
+
+
 @dataclass(eq=False)
 class _Work:
     """What one block does, and when its parts were done."""
@@ -93,12 +128,16 @@ class _Work:
             return None
         return max(0.0, (self.total - done) * (last - since) / (done - before) - (time.monotonic() - last))
 
+    def counted(self) -> str:
+        """Return how many parts are done, "" while none can be counted."""
+        if self.total is None:
+            return f"{self.done:,}" if self.done else ""
+        return f"{self.done:,} of {self.total:,}"
+
     def __str__(self) -> str:
         left = self.seconds_left()
-        parts = f"{self.done:,}" if self.total is None else f"{self.done:,} of {self.total:,}"
-        counted = [parts] if self.total is not None or self.done else []
         clock = f"{_duration(time.monotonic() - self.begun)} so far" if left is None else f"{_duration(left)} left"
-        return f"{self.what}: {', '.join([*counted, clock])}"
+        return f"{self.what}: {', '.join(filter(None, [self.counted(), clock]))}"
 
 
 _OPEN: list[_Work] = []
@@ -176,11 +215,16 @@ def _drawn_on(screen: _Screen) -> Generator[None]:
 
     drawer = threading.Thread(target=copy_context().run, args=(draw,), name="progress", daemon=True)
     drawer.start()
+    stopped = False
     try:
         yield
+    except (KeyboardInterrupt, GeneratorExit):
+        stopped = True
+        raise
     finally:
         ended.set()
-        drawer.join()
+        with suppress(KeyboardInterrupt) if stopped else nullcontext():  # a second one says nothing new
+            drawer.join()
 
 
 def _duration(seconds: float) -> str:

@@ -4,12 +4,14 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from utils.characters import about_parts
+
 CELL = 'style="text-align: left; vertical-align: top; white-space: pre-wrap; padding: 4px 12px 4px 0"'
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """Rows of text under a heading for each column."""
+    """Rows of text under a heading for each column; parts of characters are explained below."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -22,7 +24,9 @@ class TextTable:
         body = "".join(
             "<tr>" + "".join(f"<td {CELL}>{html.escape(text)}</td>" for text in row) + "</tr>" for row in self.rows
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        parts = about_parts(text for row in self.rows for text in row)
+        note = f'<p style="margin: 0">{html.escape(parts)}</p>' if parts else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
 
 
 def texts(rows: Mapping[str, str], *, columns: tuple[str, str]) -> TextTable:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from utils.characters import HALF
 from utils.decoding.generation import Step
 from utils.models.tokens import is_bytes, quoted
 
@@ -14,14 +15,18 @@ def steps_table(steps: Iterable[Step]) -> pd.DataFrame:
         (quoted(shown(step)), step.probability, step.rank, step.entropy, quoted(step.alternatives[0].text))
         for step in steps
     ]
-    names = ["token", "probability", "rank", "entropy in bits", "best other token"]
-    return pd.DataFrame(rows, columns=names).round({"probability": 3, "entropy in bits": 2})
+    names = ["token", "probability", "rank", "entropy (bits)", "best other token"]
+    return pd.DataFrame(rows, columns=names).round({"probability": 3, "entropy (bits)": 2})
 
 
 def shown(step: Step) -> str:
-    """Return what a step adds to the completion, or its token's bytes where they end no character yet."""
-    whole = step.text and "\N{REPLACEMENT CHARACTER}" not in step.text
-    return step.text if whole or not is_bytes(step.token_text) else step.token_text
+    """Return what a step adds to the completion, or its token's bytes where they end no character.
+
+    What earlier tokens left of a character is shown at those tokens as bytes, and not here.
+    """
+    if is_bytes(step.token_text) and (not step.text or HALF in step.text):
+        return step.token_text
+    return step.text.replace(HALF, "") or step.text
 
 
 def endings_table(runs: Mapping[str, Iterable[Step]]) -> pd.DataFrame:

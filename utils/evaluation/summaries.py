@@ -17,7 +17,9 @@ from utils.models.language_model import LanguageModel
 from utils.prompts.templates import DIALOGUES, Template, as_examples, build_prompt
 from utils.words import words
 
-ROUGE_KINDS = ("rouge1", "rouge2", "rougeL")
+ROUGE_KINDS = {"ROUGE-1": "rouge1", "ROUGE-2": "rouge2", "ROUGE-L": "rougeL"}
+"""By the names of the course, those of the package rouge-score."""
+
 STEMMED = 4
 """Letters of the shortest word that is stemmed, as in the package rouge-score."""
 
@@ -51,9 +53,9 @@ def rouge_scores(predictions: Sequence[str], references: Sequence[str]) -> dict[
             f"ROUGE compares each prediction with one reference, and got {len(predictions)} predictions "
             f"for {len(references)} references: give two lists of the same length."
         )
-    scorer = RougeScorer(ROUGE_KINDS, tokenizer=Words())
+    scorer = RougeScorer(list(ROUGE_KINDS.values()), tokenizer=Words())
     scores = [scorer.score(reference, text) for text, reference in zip(predictions, references, strict=True)]
-    return {kind: np.array([score[kind].fmeasure for score in scores]) for kind in ROUGE_KINDS}
+    return {kind: np.array([score[name].fmeasure for score in scores]) for kind, name in ROUGE_KINDS.items()}
 
 
 def summarize(

@@ -17,6 +17,25 @@ MAX_NEW_TOKENS = 40
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a prompt is made of: a dialogue, an instruction, the first `shots` examples and a template's name."""
+
+    query: TextToText
+    instruction: str
+    shots: int
+    template: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A prompt's completion and its ROUGE-1 against the dialogue's summary, 0 to 1."""
+
+    asked: Asked
+    completion: str
+    rouge1: float
+
+
+@dataclass(frozen=True)
 class Bench:
     """The fixed parts of a workbench: a model, dialogues to ask about, examples, templates by name."""
 
@@ -40,20 +59,31 @@ class Bench:
             for n, query in enumerate(self.queries, 1)
         ]
 
-    def prompt(self, query: TextToText, instruction: str, shots: int, template: str) -> str:
-        """Return the prompt with the first `shots` examples. Raises TooManyShots."""
-        if shots > len(self.examples):
-            raise TooManyShots(f"{shots} shots were asked for and there are {len(self.examples)} examples: use fewer.")
-        return build_prompt(instruction, query.input_text, self.examples[:shots], self.templates[template])
+    def name(self, query: TextToText) -> str:
+        """Return what a query is called."""
+        return self.names[self.queries.index(query)]
+
+    def prompt(self, asked: Asked) -> str:
+        """Return the prompt. Raises TooManyShots."""
+        if asked.shots > len(self.examples):
+            raise TooManyShots(
+                f"{asked.shots} shots were asked for and there are {len(self.examples)} examples: use fewer."
+            )
+        shown = self.examples[: asked.shots]
+        return build_prompt(asked.instruction, asked.query.input_text, shown, self.templates[asked.template])
 
     def budget(self, prompt: str) -> TokenBudget:
         """Return what the prompt takes of the context window."""
         return token_budget(self.model, prompt, max_new_tokens=MAX_NEW_TOKENS)
 
-    def answer(self, prompt: str, query: TextToText) -> tuple[str, float]:
-        """Return the greedy completion's first line and its ROUGE-1 against the query's summary."""
-        completion = first_line(self.model.generate(prompt, max_new_tokens=MAX_NEW_TOKENS))
-        return completion, float(rouge_scores([completion], [query.output_text])["rouge1"][0])
+    def check(self, prompt: str) -> None:
+        """Raise EmptyPrompt or ContextWindowExceeded for a prompt that the model cannot answer."""
+        self.model.check_window(prompt, max_new_tokens=MAX_NEW_TOKENS)
+
+    def answer(self, asked: Asked) -> Answer:
+        """Return the greedy completion's first line and its score. Raises TooManyShots, ContextWindowExceeded."""
+        completion = first_line(self.model.generate(self.prompt(asked), max_new_tokens=MAX_NEW_TOKENS))
+        return Answer(asked, completion, float(rouge_scores([completion], [asked.query.output_text])["ROUGE-1"][0]))
 
 
 def make_bench(

@@ -117,7 +117,7 @@ def right_answers(said: Answers) -> np.ndarray:
 
 def summary_scores(said: Answers) -> np.ndarray:
     """Return the ROUGE-1 F-measure of each summary."""
-    return rouge_scores(said, [item.output_text for item in load_dialogues("test")[: len(said)]])["rouge1"]
+    return rouge_scores(said, [item.output_text for item in load_dialogues("test")[: len(said)]])["ROUGE-1"]
 
 
 MEASURES = (

@@ -92,7 +92,7 @@ def find(task: str, method: str, *, path: Path | None = None, **settings: Any) -
 
 def rouge1(runs: Sequence[Outcome], references: Sequence[str]) -> np.ndarray:
     """Return the ROUGE-1 F-measure of every run's answers: shape (runs, texts), 0 to 1."""
-    return np.array([rouge_scores(run.answers, references)["rouge1"] for run in runs])
+    return np.array([rouge_scores(run.answers, references)["ROUGE-1"] for run in runs])
 
 
 def grid(task: str, method: str, *, value: Callable[[Outcome], float], path: Path | None = None) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import re
 
 from transformers import PreTrainedTokenizerBase
 
+from utils.characters import BYTES, HALF
 from utils.internals import byte_alphabet
 
 BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
@@ -11,8 +12,6 @@ BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 """How sentencepiece writes a space in its vocabulary."""
-
-_BYTES = re.compile(r"\\x[0-9a-f]{2}")
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
@@ -39,7 +38,7 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
 
 def is_bytes(text: str) -> bool:
     r"""Whether a token's text, as `token_text` gives it, holds bytes such as `\xe2` that are no character."""
-    return bool(_BYTES.search(text))
+    return bool(BYTES.search(text))
 
 
 def quoted(text: str) -> str:
@@ -50,5 +49,5 @@ def quoted(text: str) -> str:
 
 def _is_alone(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
     """Whether one byte is a whole character, such as a line break, for which the vocabulary has no other token."""
-    whole = len(text) == 1 and text not in (" ", "\N{REPLACEMENT CHARACTER}")
+    whole = len(text) == 1 and text not in (" ", HALF)
     return whole and tokenizer.convert_tokens_to_ids(text) in (None, tokenizer.unk_token_id)

@@ -134,7 +134,7 @@ def asking() -> Generator["MlflowClient"]:
         why = reason(error)
         gone = is_server() and why in (NO_CONNECTION, NO_ANSWER)
         remedy = "start the server, or unset MLFLOW_TRACKING_URI" if gone else "mend that and run this again"
-        raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from error
+        raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from None
 
 
 def experiment_id(client: "MlflowClient", name: str) -> str:

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from utils.progress import working
+from utils.progress import done_so_far, working
 from utils.storage.files import write_text
 from utils.storage.places import results_dir
 
@@ -64,10 +64,15 @@ def remembered_each(
     missing = [number for number in range(count) if number not in found]
     with working(what, total=count) as advance:
         advance(count - len(missing))
-        for number, answer in compute(missing) if missing else ():
-            _keep(parts, partial(_append, line=json.dumps([number, answer])))
-            advance(number not in found)
-            found[number] = answer
+        try:
+            for number, answer in compute(missing) if missing else ():
+                _keep(parts, partial(_append, line=json.dumps([number, answer])))
+                advance(number not in found)
+                found[number] = answer
+        except KeyboardInterrupt as stopped:
+            if found.keys() <= _kept_parts(parts).keys():
+                stopped.add_note(f"{done_so_far()}. What is done is kept: run the cell again to go on from there.")
+            raise
     answers = [found[number] for number in range(count)]
     if not forget:
         _keep(path, partial(write_text, text=json.dumps(answers)))

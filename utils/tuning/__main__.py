@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
             return 0
         if not asked["train_data"]:
             options.error("--train-data is needed to start a job")
-        return _watch(TuningJob(**asked).start(anew=anew))
+        return _watch(TuningJob(**asked).start(anew=anew, quiet=True))
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1

@@ -20,6 +20,7 @@ from utils.errors import CourseError, DataError, RegistryError, TuningError
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, lasting_name, load_model
 from utils.processes import start_apart
+from utils.progress import working
 from utils.registry.tracking import check_address
 from utils.storage.files import disk_errors_explained
 from utils.storage.places import jobs_dir, lasting
@@ -101,13 +102,13 @@ class TuningJob:
         job.folder = found[-1]
         return job
 
-    def start(self, *, anew: bool = False) -> "TuningJob":
-        """Start the job's process, or take up the job that is there already, and return at once.
+    def start(self, *, anew: bool = False, quiet: bool = False) -> "TuningJob":
+        """Start the job's process, or take up the job that is there already, say which, and return at once.
 
         The same name, data, settings and package versions are the same job: one that runs
         is watched, one that has succeeded is kept, one that was cancelled or interrupted
         goes on from its checkpoint; one whose folder is damaged stays as it is, and a new
-        one begins. anew: train again all the same. Raises DataError for data that cannot be
+        one begins. anew: train again all the same; quiet: say nothing. Raises DataError for data that cannot be
         read, TuningError while another job of this name runs, RegistryError for a
         MLFLOW_TRACKING_URI that cannot work.
         """
@@ -122,12 +123,13 @@ class TuningJob:
             parent.mkdir(parents=True, exist_ok=True)
             with FileLock(parent / ".lock"):
                 before = folders(self.name)
-                if before and self._takes_up(before[-1], settings, anew=anew):
-                    return self
-                last = int(before[-1].path.name) if before else 0
-                self.folder = JobFolder(parent / f"{last + 1:04d}")
-                self.folder.create(settings, train, validation)
-                _spawn(self.folder)
+                if not (before and self._takes_up(before[-1], settings, anew=anew)):
+                    last = int(before[-1].path.name) if before else 0
+                    self.folder = JobFolder(parent / f"{last + 1:04d}")
+                    self.folder.create(settings, train, validation)
+                    _spawn(self.folder)
+        if not quiet:
+            print(f"Tuning job {self.name}: {self._begun(len(train))}")
         return self
 
     @property
@@ -142,8 +144,21 @@ class TuningJob:
 
     def wait(self) -> "TuningJob":
         """Return when the job has ended. Raises TuningError with the cause if it failed."""
-        while not (state := self.state).status.is_end:
-            time.sleep(LOOK_AGAIN)
+        waiting, step = f"Waiting for the tuning job {self.name!r}", 0
+        try:
+            with working(waiting):
+                while not ((state := self.state).steps or state.status.is_end):
+                    time.sleep(LOOK_AGAIN)
+            with working(waiting, total=state.steps) as advance:
+                while not (state := self.state).status.is_end:
+                    advance(state.step - step)
+                    step = state.step
+                    time.sleep(LOOK_AGAIN)
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(
+                f"The job {self.name!r} goes on: run the cell again to wait for it, or end it with cancel()."
+            )
+            raise
         if state.status is Status.FAILED:
             raise TuningError(f"The tuning job {self.name!r} failed. {state.cause}")
         return self
@@ -163,7 +178,8 @@ class TuningJob:
 
         Raises TuningError if the job failed or was cancelled, or its adapter was deleted.
         """
-        return load_adapter(base or load_model(self.asked["model"]), self._trained().adapter)
+        adapter = self._trained().adapter
+        return load_adapter(base or load_model(self.asked["model"]), adapter)
 
     def register(self) -> "TuningJob":
         """Wait, and record in MLflow what it did not take at the job's end: the run, the adapter as a version.
@@ -190,12 +206,23 @@ class TuningJob:
         """Wait, and return the folder of a job that has succeeded. Raises TuningError."""
         state = self.wait().state
         if state.status is Status.CANCELLED:
-            raise TuningError(f"The tuning job {self.name!r} was cancelled: start it again, it goes on where it was.")
+            raise TuningError(
+                f"The tuning job {self.name!r} was cancelled: call its start() again, it goes on where it was."
+            )
         folder = self.started()
         if not folder.adapter.is_dir():
             kept = f"load it with registry.load('{self.name}/{state.version}'), or " if state.version else ""
             raise TuningError(f"The adapter in {folder.adapter} was deleted: {kept}start the job again, to train anew.")
         return folder
+
+    def _begun(self, records: int) -> str:
+        """Say what became of a job by its start, and where to watch it."""
+        state = self.state
+        if state.status is Status.SUCCEEDED:
+            return "it has succeeded before, with these data and settings. Nothing is trained again; see its result()."
+        asked = f"{self.asked['method']} (records: {records}, epochs: {self.asked['epochs']})"
+        begun = f"it goes on at step {state.step} of {state.steps}" if state.step else f"started with {asked}"
+        return f"{begun}, in a process of its own. monitor(job) shows its progress and the time left."
 
     def _takes_up(self, folder: JobFolder, settings: Settings, *, anew: bool) -> bool:
         """Make a job that exists this one, if it is the same; say whether. A damaged one is none."""

@@ -2,6 +2,7 @@
 
 from utils.widgets.adapter_dial import adapter_dial
 from utils.widgets.forecasts import predict
+from utils.widgets.guess import guess
 from utils.widgets.job_monitor import monitor
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
@@ -9,4 +10,14 @@ from utils.widgets.quiz import quiz
 from utils.widgets.repetition import repetition
 from utils.widgets.sampler import sampler
 
-__all__ = ["adapter_dial", "monitor", "playground", "predict", "prompt_workbench", "quiz", "repetition", "sampler"]
+__all__ = [
+    "adapter_dial",
+    "guess",
+    "monitor",
+    "playground",
+    "predict",
+    "prompt_workbench",
+    "quiz",
+    "repetition",
+    "sampler",
+]

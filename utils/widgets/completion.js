@@ -11,11 +11,13 @@ const percent = (p) => (p > 0 && p < 0.0005 ? "< 0.1 %" : `${(100 * p).toFixed(1
 const visible = (text) => text.replaceAll("\n", "\u23ce") || "(nothing)";
 
 function render({ model, el }) {
+  const note = make("b", { class: "course-old-note" });
+  const caption = make("span", {});
   const text = make("div", { class: "course-tokens", role: "group" });
   const status = make("div", { class: "course-status", role: "status" });
   const details = make("div", { class: "course-details" });
   el.classList.add("course-completion");
-  el.append(text, status, details);
+  el.append(make("div", { class: "course-caption" }, note, " ", caption), text, status, details);
   let chosen = -1;
 
   function tokenButton(step, index) {
@@ -37,9 +39,16 @@ function render({ model, el }) {
       button.dataset.key = step.key;
       text.append(button);
     });
-    text.setAttribute("aria-label", model.get("label"));
-    status.textContent = model.get("status");
     if (chosen >= steps.length) choose(-1);
+  }
+
+  function showRest() {
+    text.setAttribute("aria-label", model.get("label"));
+    caption.textContent = model.get("caption");
+    status.textContent = [model.get("status"), model.get("parts")].filter(Boolean).join(" ");
+    note.textContent = model.get("old");
+    note.hidden = !model.get("old");
+    el.classList.toggle("course-old", !note.hidden);
   }
 
   function choose(index) {
@@ -47,7 +56,7 @@ function render({ model, el }) {
     const step = model.get("steps")[index];
     if (!step) return details.replaceChildren("Point at a token, or move to it with Tab and the arrow keys.");
     const facts = make("p", {}, make("b", {}, visible(step.text)),
-      `: probability ${percent(step.model_probability)} by the model, ${percent(step.probability)} under the settings; rank ${step.rank}, entropy ${step.entropy.toFixed(2)} bits. Continue instead with`);
+      `: probability ${percent(step.model_probability)} by the model, ${percent(step.probability)} under the settings; rank ${step.rank}, entropy ${step.entropy.toFixed(2)} bits. ${step.parts} Continue instead with`);
     const others = step.alternatives.map((other) => {
       const button = make("button", { type: "button", class: "course-alternative" }, `${visible(other.text)} ${percent(other.model_probability)}`);
       button.setAttribute("aria-label", `Continue from token ${index + 1} with ${visible(other.text)}`);
@@ -66,9 +75,9 @@ function render({ model, el }) {
     }
   });
   model.on("change:steps", showTokens);
-  model.on("change:status", showTokens);
-  model.on("change:label", showTokens);
+  model.on("change:label change:caption change:status change:parts change:old", showRest);
   showTokens();
+  showRest();
   choose(-1);
 }
 

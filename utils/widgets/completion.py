@@ -8,6 +8,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from utils.characters import about_parts
 from utils.decoding.generation import Step
 from utils.decoding.steps import shown
 
@@ -15,19 +16,32 @@ HERE = Path(__file__).parent
 
 
 class Completion(anywidget.AnyWidget):
-    """A row of tokens. label: its accessible name. status: the line below it."""
+    """A row of tokens.
+
+    label: its accessible name. caption: what it was written with. status: the line below it. old: what it belongs to,
+    once that is no longer what the controls say; it stands over the greyed row. Empty: the row is current.
+    """
 
     _esm = HERE / "completion.js"
     _css = HERE / "completion.css"
 
     steps = traitlets.List().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
+    caption = traitlets.Unicode().tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
+    parts = traitlets.Unicode().tag(sync=True)
+    old = traitlets.Unicode().tag(sync=True)
 
     def put(self, steps: list[Step]) -> None:
         """Show these steps; those that stand there already are left as they are."""
+        self.parts = about_parts(map(written, steps))
         self.steps = [
-            {**asdict(step), "text": written(step), "key": f"{n} {step.model_probability} {written(step)}"}
+            {
+                **asdict(step),
+                "text": written(step),
+                "key": f"{n} {step.model_probability} {written(step)}",
+                "parts": about_parts([written(step), *(other.text for other in step.alternatives)]),
+            }
             for n, step in enumerate(steps)
         ]
 
@@ -44,8 +58,24 @@ def written(step: Step) -> str:
 def completion_html(steps: list[Step]) -> str:
     """Return the same row as HTML for pages without a kernel; the title of a token says its probability."""
     spans = (
-        f'<span title="probability {step.model_probability:.3f}" style="white-space: pre-wrap; '
-        f'background: rgba(213, 94, 0, {0.45 * (1 - step.model_probability):.2f})">{html.escape(written(step))}</span>'
+        f'<span title="probability {step.model_probability:.3f}" style="{_shaded(step.model_probability)}">'
+        f"{html.escape(written(step))}</span>"
         for step in steps
     )
-    return f'<p style="line-height: 1.75">{"".join(spans)}</p>'
+    parts = about_parts(map(written, steps))
+    note = f"<p>{html.escape(parts)}</p>" if parts else ""
+    return f'<p style="line-height: 1.75; overflow-wrap: break-word">{"".join(spans)}</p>{note}'
+
+
+def legend() -> str:
+    """Return as an HTML paragraph what the shades of the tokens mean."""
+    shades = " ".join(
+        f'<span style="padding: 2px 6px; {_shaded(probability)}">{probability:.0%}</span>'
+        for probability in (1, 0.75, 0.5, 0.25, 0)
+    )
+    return f'<p style="line-height: 1.75; margin: 0">Shade: the model\'s own probability of the token: {shades}</p>'
+
+
+def _shaded(probability: float) -> str:
+    """Return the style of a token's text, darker where the token was less likely; completion.css has the same shade."""
+    return f"white-space: pre-wrap; background: rgba(213, 94, 0, {0.45 * (1 - probability):.2f})"

@@ -11,19 +11,20 @@ from utils.plots import training_curves
 from utils.tuning.job import TuningJob
 from utils.tuning.states import State, Status
 from utils.widgets.picture import Picture
-from utils.widgets.view import alert, paragraph, show, told_in
+from utils.widgets.view import alert, button, paragraph, show, told_in
 
 LOOK_AGAIN = 0.5
 REDRAW_AFTER = 2.0
 """Seconds between two looks at the job, and between two drawings of its curves."""
 
-CANCEL_ASKED = "The job ends after the step it is at. Its start() goes on from there later."
+GO_ON = "To go on from there, run the cell with its start() again, then this one."
+CANCEL_ASKED = f"The job ends after the step it is at. {GO_ON}"
 SAID = {
     Status.PENDING: "The job's process is starting.",
     Status.VALIDATING: "The job loads the model and checks the data.",
     Status.RUNNING: "The job is training.",
     Status.SUCCEEDED: "The tuned model is the job's result().",
-    Status.CANCELLED: "The job was cancelled. Its start() goes on where it was; run this cell again to watch it.",
+    Status.CANCELLED: f"The job was cancelled. {GO_ON}",
 }
 
 
@@ -36,7 +37,7 @@ class Monitor:
     def __init__(self, job: TuningJob) -> None:
         self.job = job
         self.progress = Picture(height=58)
-        self.cancel_button = widgets.Button(description="Cancel", tooltip=f"Cancel the tuning job {job.name}")
+        self.cancel_button = button("Cancel", tooltip=f"Cancel the tuning job {job.name}")
         self.message = widgets.HTML()
         self.curves = Picture(paragraph("The curves begin with the first step."), height=338)
         self.drawn_step, self.drawn_at = 0, 0.0
@@ -76,7 +77,7 @@ class Monitor:
 
     def _said(self, state: State) -> str:
         if state.status is Status.FAILED:
-            return alert(state.cause)
+            return alert(state.cause) + (paragraph("The curves show the steps before that.") if state.step else "")
         if self.cancel_button.disabled and not state.status.is_end:
             return paragraph(CANCEL_ASKED)
         early = state.status is Status.SUCCEEDED and state.step < state.steps

@@ -36,7 +36,6 @@ function render({ model, el }) {
   note.className = "course-old-note";
   place.className = "course-drawing";
   el.classList.add("course-picture");
-  el.style.contain = "strict";
   el.append(note, place);
   let settling = 0;
 

@@ -24,12 +24,20 @@ class Picture(anywidget.AnyWidget):
     value = traitlets.Unicode().tag(sync=True)
     old = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, value: str = "", *, height: int):
-        layout = widgets.Layout(height=f"{height}px", flex="0 0 auto", overflow="hidden")
-        super().__init__(value=value, layout=layout)
+    def __init__(self, value: str = "", *, height: int | None = None):
+        """height: None for a place that grows with what stands in it."""
+        place = {"height": f"{height}px", "overflow": "hidden"} if height else {}
+        super().__init__(value=value, layout=widgets.Layout(flex="0 0 auto", **place))
+        if not height:
+            self.add_class("course-flowing")
 
 
 def old_prompt(prompt: str) -> str:
     """Return what stands over a drawing whose prompt is no longer the one in the box."""
+    return f"Old: this picture belongs to the prompt '{short(prompt)}'."
+
+
+def short(prompt: str) -> str:
+    """Return a prompt as a line quotes it: in one line, its end left out where it is long."""
     words = " ".join(prompt.split())
-    return f"Old: this picture belongs to the prompt '{words if len(words) <= LONGEST else words[:LONGEST] + '…'}'."
+    return words if len(words) <= LONGEST else words[:LONGEST] + "…"

@@ -1,7 +1,7 @@
 """The playground: one prompt, two configurations, and the completions as they come, token by token."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
 
@@ -12,13 +12,31 @@ from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import embeddings
 from utils.prompts.budget import token_budget
-from utils.widgets.completion import Completion, completion_html
+from utils.widgets.completion import Completion, completion_html, legend
+from utils.widgets.picture import short
 from utils.widgets.slider import NumberBox, limit_box, seed_box, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
-from utils.widgets.view import FULL_LABEL, WIDE, also_set, paragraph, plain, show
+from utils.widgets.view import FULL_LABEL, WIDE, also_set, beside, button, paragraph, plain, row, show, told_in
 
 NAMES = ("A", "B")
 CONTROLS = ("temperature", "top_k", "top_p", "seed", "max_new_tokens")
+NARROWEST = 300
+"""Pixels of a column below which the two stand below each other."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a completion is written with. begun: the tokens that were there before, the last of them chosen by hand."""
+
+    prompt: str
+    config: DecodingConfig
+    begun: tuple[int, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """The settings and what was chosen, in words."""
+        chosen = f"; token {len(self.begun)} chosen by hand" if self.begun else ""
+        return f"Written with {_settings(self.config)}{chosen}."
 
 
 class Column:
@@ -30,6 +48,7 @@ class Column:
         self.top_k = top_k_slider(config.top_k, name=name)
         self.top_p = top_p_slider(config.top_p, name=name)
         self.completion = Completion(label=f"Completion {name}")
+        self.asked: Asked | None = None
         self.steps: list[Step] = []
 
     @property
@@ -52,8 +71,38 @@ class Column:
     def view(self) -> widgets.VBox:
         """Sliders above the completion."""
         others = [widgets.HTML(self.also_set)] if self.also_set else []
-        parts = [self.temperature, self.top_k, self.top_p, *others, self.completion]
-        return widgets.VBox(parts, layout=widgets.Layout(width="50%", padding="0 8px 0 0"))
+        view = widgets.VBox([self.temperature, self.top_k, self.top_p, *others, self.completion])
+        return view.add_class("course-column")
+
+    def compare(self, prompt: str) -> None:
+        """Mark the completion as old if the prompt or the controls are no longer what it was written with.
+
+        Greedy decoding, temperature 0, takes the likeliest token whatever top-k and top-p cut: both are off.
+        """
+        self.top_k.disabled = self.top_p.disabled = self.temperature.value == 0
+        old = ""
+        if self.asked and self.asked.prompt != prompt:
+            old = f"Old: this completion belongs to the prompt '{short(self.asked.prompt)}'."
+        elif self.asked and self.asked.config != self.config:
+            old = "Old: the controls have moved since."
+        self.completion.old = old
+
+    def written(self, asked: Asked, steps: Iterable[Step], status: Callable[[int], str]) -> Generator[None]:
+        """Show steps as they come. status: what is said of a number of tokens."""
+        before = (self.asked, self.text)
+        self.asked, self.steps, self.completion.caption = asked, [], asked.caption
+        try:
+            for step in steps:
+                self.steps.append(step)
+                self.completion.put(self.steps)
+                self.completion.status = status(len(self.steps))
+                yield
+        except GeneratorExit:
+            self.completion.status = f"Stopped after {len(self.steps)} tokens."
+            raise
+        self.completion.status += f" Ended by: {self.steps[-1].stop_reason}."
+        if before == (self.asked, self.text):
+            self.completion.status += " The same as before: prompt, settings and seed are the same."
 
 
 class Playground:
@@ -70,13 +119,23 @@ class Playground:
         self.columns = tuple(map(Column, NAMES, (left, right), seeds, limits))
         self.seed, self.max_new_tokens = seeds[0], limits[0]
         self.boxes = list(dict.fromkeys((*seeds, *limits)))
-        self.generate_button = widgets.Button(description="Generate", button_style="primary")
-        self.stop_button = widgets.Button(description="Stop")
-        self.message = widgets.HTML(layout=widgets.Layout(height="40px", overflow="hidden"))
+        self.generate_button = button("Generate", button_style="primary")
+        self.stop_button = button("Stop")
+        self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
         self.turns = Turns(self.message)
+        for column in self.columns:
+            column.compare(prompt)
+        self._observe()
+
+    def _observe(self) -> None:
         self.generate_button.on_click(lambda _button: self.turns.start(self._both))
         self.stop_button.on_click(lambda _button: self.stop())
+        self.prompt.observe(lambda _change: self.compare(), names="value")
+        for box in self.boxes:
+            box.when_moved(self.compare)
         for column in self.columns:
+            for slider in (column.temperature, column.top_k, column.top_p):
+                slider.when_moved(self.compare)
             column.completion.when_chosen(
                 lambda position, token, column=column: self.turns.start(
                     lambda: self._continued(column, position, token)
@@ -86,8 +145,9 @@ class Playground:
     @property
     def view(self) -> widgets.VBox:
         """Common controls above the two columns."""
-        common = widgets.HBox([*self.boxes, self.generate_button, self.stop_button])
-        return widgets.VBox([self.prompt, common, self.message, widgets.HBox([column.view for column in self.columns])])
+        common = row(*self.boxes, self.generate_button, self.stop_button)
+        columns = beside(*(column.view for column in self.columns), least=NARROWEST)
+        return widgets.VBox([self.prompt, common, self.message, columns, widgets.HTML(legend())])
 
     def generate(self) -> None:
         """Write both completions and wait for them."""
@@ -109,38 +169,50 @@ class Playground:
     def stop(self) -> None:
         """Stop after the token that is being computed."""
         self.turns.stop()
-        for column in self.columns:
-            if not (column.steps and column.steps[-1].stop_reason):
-                column.completion.status = f"Stopped after {len(column.steps)} tokens."
 
-    def _both(self) -> Iterator[None]:
-        waiting = [self._written(column, begun=()) for column in self.columns]
+    def compare(self) -> None:
+        """Say what the prompt takes of the context window, and mark completions that belong to something else."""
+        for column in self.columns:
+            column.compare(self.prompt.value)
+        with told_in(self.message):
+            self._check(self.prompt.value, max(column.max_new_tokens.value for column in self.columns))
+
+    def _check(self, prompt: str, max_new_tokens: int) -> None:
+        self.model.check_window(prompt, max_new_tokens=max_new_tokens)
+        budget = token_budget(self.model, prompt, max_new_tokens=max_new_tokens)
+        self.message.value = paragraph(
+            f"{budget.prompt} tokens of prompt and at most {budget.completion} of completion, "
+            f"out of a context window of {budget.window}."
+        )
+
+    def _both(self) -> Generator[None]:
+        return _in_turns([self._written(column, Asked(self.prompt.value, column.config)) for column in self.columns])
+
+    def _continued(self, column: Column, position: int, token: int) -> Generator[None]:
+        prompt = column.asked.prompt if column.asked else self.prompt.value
+        begun = (*(step.token for step in column.steps[:position]), token)
+        return self._written(column, Asked(prompt, column.config, begun))
+
+    def _written(self, column: Column, asked: Asked) -> Generator[None]:
+        """Return the work of writing a completion. Raises EmptyPrompt, ContextWindowExceeded."""
+        self._check(asked.prompt, asked.config.max_new_tokens)
+        steps = generate_stream(self.model, asked.prompt, asked.config, begun=asked.begun)
+        prompt, window = self.model.count_tokens(asked.prompt), self.model.context_window
+        return column.written(asked, steps, lambda written: f"{written} tokens; {prompt + written} of {window} used.")
+
+
+def _in_turns(waiting: list[Generator[None]]) -> Generator[None]:
+    """Take a turn of each work until all are done; closed before, it closes them."""
+    try:
         while waiting:
             for work in list(waiting):
                 if next(work, work) is work:
                     waiting.remove(work)
                 else:
                     yield
-
-    def _continued(self, column: Column, position: int, token: int) -> Iterator[None]:
-        begun = [step.token for step in column.steps[:position]]
-        return self._written(column, begun=(*begun, token))
-
-    def _written(self, column: Column, *, begun: tuple[int, ...]) -> Iterator[None]:
-        config, prompt = column.config, self.prompt.value
-        budget = token_budget(self.model, prompt, max_new_tokens=config.max_new_tokens)
-        self.message.value = paragraph(
-            f"{budget.prompt} tokens of prompt and at most {budget.completion} of completion, "
-            f"out of a context window of {budget.window}."
-        )
-        column.steps = []
-        for step in generate_stream(self.model, prompt, config, begun=begun):
-            column.steps.append(step)
-            column.completion.put(column.steps)
-            ended = f" Ended by: {step.stop_reason}." if step.stop_reason else ""
-            used = budget.prompt + len(column.steps)
-            column.completion.status = f"{len(column.steps)} tokens; {used} of {budget.window} used.{ended}"
-            yield
+    finally:
+        for work in waiting:
+            work.close()
 
 
 def _boxes(make: Callable[..., NumberBox], *values: int) -> list[NumberBox]:
@@ -166,15 +238,22 @@ def playground(
     return made
 
 
+def _settings(config: DecodingConfig) -> str:
+    return (
+        f"temperature {plain(config.temperature)}, top-k {config.top_k}, top-p {plain(config.top_p)}, "
+        f"seed {config.seed}, at most {config.max_new_tokens} tokens"
+    )
+
+
 def _words(made: Playground) -> str:
     return " ".join(f"Completion {column.name}: {column.text!r}." for column in made.columns)
 
 
 def _static(made: Playground) -> str:
     parts = [
-        f"<p><b>{column.name}</b>: temperature {plain(column.config.temperature)}, top-k {column.config.top_k}, "
-        f"top-p {plain(column.config.top_p)}</p>{column.also_set}{completion_html(column.steps)}"
+        f"<p><b>{column.name}</b>: {_settings(column.config)}</p>{column.also_set}{completion_html(column.steps)}"
         for column in made.columns
     ]
-    own = "".join(paragraph(f"{box.label}: {box.shown}") for box in made.boxes if len(made.boxes) > 2)
-    return f"{paragraph(made.prompt.value)}{own}{''.join(parts)}{paragraph('Run this cell to change the settings.')}"
+    return (
+        f"{paragraph(made.prompt.value)}{''.join(parts)}{legend()}{paragraph('Run this cell to change the settings.')}"
+    )

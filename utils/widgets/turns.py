@@ -1,45 +1,56 @@
 """Long work in a widget, in small turns: between two turns the kernel hears the learner's buttons."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Generator
 
 import ipywidgets as widgets
 from IPython import get_ipython
 
 from utils.widgets.view import told_in
 
+Work = Generator[None]
+
 
 class Turns:
-    """Runs one iterator at a time; a new one, or `stop`, ends the one before."""
+    """Runs one generator at a time; a new one, or `stop`, closes the one before, which can say so.
+
+    Work is begun by a call that returns it; one that raises instead leaves alone what runs.
+    """
 
     def __init__(self, message: widgets.HTML) -> None:
         self.message = message
-        self.current: Iterator | None = None
+        self.current: Work | None = None
 
-    def run(self, work: Callable[[], Iterator]) -> None:
+    def run(self, begin: Callable[[], Work]) -> None:
         """Do all the work now; for code, which waits for its result."""
         with told_in(self.message):
-            for _ in self._begin(work):
+            for _ in self._begun(begin):
                 pass
 
-    def start(self, work: Callable[[], Iterator]) -> None:
+    def start(self, begin: Callable[[], Work]) -> None:
         """Do the work turn by turn behind the page, where an event loop runs; else now."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self.run(work)
+            self.run(begin)
         else:
-            self.task = loop.create_task(self._take_turns(self._begin(work)))
+            with told_in(self.message):
+                self.task = loop.create_task(self._take_turns(self._begun(begin)))
 
     def stop(self) -> None:
         """End the work after the turn that is running."""
-        self.current = None
+        work, self.current = self.current, None
+        if work is not None and inspect.getgeneratorstate(work) != inspect.GEN_RUNNING:
+            work.close()
 
-    def _begin(self, work: Callable[[], Iterator]) -> Iterator:
-        self.current = work()
-        return self.current
+    def _begun(self, begin: Callable[[], Work]) -> Work:
+        work = begin()
+        self.stop()
+        self.current = work
+        return work
 
-    async def _take_turns(self, work: Iterator) -> None:
+    async def _take_turns(self, work: Work) -> None:
         try:
             with told_in(self.message):
                 while self.current is work and next(work, self) is not self:

@@ -15,14 +15,21 @@ from IPython.display import display
 from utils.errors import CourseError, UnsupportedSetting
 from utils.logits.config import DecodingConfig
 
+HERE = Path(__file__).parent
 FULL_LABEL = {"description_width": "initial"}
 WIDE = widgets.Layout(width="98%")
 
 
-class KeyboardGuard(anywidget.AnyWidget):
-    """An invisible part that lets the keys pressed in its widget reach the widget, not JupyterLab."""
+class Frame(anywidget.AnyWidget):
+    """What each widget has in the page: its keys, a word when its kernel is gone, its place in view after a run.
 
-    _esm = Path(__file__).parent / "keyboard_guard.js"
+    fresh: whether no page has shown it yet.
+    """
+
+    _esm = HERE / "frame.js"
+    _css = HERE / "frame.css"
+
+    fresh = traitlets.Bool(True).tag(sync=True)
 
 
 def show(widget: widgets.Widget, *, summary: str, text: str) -> None:
@@ -30,8 +37,8 @@ def show(widget: widgets.Widget, *, summary: str, text: str) -> None:
 
     summary: HTML of the widget's first state; text: the same as plain text.
     """
-    guarded = widgets.VBox([KeyboardGuard(), widget])
-    display({**guarded._repr_mimebundle_(), "text/plain": text, "text/html": summary}, raw=True)
+    framed = widgets.VBox([Frame(), widget])
+    display({**framed._repr_mimebundle_(), "text/plain": text, "text/html": summary}, raw=True)
 
 
 @contextmanager
