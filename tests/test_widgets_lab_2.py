@@ -21,11 +21,12 @@ from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.widgets import playground, predict, repetition, sampler
 from utils.widgets.completion import Completion, completion_html
-from utils.widgets.forecasts import Predict
+from utils.widgets.forecasts import Predict, Question
+from utils.widgets.picture import Picture, old_prompt
 from utils.widgets.playground import Playground
 from utils.widgets.repetition import Repetition
 from utils.widgets.sampler import Sampler
-from utils.widgets.sampler_picture import BAR_WIDTH, BAR_X, describe, percent, sampler_picture
+from utils.widgets.sampler_picture import describe, percent, sampler_picture
 from utils.widgets.slider import SLIDERS, Slider, limit_box, seed_box, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
 from utils.widgets.view import Dropdown, RadioButtons, alert, paragraph, plain, prompt_box, show, told_in
@@ -308,21 +309,36 @@ def test_a_new_prompt_runs_the_model_once(view, reads):
     assert "Paris" in view.picture.value and "Seed 7 draws" in words_of(view.message)
 
 
-@pytest.mark.parametrize("prompt", ["", "   "])
-def test_an_empty_prompt_is_told_and_the_last_picture_stays(view, reads, prompt):
+@pytest.mark.parametrize(
+    ("prompt", "said"), [("", "The prompt is empty"), ("  ", "is empty"), ("word " * 9000, "9001")]
+)
+def test_a_prompt_that_is_refused_leaves_the_last_picture_marked_as_old(view, reads, prompt, said):
     before = view.picture.value
     view.prompt.value = prompt
-    assert is_alert(view.message) and "The prompt is empty" in words_of(view.message)
-    assert view.picture.value == before
-    view.temperature.value = 0.5
-    assert view.picture.value == before and is_alert(view.message), "no new picture under a prompt that was not read"
+    for temperature in (0.5, 1.5):
+        assert is_alert(view.message) and said in words_of(view.message)
+        assert view.picture.value == before, "no new picture under a prompt that was not read"
+        assert view.picture.old == f"Old: this picture belongs to the prompt '{PROMPT}'."
+        view.temperature.value = temperature
     view.prompt.value = PROMPT
-    assert "tokens kept" in words_of(view.message) and view.picture.value != before
+    assert "tokens kept" in words_of(view.message) and view.picture.old == "" and view.picture.value != before
 
 
-def test_a_prompt_too_long_for_the_window_is_told(view):
+def test_a_prompt_too_long_for_the_window_is_told_in_words_that_fit_the_sampler(view):
     view.prompt.value = "word " * 9000
-    assert "context window is 8192 tokens" in words_of(view.message)
+    assert words_of(view.message) == (
+        "The prompt has 9001 tokens, but the context window is 8192 tokens, the next one included: shorten the prompt."
+    )
+
+
+def test_a_picture_is_old_until_it_is_drawn_anew():
+    picture = Picture("<svg></svg>", height=10)
+    with pytest.raises(EmptyPrompt), picture.or_old(old_prompt("a\nb " * 40)):
+        raise EmptyPrompt("empty")
+    assert picture.old == f"Old: this picture belongs to the prompt '{('a b ' * 40)[:60]}…'."
+    with picture.or_old("never said"):
+        picture.value = "<svg/>"
+    assert picture.old == ""
 
 
 def test_the_order_of_the_steps_can_be_switched(view):
@@ -338,19 +354,37 @@ def test_greedy_takes_the_likeliest_token_and_sampling_comes_back(view):
     sampled = view.message.value
     view.choice.value = "greedy"
     assert "Greedy decoding takes ' flowers' with probability 1.000" in words_of(view.message)
-    assert view.config.temperature == 0 and "cut by temperature" in view.picture.value
+    assert "Only the repetition penalty still counts." in words_of(view.message)
+    assert view.config.temperature == 0 and "temperature" not in view.picture.value.replace("Temperature", "")
+    assert view.picture.value.count(">not taken<") == len(view.found.candidates) - 1
     view.choice.value = "sample"
     assert view.message.value == sampled
 
 
+def test_what_greedy_decoding_ignores_is_locked_and_nothing_else(view, course_model):
+    def locked(view: Sampler) -> set[str]:
+        names = (*SLIDERS, "choice", "order", "seed", "prompt", "more")
+        return {name for name in names if getattr(view, name).disabled}
+
+    ignored = {"temperature", "top_k", "top_p", "min_p", "order", "seed"}
+    assert locked(view) == set()
+    view.choice.value = "greedy"
+    assert locked(view) == ignored == locked(Sampler(course_model, PROMPT, DecodingConfig(temperature=0)))
+    drawn = view.found.candidates
+    view.top_k.value, view.min_p.value, view.order.value, view.seed.value = 3, 0.5, "studio", 9
+    assert [(c.after, c.fate) for c in view.found.candidates] == [(c.after, c.fate) for c in drawn]
+    view.choice.value = "sample"
+    assert locked(view) == set()
+
+
 def test_more_settings_unfold_two_sliders(view):
-    box = view.view
-    folded = next(child for child in box.children if view.min_p in getattr(child, "children", ()))
-    assert folded.children == (view.min_p, view.repetition_penalty) and folded.layout.display == "none"
+    assert view.view.children[0] is view.prompt
+    folded = (view.min_p, view.repetition_penalty)
+    assert [slider.layout.display for slider in folded] == ["none"] * 2
     view.more.value = True
-    assert folded.layout.display is None
+    assert [slider.layout.display for slider in folded] == [None] * 2
     view.more.value = False
-    assert folded.layout.display == "none"
+    assert [slider.layout.display for slider in folded] == ["none"] * 2
 
 
 def test_the_controls_stand_as_the_configuration_says(course_model):
@@ -442,7 +476,7 @@ CONFIGS = [
 
 def axis(picture: str) -> list[tuple[str, str]]:
     """Position and text of the marks under the bars."""
-    return re.findall(r'<text x="([\d.]+)"[^>]*>(\d+ %)</text>', picture)
+    return re.findall(r'<text x="([\d.]+%)"[^>]*>(\d+ %)</text>', picture)
 
 
 def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
@@ -450,7 +484,7 @@ def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
     picture = sampler_picture(found)
     for part in ("cut by top-p", "58.9 %", 'pattern id="course-cut"', 'fill="url(#course-cut)"', ">top-p 0.6<"):
         assert part in picture, part
-    assert picture.count(">cut by top-p<") == sum(c.cut_by == "top-p" for c in found.candidates)
+    assert picture.count(">top-p<") == sum(c.cut_by == "top-p" for c in found.candidates)
     assert picture.count("\u25b6") == 1, "one token is drawn"
 
 
@@ -458,9 +492,9 @@ def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
 def test_the_marker_covers_no_name(tokens):
     """It stands between the names, which end left of it, and the bars."""
     picture = sampler_picture(next_token(given("?", {str(name): p for name, p in tokens.items()}), DecodingConfig()))
-    marker = float(re.search(r'<text x="([\d.]+)"[^>]*>\u25b6<', picture)[1])
-    names = {float(x) for x in re.findall(r'<text x="([\d.]+)"[^>]*text-anchor="end"[^>]*>', picture)}
-    assert min(names) + 5 <= marker <= BAR_X - 12
+    names, marker = re.findall(r'<text x="(-[\d.]+)"[^>]*>[^<]*?(?:\u25b6)?<', picture), "-15"
+    assert re.search(r'<text x="(-[\d.]+)"[^>]*>\u25b6<', picture)[1] == marker
+    assert set(names) >= {"-20", marker}, "a name ends where the marker has not begun"
 
 
 def test_nothing_is_hatched_where_nothing_is_cut(read):
@@ -479,7 +513,7 @@ def test_the_axis_never_moves(read, config):
 def test_the_picture_is_an_image_whose_label_says_the_same(read, config):
     found = next_token(read, config)
     picture = sampler_picture(found)
-    label = html.unescape(re.match(r'<svg role="img" aria-label="([^"]*)"', picture)[1])
+    label = html.unescape(re.match(r'<div role="img" aria-label="([^"]*)"', picture)[1])
     assert label == f"{found.summary} {describe(found)}"
     assert "flowers 58.9 %" in label and "rest of the vocabulary" in label
 
@@ -487,8 +521,8 @@ def test_the_picture_is_an_image_whose_label_says_the_same(read, config):
 def test_the_line_stands_at_the_running_sum_of_every_row_but_the_rest(read):
     for found in (next_token(read, DecodingConfig()), next_token(given("?", {"a": 0.75, "b": 0.25}), DecodingConfig())):
         points = re.search(r'<polyline points="([^"]*)"', sampler_picture(found))[1].split()
-        expected = [BAR_X + BAR_WIDTH * c.cumulative for c in found.candidates if c.text != "rest of the vocabulary"]
-        assert [float(point.split(",")[0]) for point in points] == pytest.approx(expected, abs=0.06)
+        expected = [100 * c.cumulative for c in found.candidates if c.text != "rest of the vocabulary"]
+        assert [float(point.split(",")[0]) for point in points] == pytest.approx(expected, abs=0.006)
 
 
 def test_a_token_that_looks_like_markup_is_written_out():
@@ -599,7 +633,8 @@ def test_stop_says_nothing_about_a_completion_that_had_ended(both):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "said"), [("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens: use fewer")]
+    ("prompt", "said"),
+    [("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens: shorten the prompt.")],
 )
 def test_a_prompt_that_cannot_be_read_is_told_in_the_message(both, prompt, said):
     before = both.columns[0].text
@@ -829,29 +864,41 @@ def made(read) -> Predict:
     return Predict(read, FORECASTS)
 
 
+def commit_typed(question: Question, typed: str) -> None:
+    """What the page sends when a forecast is typed and committed."""
+    question.guess._handle_custom_msg({"typed": True}, [])
+    question.guess._handle_custom_msg({"committed": typed}, [])
+
+
 def test_every_slider_is_locked_until_its_own_forecast_is_committed(made):
     assert all(question.slider.disabled for question in made.questions)
     made.commit("flatter", 0.2)
     assert [question.slider.disabled for question in made.questions] == [True, False, True, True]
-    assert made.questions[1].commit.disabled and made.questions[1].guess.disabled
+    assert [question.guess.disabled for question in made.questions] == [False, True, False, False]
 
 
-def test_the_button_commits_what_is_typed(made):
+def test_what_is_typed_is_committed(made):
     first = made.questions[0]
-    first.guess.value = "0,9"
-    first.commit.click()
+    commit_typed(first, "0,9")
     truth = made.committed["sharper"].truth
     assert words_of(first.verdict) == (f"You said 0.9, the model says {truth:.3g}: near enough. Now move the slider.")
-    assert words_of(made.score) == "1 of 4 near enough, 1 of 4 committed."
+    assert words_of(made.score) == "1 of 4 near enough, 1 of 4 committed. The picture shows Temperature 1."
+    assert first.guess.disabled
 
 
-@pytest.mark.parametrize("typed", ["", "many", "nan"])
+@pytest.mark.parametrize("typed", ["", "many", "nan", "70", "-1", "1.01", "150 %"])
 def test_what_is_no_forecast_is_told_and_the_slider_stays_locked(made, typed):
     first = made.questions[0]
-    first.guess.value = typed
-    first.commit.click()
-    assert is_alert(first.verdict) and "A forecast is a number" in words_of(first.verdict)
-    assert first.slider.disabled and not first.commit.disabled and made.committed == {}
+    before = words_of(first.verdict)
+    commit_typed(first, typed)
+    assert is_alert(first.verdict) and "This forecast is a probability, 0 to 1: write" in words_of(first.verdict)
+    assert first.slider.disabled and not first.guess.disabled and made.committed == {}
+    first.guess._handle_custom_msg({"typed": True}, [])
+    assert words_of(first.verdict) == before, "a refusal goes with the next key"
+    commit_typed(first, typed)
+    made.turn.index = 1
+    made.turn.index = 0
+    assert words_of(first.verdict) == before, "and when another forecast is looked at"
 
 
 def test_a_forecast_s_slider_knows_what_comes_next_and_the_score_names_the_setting(made):
@@ -861,6 +908,26 @@ def test_a_forecast_s_slider_knows_what_comes_next_and_the_score_names_the_setti
     waiting = slider.ahead["0.95"]
     slider.value = 0.95
     assert made.picture.value == waiting and "The picture shows Temperature 0.95." in words_of(made.score)
+
+
+def test_the_score_never_loses_the_setting_that_the_picture_shows(made):
+    said = lambda: words_of(made.score).partition("The picture shows ")[2]  # noqa: E731
+    assert said() == "Temperature 1."
+    made.commit("sharper", 0.9)
+    made.questions[0].slider.value = 0.5
+    made.commit("fixed number", 0.9)
+    assert said() == "Temperature 0.5.", "the picture has not changed"
+    made.turn.index = 2
+    assert said() == "Top-k 0." and made.picture.value == sampler_picture(made.first)
+    made.questions[0].slider.value = 0.7
+    assert made.turn.index == 0 and said() == "Temperature 0.7.", "what moves is what is seen"
+
+
+def test_one_forecast_is_seen_at_a_time(made):
+    asked = made.view.children[1]
+    for index in range(4):
+        made.turn.index = index
+        assert asked.selected_index == index and made.shown is made.questions[index]
 
 
 def test_a_far_forecast_is_told_so(made):
@@ -878,7 +945,7 @@ def test_a_moved_slider_shows_its_setting_alone(made, read):
     before = made.picture.value
     settings = [{"temperature": 0.5}, {"temperature": 1.5}, {"top_k": 3}, {"top_p": 0.5}]
     for question, setting in zip(made.questions, settings, strict=True):
-        made.commit(question.item.name, 0.5)
+        made.commit(question.item.name, 1)
         question.slider.value = next(iter(setting.values()))
         assert made.picture.value == sampler_picture(next_token(read, DecodingConfig(**setting), shown=10)) != before
 

@@ -12,13 +12,13 @@ from utils.errors import UnsupportedSetting
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import share
 from utils.plots import token_bars
-from utils.widgets.bars import MUTED, Axis, label, percent, svg
+from utils.widgets.bars import Axis, bar, bars, beside, label, percent
 from utils.widgets.picture import Picture
 from utils.widgets.slider import Slider, steps
 from utils.widgets.view import FULL_LABEL, Dropdown, paragraph, plain, show, told_in
 
 BASE, TUNED = 0.0, 1.0
-BAR_X, BAR_WIDTH, WIDTH, ROW = 120, 560, 770, 30
+LEFT, RIGHT, WIDTH, ROW = 120, 90, 770, 30
 
 
 class AdapterDial:
@@ -107,18 +107,16 @@ def _height(rows: int) -> int:
 def label_bars(found: Mapping[str, float], base: Mapping[str, float], scale: float) -> str:
     """Return bars from 0 to 100 % at a scale, each in the outline of the base model's."""
     height = _height(len(found))
-    axis = Axis(BAR_X, BAR_WIDTH, top=24, bottom=height - 20)
-    parts = [label(BAR_X, 16, f"outline: base model; bar: scale {plain(scale)}", fill=MUTED), axis.drawn]
-    parts += [_row(axis, name, value, base[name], y=26 + ROW * n) for n, (name, value) in enumerate(found.items())]
+    axis = Axis(LEFT, RIGHT, top=24, bottom=height - 20)
+    rows = [(name, value, 26 + ROW * n) for n, (name, value) in enumerate(found.items())]
     said = "; ".join(f"{name} {percent(value)}, base {percent(base[name])}" for name, value in found.items())
-    said = f"Label probabilities at scale {plain(scale)}. {said}."
-    return svg(parts, said=said, width=WIDTH, height=height, font_size=13)
-
-
-def _row(axis: Axis, name: str, value: float, base: float, *, y: float) -> str:
-    middle = y + ROW / 2 + 4
-    return (
-        label(BAR_X - 10, middle, name.strip()[:14], anchor="end")
-        + axis.bar(value, base, y=y + 3, height=ROW - 6, inset=3)
-        + label(BAR_X + BAR_WIDTH + 12, middle, percent(value))
+    return bars(
+        f"outline: base model; bar: scale {plain(scale)}",
+        beside(label(-10, y + ROW / 2 + 4, name.strip()[:14], anchor="end") for name, _, y in rows),
+        axis.holding(bar(value, base[name], y=y + 3, height=ROW - 6, inset=3) for name, value, y in rows),
+        beside(label(0, y + ROW / 2 + 4, percent(value), anchor="end") for _, value, y in rows),
+        of=axis,
+        said=f"Label probabilities at scale {plain(scale)}. {said}.",
+        width=WIDTH,
+        height=height,
     )
