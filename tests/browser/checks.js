@@ -156,7 +156,9 @@
 
   function* outside(root) {
     const view = root.closest(PANEL).getBoundingClientRect();
-    for (const part of all(root, `${CONTROLS}, ${PICTURES}`).filter((part) => !part.parentElement.closest(PICTURES))) {
+    const parts = all(root, `${CONTROLS}, ${PICTURES}`).filter((part) => !part.parentElement.closest(PICTURES));
+    if (parts.every((part) => part.type === "radio")) return; // a quiz is read like text
+    for (const part of parts) {
       const box = part.getBoundingClientRect();
       const out = Math.max(view.top - box.top, box.bottom - view.bottom, view.left - box.left, box.right - view.right);
       if (out > 1) yield `outside: ${kind(part)} ${brief(nameOf(part))} by ${pixels(out)}`;

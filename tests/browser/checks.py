@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page import PANEL, SIZES, THEMES, in_theme, shoot, until_idle
+from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, shoot, until_idle
 
 SOURCE = (Path(__file__).parent / "checks.js").read_text()
 OF_LAYOUT = ("cut", "broken", "small", "covered", "scrolled")
@@ -34,13 +34,13 @@ def faults(page: Page) -> list[str]:
 
 def looks(page: Page) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Show a page in each size and theme, in turn; yields a name of it and the checks that it is worth."""
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
+    for size in SIZES:
+        at_size(page, size)
         for theme in THEMES:
             in_theme(page, theme)
-            yield f"{width} px, {theme}", (OF_LAYOUT if theme == THEMES[0] else ()) + OF_CONTENT
+            yield f"{size[0]} px, {theme}", (OF_LAYOUT if theme == THEMES[0] else ()) + OF_CONTENT
         in_theme(page, THEMES[0])
-    page.set_viewport_size(dict(zip(("width", "height"), SIZES[0], strict=True)))
+    at_size(page, SIZES[0])
 
 
 def out_of_view(page: Page, name: str) -> list[str]:

@@ -42,6 +42,21 @@ def run_to_the_end(page: Page, *, minutes: float) -> None:
     until_idle(page, minutes=minutes)
 
 
+def at_size(page: Page, size: tuple[int, int]) -> None:
+    """Make the window as wide and high as given, in pixels."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+
+
+def open_path(page: Page, path: str) -> None:
+    """Open another notebook in the same page, by its path."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_role("menuitem", name="Open from Path…").click()
+    page.locator(".jp-Dialog input").fill(path)
+    page.keyboard.press("Enter")
+    expect(page.locator(f".lm-TabBar-tab.lm-mod-current[title*='{Path(path).name}']")).to_be_visible()
+    page.wait_for_selector(f"{PANEL} .jp-Cell")
+
+
 def until_idle(page: Page, *, minutes: float = 2) -> None:
     """Wait until the kernel, which has just been given work, has nothing left to do."""
     status = ".jp-Notebook-ExecutionIndicator[data-status={}]"

@@ -6,7 +6,8 @@ from playwright.sync_api import Page
 from tests.browser.checks import found, walked
 
 PAGE = """
-<div class="jp-NotebookPanel"><div class="jp-WindowedPanel-outer" style="width: 400px; height: 300px; overflow: hidden auto; background: white">
+<div class="jp-NotebookPanel">
+<div class="jp-WindowedPanel-outer" style="width: 400px; height: 300px; overflow: hidden auto; background: white">
   <div class="jp-Cell" data-windowed-list-index="0">{}</div>
 </div></div>"""
 IN_WIDGET = '<div class="jp-OutputArea-output"><div class="jupyter-widgets">{}</div></div>'
