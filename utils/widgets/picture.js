@@ -21,6 +21,10 @@ function change(before, after) {
   for (const { name } of [...(before.attributes ?? [])]) {
     if (!after.hasAttribute(name)) before.removeAttribute(name);
   }
+  changeChildren(before, after);
+}
+
+function changeChildren(before, after) {
   [...before.childNodes].forEach((child, n) => {
     const other = after.childNodes[n];
     if (alike(child, other)) change(child, other);
@@ -48,7 +52,7 @@ function render({ model, el }) {
 
   function draw(markup) {
     const next = parse(markup);
-    if (place.childNodes.length === next.childNodes.length) change(place, next);
+    if (place.childNodes.length === next.childNodes.length) changeChildren(place, next);
     else place.replaceChildren(next);
   }
 
