@@ -146,8 +146,10 @@ def small_diversity_curves(table: pd.DataFrame) -> list[Plot]:
     plots = []
     for name, line in zip(table, LINES, strict=True):
         with _style(**{"font.size": 10}):
-            figure = Figure(figsize=(1.85, 1.5), layout="constrained")
-            _diversity_curve(figure.add_subplot(), table[name], name, line)
+            figure = Figure(figsize=(1.85, 1.65), layout="constrained")
+            axes = figure.add_subplot()
+            _diversity_curve(axes, table[name], name, line)
+            axes.set_xlabel("temperature")
         said = f"axis 0 to {_top(name)}. {_points(table[name].dropna())}"
         plots.append(_plot(figure, f"Line plot of {name} against temperature, {said}."))
     return plots
