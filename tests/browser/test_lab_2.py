@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.checks import LAID_OUT, found
+from tests.browser.checks import OF_LAYOUT, found
 from tests.browser.page import OUTPUTS, nameless, press, run_all, shoot, write
 
 SAMPLER = """
@@ -68,7 +68,7 @@ def seen_whole(page: Page, name: str, *, width: int, height: int, most: int) -> 
     widget.evaluate("element => element.scrollIntoView()")
     page.wait_for_timeout(700)
     shoot(page, f"{name}_{width}")
-    assert found(widget, *LAID_OUT) == [], width
+    assert found(widget, *OF_LAYOUT) == [], width
     assert widget.bounding_box()["height"] <= most, width
 
 
