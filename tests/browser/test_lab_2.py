@@ -200,6 +200,7 @@ def test_the_sampler_is_seen_whole_from_700_pixels_up_and_in_the_dark(sampler_pa
     seen_whole(page, "lab_2_sampler", width=900, height=700, most=800)
     assert [part for part in outside(page) if "picture" not in part] == [], "every control, and the first bars"
     seen_whole(page, "lab_2_sampler", width=700, height=700, most=950)
+    switch_theme(page, "JupyterLab Light")
 
 
 def test_no_picture_of_the_sampler_stands_under_a_message_that_contradicts_it(sampler_page):
@@ -329,6 +330,7 @@ def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
     switch_theme(page, "JupyterLab Dark")
     seen_whole(page, "lab_2_forecasts_dark", width=700, height=700, most=560)
     assert found(page.locator(OUTPUTS).first, "faint") == []
+    switch_theme(page, "JupyterLab Light")
 
 
 def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebook, folder):

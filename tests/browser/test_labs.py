@@ -11,7 +11,7 @@ from utils.authoring import KERNEL, MASTERS, WIDGET_VIEW, lab_of, labs_in
 
 ALIVE = {
     "lab_1": {"Ask the model", "Answer to question 5"},
-    "lab_2": {"Commit forecast 4", "More settings", "Generate", "Answer to question 6"},
+    "lab_2": {"Commit forecast 1", "More settings", "Generate", "Answer to question 6"},
     "lab_3": {"Cancel", "Adapter scale", "Answer to question 6"},
 }
 """Controls that a lab shows once it has run."""
