@@ -1,6 +1,8 @@
 """Forecasts: the truth is the model's, a forecast is made once, and what is none is refused in words."""
 
+import numpy as np
 import pytest
+import torch
 
 from utils.decoding.candidates import next_token, read_prompt
 from utils.decoding.forecasts import Forecast, Forecasts
@@ -43,29 +45,61 @@ def test_the_questions_tell_the_truth_about_the_model(read):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_truth_is_what_reshape_gives(read, forecasts, name):
-    assert forecasts.commit(name, 0.5).truth == pytest.approx(truths(read)[name])
+    assert forecasts.commit(name, 1).truth == pytest.approx(truths(read)[name])
 
 
 @pytest.mark.parametrize("item", FORECASTS, ids=NAMES)
 def test_a_forecast_scores_up_to_its_distance_and_no_further(read, item):
     truth = truths(read)[item.name]
+    counted = item.answer == "tokens"
+    most = len(read.logits) if counted else 1
     for side in (-1, 1):
-        near = Forecasts(read, FORECASTS).commit(item.name, truth + side * item.near * 0.99)
-        far = Forecasts(read, FORECASTS).commit(item.name, truth + side * item.near * 1.01)
-        assert near.scores and not far.scores
+        far = truth + side * (item.near + 1 if counted else item.near * 1.01)
+        near = truth + side * item.near * (1 if counted else 0.99)
+        for guess, scores in ((near, True), (far, False)):
+            if 0 <= guess <= most:
+                assert Forecasts(read, FORECASTS).commit(item.name, guess).scores == scores
 
 
-@pytest.mark.parametrize("typed", ["0,7", " 0.7 ", "0.7", 0.7, "7e-1"])
-def test_a_number_may_be_typed_in_any_way(forecasts, typed):
-    assert forecasts.commit("sharper", typed).guess == 0.7
+PROBABILITIES = [
+    *[("0,7", 0.7), (" 0.7 ", 0.7), ("0.7", 0.7), (0.7, 0.7), ("7e-1", 0.7), (".7", 0.7)],
+    *[("70 %", 0.7), ("70%", 0.7), ("0,5 %", 0.005), (0, 0), ("1", 1), ("100 %", 1), (np.float64(0.7), 0.7)],
+    (torch.tensor(0.5), 0.5),
+]
 
 
-@pytest.mark.parametrize("typed", ["many", "", "0.7 or so", "70 %", "nan", "inf", "-inf", None, ..., True])
-def test_what_is_no_number_is_refused_and_uses_nothing_up(forecasts, typed):
-    with pytest.raises(UnsupportedSetting, match="A forecast is a number such as 0.25 or 12"):
+@pytest.mark.parametrize(("typed", "guess"), PROBABILITIES)
+def test_a_probability_may_be_written_in_any_way(forecasts, typed, guess):
+    assert forecasts.commit("sharper", typed).guess == pytest.approx(guess)
+
+
+@pytest.mark.parametrize(("typed", "guess"), [("50", 50), (50.0, 50), ("49,152", 49_152), (" 1 ", 1), (np.int64(7), 7)])
+def test_a_number_of_tokens_is_whole(forecasts, typed, guess):
+    assert forecasts.commit("fixed share", typed).guess == guess
+
+
+NO_PROBABILITY = [
+    *(("70", "0.7 or 70 %"), (70, "0.7 or 70 %"), ("33,3", "0.333 or 33.3 %"), ("1.5", "0.015 or 1.5 %")),
+    *((typed, "0.25 or 25 %") for typed in ["-1", -1, "150 %", "-1 %", 5000, "many", "", "0.7 or so", "nan", "inf"]),
+    *((typed, "0.25 or 25 %") for typed in ["-inf", "% 70", "70 % %", None, ..., True, np.ones(2), torch.ones(2)]),
+]
+
+
+@pytest.mark.parametrize(("typed", "meant"), NO_PROBABILITY, ids=str)
+def test_what_is_no_probability_is_refused_and_uses_nothing_up(forecasts, typed, meant):
+    with pytest.raises(UnsupportedSetting) as told:
         forecasts.commit("sharper", typed)
+    assert str(told.value) == f"This forecast is a probability, 0 to 1: write {meant}; {typed!r} was given."
     assert forecasts.committed == {}
     forecasts.commit("sharper", 0.7)
+
+
+@pytest.mark.parametrize("typed", [0, -5, "12.5", 0.9, "50 %", "many", "", "nan", "inf", 49_153, "1,00", None, True])
+def test_what_is_no_number_of_tokens_is_refused_and_uses_nothing_up(forecasts, typed):
+    with pytest.raises(UnsupportedSetting) as told:
+        forecasts.commit("fixed share", typed)
+    assert str(told.value) == f"This forecast is a whole number of tokens, 1 to 49,152; {typed!r} was given."
+    assert forecasts.committed == {}
 
 
 def test_a_forecast_is_committed_once(forecasts):
@@ -104,7 +138,7 @@ def test_a_forecast_about_what_cannot_be_set_is_refused(setting, value, said):
 
 @pytest.mark.parametrize(("setting", "value"), [("min_p", 0.1), ("repetition_penalty", 5), ("temperature", 3)])
 def test_every_setting_of_the_distribution_can_be_forecast(read, setting, value):
-    item = Forecast("name", "question", setting, value, lambda found: found.kept, 1)
+    item = Forecast("name", "question", setting, value, lambda found: found.kept, 1, "tokens")
     made = Predict(read, [item])
     made.commit("name", 3)
     made.questions[0].slider.value = value

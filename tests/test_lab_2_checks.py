@@ -62,7 +62,7 @@ def test_what_a_learner_hands_over_in_2_1_is_the_widget():
     asked = predict(given("?", GARDEN), FORECASTS)
     assert assess("2.1", asked) == (NOT_ATTEMPTED, False)
     for item in FORECASTS:
-        asked.commit(item.name, 0.5)
+        asked.commit(item.name, 1)
     verdict, right = assess("2.1", asked)
     assert right, verdict
 

@@ -18,7 +18,7 @@ from utils.decoding.candidates import (
 )
 from utils.decoding.generation import generate_stream
 from utils.errors import ContextWindowExceeded, EmptyPrompt
-from utils.logits.config import DecodingConfig
+from utils.logits.config import ORDERS, DecodingConfig
 from utils.logits.reshaping import entropy, reshape, stages
 from utils.models.language_model import LanguageModel
 
@@ -133,10 +133,22 @@ def test_the_rest_is_named_by_the_step_that_cut_most_of_it():
 
 
 def test_a_fate_in_words():
-    found = by_text(next_token(STUDIO, DecodingConfig(temperature=0, order="studio", top_k=2)))
-    assert [found[word].fate for word in ("flowers", "trees", "herbs")] == [
-        *("kept, drawn", "cut by temperature", "cut by top-k")
+    found = by_text(next_token(STUDIO, DecodingConfig(top_k=3, top_p=0.6)))
+    assert [found[word].fate for word in ("flowers", "trees", "birds")] == [
+        "kept, drawn",
+        "cut by top-p",
+        "cut by top-k",
     ]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_greedy_decoding_takes_a_token_and_blames_no_step(order):
+    found = next_token(STUDIO, DecodingConfig(temperature=0, order=order, top_k=2), shown=3)
+    assert [candidate.fate for candidate in found.candidates] == ["taken", *["not taken"] * 3]
+    assert list(found.table()["fate"]) == ["taken", *["not taken"] * 3]
+    seen = replace(STUDIO, ids=torch.tensor([0]))
+    other = next_token(seen, DecodingConfig(temperature=0, repetition_penalty=100.0))
+    assert [c.text for c in other.candidates if c.fate == "taken"] == [other.drawn] != [found.drawn]
 
 
 # The studio's example

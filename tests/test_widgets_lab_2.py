@@ -5,6 +5,7 @@ import html
 import re
 from dataclasses import replace
 from importlib import import_module
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,12 +21,13 @@ from utils.exercises.lab_2 import FORECASTS
 from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.widgets import playground, predict, repetition, sampler
-from utils.widgets.completion import Completion, completion_html
-from utils.widgets.forecasts import Predict
-from utils.widgets.playground import Playground
+from utils.widgets.completion import Completion, completion_html, legend
+from utils.widgets.forecasts import Predict, Question
+from utils.widgets.picture import Picture, old_prompt
+from utils.widgets.playground import Asked, Playground
 from utils.widgets.repetition import Repetition
 from utils.widgets.sampler import Sampler
-from utils.widgets.sampler_picture import BAR_WIDTH, BAR_X, describe, percent, sampler_picture
+from utils.widgets.sampler_picture import describe, percent, sampler_picture
 from utils.widgets.slider import SLIDERS, Slider, limit_box, seed_box, temperature_slider, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
 from utils.widgets.view import Dropdown, RadioButtons, alert, paragraph, plain, prompt_box, show, told_in
@@ -308,21 +310,36 @@ def test_a_new_prompt_runs_the_model_once(view, reads):
     assert "Paris" in view.picture.value and "Seed 7 draws" in words_of(view.message)
 
 
-@pytest.mark.parametrize("prompt", ["", "   "])
-def test_an_empty_prompt_is_told_and_the_last_picture_stays(view, reads, prompt):
+@pytest.mark.parametrize(
+    ("prompt", "said"), [("", "The prompt is empty"), ("  ", "is empty"), ("word " * 9000, "9001")]
+)
+def test_a_prompt_that_is_refused_leaves_the_last_picture_marked_as_old(view, reads, prompt, said):
     before = view.picture.value
     view.prompt.value = prompt
-    assert is_alert(view.message) and "The prompt is empty" in words_of(view.message)
-    assert view.picture.value == before
-    view.temperature.value = 0.5
-    assert view.picture.value == before and is_alert(view.message), "no new picture under a prompt that was not read"
+    for temperature in (0.5, 1.5):
+        assert is_alert(view.message) and said in words_of(view.message)
+        assert view.picture.value == before, "no new picture under a prompt that was not read"
+        assert view.picture.old == f"Old: this picture belongs to the prompt '{PROMPT}'."
+        view.temperature.value = temperature
     view.prompt.value = PROMPT
-    assert "tokens kept" in words_of(view.message) and view.picture.value != before
+    assert "tokens kept" in words_of(view.message) and view.picture.old == "" and view.picture.value != before
 
 
-def test_a_prompt_too_long_for_the_window_is_told(view):
+def test_a_prompt_too_long_for_the_window_is_told_in_words_that_fit_the_sampler(view):
     view.prompt.value = "word " * 9000
-    assert "context window is 8192 tokens" in words_of(view.message)
+    assert words_of(view.message) == (
+        "The prompt has 9001 tokens, but the context window is 8192 tokens, the next one included: shorten the prompt."
+    )
+
+
+def test_a_picture_is_old_until_it_is_drawn_anew():
+    picture = Picture("<svg></svg>", height=10)
+    with pytest.raises(EmptyPrompt), picture.or_old(old_prompt("a\nb " * 40)):
+        raise EmptyPrompt("empty")
+    assert picture.old == f"Old: this picture belongs to the prompt '{('a b ' * 40)[:60]}…'."
+    with picture.or_old("never said"):
+        picture.value = "<svg/>"
+    assert picture.old == ""
 
 
 def test_the_order_of_the_steps_can_be_switched(view):
@@ -338,19 +355,37 @@ def test_greedy_takes_the_likeliest_token_and_sampling_comes_back(view):
     sampled = view.message.value
     view.choice.value = "greedy"
     assert "Greedy decoding takes ' flowers' with probability 1.000" in words_of(view.message)
-    assert view.config.temperature == 0 and "cut by temperature" in view.picture.value
+    assert "Only the repetition penalty still counts." in words_of(view.message)
+    assert view.config.temperature == 0 and "temperature" not in view.picture.value.replace("Temperature", "")
+    assert view.picture.value.count(">not taken<") == len(view.found.candidates) - 1
     view.choice.value = "sample"
     assert view.message.value == sampled
 
 
+def test_what_greedy_decoding_ignores_is_locked_and_nothing_else(view, course_model):
+    def locked(view: Sampler) -> set[str]:
+        names = (*SLIDERS, "choice", "order", "seed", "prompt", "more")
+        return {name for name in names if getattr(view, name).disabled}
+
+    ignored = {"temperature", "top_k", "top_p", "min_p", "order", "seed"}
+    assert locked(view) == set()
+    view.choice.value = "greedy"
+    assert locked(view) == ignored == locked(Sampler(course_model, PROMPT, DecodingConfig(temperature=0)))
+    drawn = view.found.candidates
+    view.top_k.value, view.min_p.value, view.order.value, view.seed.value = 3, 0.5, "studio", 9
+    assert [(c.after, c.fate) for c in view.found.candidates] == [(c.after, c.fate) for c in drawn]
+    view.choice.value = "sample"
+    assert locked(view) == set()
+
+
 def test_more_settings_unfold_two_sliders(view):
-    box = view.view
-    folded = next(child for child in box.children if view.min_p in getattr(child, "children", ()))
-    assert folded.children == (view.min_p, view.repetition_penalty) and folded.layout.display == "none"
+    assert view.view.children[0] is view.prompt
+    folded = (view.min_p, view.repetition_penalty)
+    assert [slider.layout.display for slider in folded] == ["none"] * 2
     view.more.value = True
-    assert folded.layout.display is None
+    assert [slider.layout.display for slider in folded] == [None] * 2
     view.more.value = False
-    assert folded.layout.display == "none"
+    assert [slider.layout.display for slider in folded] == ["none"] * 2
 
 
 def test_the_controls_stand_as_the_configuration_says(course_model):
@@ -442,7 +477,7 @@ CONFIGS = [
 
 def axis(picture: str) -> list[tuple[str, str]]:
     """Position and text of the marks under the bars."""
-    return re.findall(r'<text x="([\d.]+)"[^>]*>(\d+ %)</text>', picture)
+    return re.findall(r'<text x="([\d.]+%)"[^>]*>(\d+ %)</text>', picture)
 
 
 def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
@@ -450,7 +485,7 @@ def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
     picture = sampler_picture(found)
     for part in ("cut by top-p", "58.9 %", 'pattern id="course-cut"', 'fill="url(#course-cut)"', ">top-p 0.6<"):
         assert part in picture, part
-    assert picture.count(">cut by top-p<") == sum(c.cut_by == "top-p" for c in found.candidates)
+    assert picture.count(">top-p<") == sum(c.cut_by == "top-p" for c in found.candidates)
     assert picture.count("\u25b6") == 1, "one token is drawn"
 
 
@@ -458,9 +493,9 @@ def test_the_picture_says_what_was_cut_and_how_likely_each_token_is(read):
 def test_the_marker_covers_no_name(tokens):
     """It stands between the names, which end left of it, and the bars."""
     picture = sampler_picture(next_token(given("?", {str(name): p for name, p in tokens.items()}), DecodingConfig()))
-    marker = float(re.search(r'<text x="([\d.]+)"[^>]*>\u25b6<', picture)[1])
-    names = {float(x) for x in re.findall(r'<text x="([\d.]+)"[^>]*text-anchor="end"[^>]*>', picture)}
-    assert min(names) + 5 <= marker <= BAR_X - 12
+    names, marker = re.findall(r'<text x="(-[\d.]+)"[^>]*>[^<]*?(?:\u25b6)?<', picture), "-15"
+    assert re.search(r'<text x="(-[\d.]+)"[^>]*>\u25b6<', picture)[1] == marker
+    assert set(names) >= {"-20", marker}, "a name ends where the marker has not begun"
 
 
 def test_nothing_is_hatched_where_nothing_is_cut(read):
@@ -479,7 +514,7 @@ def test_the_axis_never_moves(read, config):
 def test_the_picture_is_an_image_whose_label_says_the_same(read, config):
     found = next_token(read, config)
     picture = sampler_picture(found)
-    label = html.unescape(re.match(r'<svg role="img" aria-label="([^"]*)"', picture)[1])
+    label = html.unescape(re.match(r'<div role="img" aria-label="([^"]*)"', picture)[1])
     assert label == f"{found.summary} {describe(found)}"
     assert "flowers 58.9 %" in label and "rest of the vocabulary" in label
 
@@ -487,8 +522,8 @@ def test_the_picture_is_an_image_whose_label_says_the_same(read, config):
 def test_the_line_stands_at_the_running_sum_of_every_row_but_the_rest(read):
     for found in (next_token(read, DecodingConfig()), next_token(given("?", {"a": 0.75, "b": 0.25}), DecodingConfig())):
         points = re.search(r'<polyline points="([^"]*)"', sampler_picture(found))[1].split()
-        expected = [BAR_X + BAR_WIDTH * c.cumulative for c in found.candidates if c.text != "rest of the vocabulary"]
-        assert [float(point.split(",")[0]) for point in points] == pytest.approx(expected, abs=0.06)
+        expected = [100 * c.cumulative for c in found.candidates if c.text != "rest of the vocabulary"]
+        assert [float(point.split(",")[0]) for point in points] == pytest.approx(expected, abs=0.006)
 
 
 def test_a_token_that_looks_like_markup_is_written_out():
@@ -593,13 +628,85 @@ def test_stop_ends_both_completions_after_the_token_that_is_computed(course_mode
         assert column.completion.status == f"Stopped after {len(column.steps)} tokens."
 
 
+def test_what_is_refused_does_not_stop_what_is_being_written_and_what_replaces_it_says_so(course_model):
+    made = Playground(course_model, PROMPT, replace(SHORT, max_new_tokens=200), replace(SHORT, max_new_tokens=200))
+    left, right = made.columns
+
+    async def until(tokens: int):
+        while len(right.steps) < tokens:
+            await asyncio.sleep(0.001)
+
+    async def learner():
+        made.generate_button.click()
+        await until(2)
+        made.prompt.value = ""
+        made.generate_button.click()
+        assert is_alert(made.message) and "The prompt is empty" in words_of(made.message)
+        assert left.completion.old == f"Old: this completion belongs to the prompt '{PROMPT}'."
+        await until(4)
+        left.completion._handle_custom_msg({"position": 1, "token": left.steps[0].token}, [])
+        await asyncio.sleep(0.01)
+        assert right.completion.status == f"Stopped after {len(right.steps)} tokens."
+        assert left.asked == Asked(PROMPT, left.config, (left.steps[0].token, left.steps[0].token))
+        made.stop_button.click()
+        await made.turns.task
+
+    asyncio.run(learner())
+
+
+def test_a_completion_says_what_it_was_written_with_and_when_that_is_old(both):
+    left, right = both.columns
+    settings = "top-k 0, top-p 1, seed 0, at most 4 tokens"
+    assert left.completion.caption == f"Written with temperature 0, {settings}."
+    assert [column.completion.old for column in both.columns] == ["", ""]
+    right.temperature.value = 1.5
+    assert [column.completion.old for column in both.columns] == ["", "Old: the controls have moved since."]
+    assert right.completion.caption == f"Written with temperature 0.9, {settings}.", "as it was written"
+    both.seed.value = 3
+    assert left.completion.old == "Old: the controls have moved since."
+    both.prompt.value = "Once"
+    assert left.completion.old == right.completion.old == f"Old: this completion belongs to the prompt '{PROMPT}'."
+    both.continue_from("A", 2, left.steps[2].alternatives[0].token)
+    assert left.completion.caption.endswith("seed 3, at most 4 tokens; token 3 chosen by hand.")
+    assert left.asked.prompt == PROMPT and left.completion.old, "it goes on in its own prompt"
+    both.generate()
+    assert left.completion.old == right.completion.old == ""
+
+
+def test_writing_the_same_again_says_so(both):
+    both.generate()
+    for column in both.columns:
+        assert column.completion.status.endswith("The same as before: prompt, settings and seed are the same.")
+    both.columns[0].temperature.value = 0.5
+    both.generate()
+    assert ["The same" in column.completion.status for column in both.columns] == [False, True]
+
+
+def test_greedy_decoding_turns_off_what_has_no_effect_on_it(both):
+    left, right = both.columns
+    assert left.top_k.disabled and left.top_p.disabled and not (right.top_k.disabled or right.top_p.disabled)
+    left.temperature.value = 0.5
+    assert not (left.top_k.disabled or left.top_p.disabled)
+
+
+def test_the_message_follows_the_prompt_and_a_refusal_goes_with_its_cause(both):
+    both.prompt.value = "Once upon"
+    assert words_of(both.message).startswith("2 tokens of prompt and at most 4 of completion")
+    both.prompt.value = " "
+    both.prompt.value = "word " * 9000
+    assert is_alert(both.message) and "context window is 8192 tokens" in words_of(both.message)
+    both.prompt.value = PROMPT
+    assert not is_alert(both.message) and both.columns[0].completion.old == ""
+
+
 def test_stop_says_nothing_about_a_completion_that_had_ended(both):
     both.stop()
     assert both.columns[0].completion.status.endswith("Ended by: max new tokens.")
 
 
 @pytest.mark.parametrize(
-    ("prompt", "said"), [("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens: use fewer")]
+    ("prompt", "said"),
+    [("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens: shorten the prompt.")],
 )
 def test_a_prompt_that_cannot_be_read_is_told_in_the_message(both, prompt, said):
     before = both.columns[0].text
@@ -632,7 +739,7 @@ def test_columns_with_another_seed_or_limit_keep_their_own_and_say_so(course_mod
     assert [box.label for box in made.boxes] == ["Seed A", "Seed B", "Max new tokens A", "Max new tokens B"]
     assert [column.text for column in made.columns] == [text_of(course_model, PROMPT, c) for c in (left, right)]
     page = html.unescape(shown[0]["text/html"])
-    assert all(said in page for said in ("Seed A: -3<", "Seed B: 20240101<", "Max new tokens B: 2<"))
+    assert all(said in page for said in ("seed -3, at most 4", "seed 20240101, at most 2"))
     made.columns[1].seed.value = -3
     made.columns[1].max_new_tokens.value = 4
     made.generate()
@@ -709,11 +816,36 @@ def test_a_token_that_looks_the_same_keeps_its_place_and_another_does_not():
     assert key(first) not in [key(other) for other in others], "the page redraws what another prompt made likelier"
 
 
+def test_a_part_of_a_character_is_shown_as_its_bytes_with_a_sentence():
+    half = "\N{REPLACEMENT CHARACTER}"
+    parts = [
+        replace(step_of(""), token_text=r"\xe2"),
+        replace(step_of(f"{half} a"), token_text=" a"),
+        replace(step_of(half, reason=TOKEN_LIMIT), token_text=r"\xe2\x80"),
+    ]
+    row = Completion()
+    row.put(parts)
+    assert [step["text"] for step in row.steps] == [r"\xe2", " a", r"\xe2\x80"]
+    assert row.parts.startswith(r"\xe2: a part of a character.") and row.parts in completion_html(parts)
+    row.put([step_of("a")])
+    assert row.parts == row.steps[0]["parts"] == "" and "part of a character" not in completion_html([step_of("a")])
+
+
+def test_the_legend_has_the_shades_of_the_tokens():
+    for probability in (1, 0.75, 0.5, 0.25, 0):
+        [shade] = re.findall(r"background: [^\"]*", completion_html([step_of("a", probability=probability)]))
+        assert re.search(rf'{re.escape(shade)}">{100 * probability:.0f} %', legend())
+
+
 def test_markup_in_a_completion_is_written_out():
     assert "&lt;b&gt;" in completion_html([step_of("<b>")])
 
 
 # The repetition widget
+
+
+ANY = SimpleNamespace(check_window=lambda prompt, max_new_tokens: None)
+"""A model that takes every prompt."""
 
 
 def quick_curve(asked: list):
@@ -739,17 +871,55 @@ def asked(monkeypatch) -> list:
 
 
 def test_the_repetition_widget_measures_every_temperature(asked):
-    made = Repetition(None, PROMPT, DecodingConfig(), (0, 0.7, 1.5))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 0.7, 1.5))
     made.measure()
     assert [temperatures for *_, temperatures, _ in asked] == [(0,), (0.7,), (1.5,)]
     assert list(made.curve.index) == [0, 0.7, 1.5] and tuple(made.curve.columns) == COLUMNS
     assert words_of(made.message) == "3 of 3 temperatures measured."
-    assert "bits per token: 2.00 at 0.0, 2.70 at 0.7, 3.50 at 1.5" in made.picture.value
-    assert all(f"run at {t}" in made.picture.value for t in ("0", "0.7", "1.5"))
+    assert (
+        "bits per token against temperature, axis 0 to 16. 2.00 at 0.0, 2.70 at 0.7, 3.50 at 1.5" in made.picture.value
+    )
+    assert ">3.50</td>" in made.picture.value
+    assert all(f"run at {t}" in made.first_runs.value for t in ("0", "0.7", "1.5"))
+    said = f"Measured for '{PROMPT}': 8 runs a temperature, seeds 0 to 7, at most 50 tokens, top-k 0, top-p 1."
+    assert words_of(made.caption) == said
+
+
+def test_a_curve_says_when_it_belongs_to_something_else(asked):
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1))
+    made.measure()
+    caption = made.caption.value
+    for move, back in ((5, 0), (40, 0)):
+        made.top_k.value = move
+        assert made.picture.old == "Old: the controls have moved since." and "press Measure" in words_of(made.message)
+        made.top_k.value = back
+        assert made.picture.old == "" and words_of(made.message) == "2 of 2 temperatures measured."
+    made.prompt.value = "Once"
+    assert made.picture.old == f"Old: this picture belongs to the prompt '{PROMPT}'." and made.caption.value == caption
+    made.measure()
+    assert made.picture.old == "" and "Measured for 'Once'" in words_of(made.caption)
+
+
+def test_measuring_the_same_again_says_so(asked):
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1))
+    made.measure()
+    for times in (2, 3):
+        made.measure()
+        assert f"Measured {times} times with these settings: the same seeds" in words_of(made.message)
+    made.runs.value = 4
+    made.measure()
+    assert words_of(made.message) == "2 of 2 temperatures measured."
+
+
+def test_what_is_not_measured_yet_keeps_its_place_in_the_table(asked):
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1, 2))
+    work = made._begun()
+    next(work), next(work)
+    assert made.picture.value.count(">...</td>") == 8 and made.picture.value.count("<tr>") == 4
 
 
 def test_its_controls_are_what_the_next_measurement_takes(asked):
-    made = Repetition(None, PROMPT, DecodingConfig(), (1,))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (1,))
     made.prompt.value, made.runs.value, made.max_new_tokens.value = "Once", 3, 12
     made.top_k.value, made.top_p.value = 40, 0.9
     made.measure_button.click()
@@ -757,12 +927,12 @@ def test_its_controls_are_what_the_next_measurement_takes(asked):
 
 
 def test_the_repetition_widget_keeps_every_setting_and_says_what_has_no_control(asked, shown):
-    made = repetition(None, PROMPT, ALL, temperatures=np.array([0, 1.5]))
+    made = repetition(ANY, PROMPT, ALL, temperatures=np.array([0, 1.5]))
     assert made.config == ALL and [config for _, config, *_ in asked] == [ALL, ALL]
     said = "Also set: min-p 0.0625, repetition penalty 5, order 'studio', seed 20240101, stop ('\\n', 'Q:')."
     assert words_of(made.also_set) == said and said in html.unescape(shown[0]["text/html"])
     assert made.also_set in made.view.children
-    assert Repetition(None, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""
+    assert Repetition(ANY, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""
 
 
 def test_the_runs_begin_with_the_configuration_s_seed(monkeypatch):
@@ -771,13 +941,13 @@ def test_the_runs_begin_with_the_configuration_s_seed(monkeypatch):
         REPETITION, "diversity_curve", lambda *a, **named: drawn.append(named["seeds"]) or curve(*a, **named)
     )
     monkeypatch.setattr(REPETITION, "completions", lambda *_, seeds: drawn.append(seeds) or ["x"])
-    Repetition(None, PROMPT, DecodingConfig(seed=-1), (1,)).measure()
+    Repetition(ANY, PROMPT, DecodingConfig(seed=-1), (1,)).measure()
     assert drawn == [range(-1, 7)] * 2
 
 
 @pytest.mark.parametrize("runs", [1, 17, 2.5, "3"])
 def test_how_many_runs_there_can_be_is_said(runs):
-    made = Repetition(None, PROMPT, DecodingConfig(), (0,))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0,))
     with pytest.raises(UnsupportedSetting, match="Runs lie between 2, .* and 16, .* was given"):
         made.runs.value = runs
     made.runs.type(str(runs) if runs != "3" else "three")
@@ -786,14 +956,14 @@ def test_how_many_runs_there_can_be_is_said(runs):
 
 def test_a_temperature_that_is_none_is_refused_before_anything_is_measured(asked, shown):
     with pytest.raises(UnsupportedSetting, match="Temperature is 0"):
-        repetition(None, PROMPT, temperatures=(0, -1))
+        repetition(ANY, PROMPT, temperatures=(0, -1))
     with pytest.raises(DataError, match="Temperatures are given in a list"):
-        repetition(None, PROMPT, temperatures=0.7)
+        repetition(ANY, PROMPT, temperatures=0.7)
     assert asked == [] and shown == []
 
 
 def test_a_measurement_can_be_stopped_between_two_temperatures(asked):
-    made = Repetition(None, PROMPT, DecodingConfig(), (0, 1, 2))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1, 2))
 
     async def learner():
         made.measure_button.click()
@@ -813,10 +983,18 @@ def test_a_prompt_that_cannot_be_measured_is_told(course_model):
     made = Repetition(course_model, "", DecodingConfig(max_new_tokens=5), (0,))
     made.measure()
     assert is_alert(made.message) and "The prompt is empty" in words_of(made.message)
+    made.prompt.value = "Once"
+    made.measure()
+    for prompt, said in (("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens")):
+        made.prompt.value = prompt
+        for _ in range(2):
+            assert is_alert(made.message) and said in words_of(made.message)
+            assert made.picture.old == "Old: this picture belongs to the prompt 'Once'."
+            made.measure()
 
 
 def test_the_repetition_widget_without_a_kernel(asked, shown):
-    repetition(None, PROMPT, temperatures=(0, 1))
+    repetition(ANY, PROMPT, temperatures=(0, 1))
     assert stands_without_a_kernel(shown[0])
     assert "self-BLEU" in shown[0]["text/plain"] and "run at 1" in shown[0]["text/html"]
 
@@ -829,29 +1007,41 @@ def made(read) -> Predict:
     return Predict(read, FORECASTS)
 
 
+def commit_typed(question: Question, typed: str) -> None:
+    """What the page sends when a forecast is typed and committed."""
+    question.guess._handle_custom_msg({"typed": True}, [])
+    question.guess._handle_custom_msg({"committed": typed}, [])
+
+
 def test_every_slider_is_locked_until_its_own_forecast_is_committed(made):
     assert all(question.slider.disabled for question in made.questions)
     made.commit("flatter", 0.2)
     assert [question.slider.disabled for question in made.questions] == [True, False, True, True]
-    assert made.questions[1].commit.disabled and made.questions[1].guess.disabled
+    assert [question.guess.disabled for question in made.questions] == [False, True, False, False]
 
 
-def test_the_button_commits_what_is_typed(made):
+def test_what_is_typed_is_committed(made):
     first = made.questions[0]
-    first.guess.value = "0,9"
-    first.commit.click()
+    commit_typed(first, "0,9")
     truth = made.committed["sharper"].truth
     assert words_of(first.verdict) == (f"You said 0.9, the model says {truth:.3g}: near enough. Now move the slider.")
-    assert words_of(made.score) == "1 of 4 near enough, 1 of 4 committed."
+    assert words_of(made.score) == "1 of 4 near enough, 1 of 4 committed. The picture shows Temperature 1."
+    assert first.guess.disabled
 
 
-@pytest.mark.parametrize("typed", ["", "many", "nan"])
+@pytest.mark.parametrize("typed", ["", "many", "nan", "70", "-1", "1.01", "150 %"])
 def test_what_is_no_forecast_is_told_and_the_slider_stays_locked(made, typed):
     first = made.questions[0]
-    first.guess.value = typed
-    first.commit.click()
-    assert is_alert(first.verdict) and "A forecast is a number" in words_of(first.verdict)
-    assert first.slider.disabled and not first.commit.disabled and made.committed == {}
+    before = words_of(first.verdict)
+    commit_typed(first, typed)
+    assert is_alert(first.verdict) and "This forecast is a probability, 0 to 1: write" in words_of(first.verdict)
+    assert first.slider.disabled and not first.guess.disabled and made.committed == {}
+    first.guess._handle_custom_msg({"typed": True}, [])
+    assert words_of(first.verdict) == before, "a refusal goes with the next key"
+    commit_typed(first, typed)
+    made.turn.index = 1
+    made.turn.index = 0
+    assert words_of(first.verdict) == before, "and when another forecast is looked at"
 
 
 def test_a_forecast_s_slider_knows_what_comes_next_and_the_score_names_the_setting(made):
@@ -861,6 +1051,26 @@ def test_a_forecast_s_slider_knows_what_comes_next_and_the_score_names_the_setti
     waiting = slider.ahead["0.95"]
     slider.value = 0.95
     assert made.picture.value == waiting and "The picture shows Temperature 0.95." in words_of(made.score)
+
+
+def test_the_score_never_loses_the_setting_that_the_picture_shows(made):
+    said = lambda: words_of(made.score).partition("The picture shows ")[2]  # noqa: E731
+    assert said() == "Temperature 1."
+    made.commit("sharper", 0.9)
+    made.questions[0].slider.value = 0.5
+    made.commit("fixed number", 0.9)
+    assert said() == "Temperature 0.5.", "the picture has not changed"
+    made.turn.index = 2
+    assert said() == "Top-k 0." and made.picture.value == sampler_picture(made.first)
+    made.questions[0].slider.value = 0.7
+    assert made.turn.index == 0 and said() == "Temperature 0.7.", "what moves is what is seen"
+
+
+def test_one_forecast_is_seen_at_a_time(made):
+    asked = made.view.children[1]
+    for index in range(4):
+        made.turn.index = index
+        assert asked.selected_index == index and made.shown is made.questions[index]
 
 
 def test_a_far_forecast_is_told_so(made):
@@ -878,7 +1088,7 @@ def test_a_moved_slider_shows_its_setting_alone(made, read):
     before = made.picture.value
     settings = [{"temperature": 0.5}, {"temperature": 1.5}, {"top_k": 3}, {"top_p": 0.5}]
     for question, setting in zip(made.questions, settings, strict=True):
-        made.commit(question.item.name, 0.5)
+        made.commit(question.item.name, 1)
         question.slider.value = next(iter(setting.values()))
         assert made.picture.value == sampler_picture(next_token(read, DecodingConfig(**setting), shown=10)) != before
 

@@ -285,12 +285,16 @@ def test_a_scale_out_of_range_is_refused_in_words(lora):
     assert made.scale.value == 0.5 and "scale 0.5" in made.picture.value
 
 
-def test_an_error_is_told_in_the_dial_and_goes_when_all_is_well_again(lora):
+def test_bars_of_another_prompt_are_old_until_the_prompt_can_be_read(lora):
     made = AdapterDial(lora, PROMPTS | {"long": "a" * 300 + " "}, ["a", "b"])
     made.prompt.value = "long"
-    assert "the context window is 256 tokens" in words(made.message.value)
+    for scale in (1.0, 0.0, 0.5):
+        made.scale.value = scale
+        assert "the context window is 256 tokens" in words(made.message.value)
+        assert made.picture.old == "Old: this picture belongs to the prompt 'one'."
+        assert words(made.text.value).startswith("aaa") and made.found["a"] == made.fixed[1]["a"]
     made.prompt.value = "one"
-    assert made.message.value == "" and made.found == made.fixed[1]
+    assert made.message.value == made.picture.old == "" and "bar: scale 0.5" in made.picture.value
 
 
 def test_a_model_without_a_lora_adapter_and_a_dial_without_prompts_are_refused(tiny, lora, shown):

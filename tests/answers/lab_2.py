@@ -37,9 +37,9 @@ NAMES = [item.name for item in FORECASTS]
 
 
 def forecasts_committed(*names: str, **guesses: Any) -> Forecasts:
-    """Forecasts, some of them committed: those named at 0.5, or at a guess of their own (_ for a space)."""
-    forecasts = Forecasts(given("?", GARDEN), FORECASTS)
-    for name, guess in (dict.fromkeys(names, 0.5) | guesses).items():
+    """Forecasts, some of them committed: those named at 1, or at a guess of their own (_ for a space)."""
+    forecasts = Forecasts(given("?", GARDEN | dict.fromkeys(map(str, range(100)), 1e-6)), FORECASTS)
+    for name, guess in (dict.fromkeys(names, 1) | guesses).items():
         forecasts.commit(name.replace("_", " "), guess)
     return forecasts
 
@@ -1321,12 +1321,12 @@ RIGHT: dict[str, list] = {
         forecasts_committed(*NAMES),
         forecasts_committed(*reversed(NAMES)),
         forecasts_committed(sharper=0.9, flatter=0.2, fixed_number=0.7, fixed_share=50),
-        forecasts_committed(sharper=1, flatter=0, fixed_number=1, fixed_share=49152),
+        forecasts_committed(sharper=1, flatter=0, fixed_number=1, fixed_share=114),
         forecasts_committed(sharper="0,75", flatter=".3", fixed_number="0.61", fixed_share="65"),
         forecasts_committed(
             sharper=np.float32(0.8), flatter=torch.tensor(0.3), fixed_number=np.float64(0.7), fixed_share=np.int64(3)
         ),
-        forecasts_committed(sharper=-5, flatter=70, fixed_number=1e9, fixed_share=0.5),
+        forecasts_committed(sharper="98 %", flatter="5%", fixed_number=0, fixed_share=1.0),
     ],
     "2.2": [
         temperature_pairwise,

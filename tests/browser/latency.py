@@ -53,7 +53,7 @@ WATCH = """(inline) => {
     };
     const place = inline
         ? document.querySelector('.jp-OutputArea .widget-output, .jp-OutputArea .jupyter-widgets-output-area')
-        : document.querySelector('.jp-OutputArea svg[role=img]').closest('.course-picture');
+        : document.querySelector('.jp-OutputArea .course-bars').closest('.course-picture');
     new MutationObserver((changes) => {
         const drawn = (node) => node.nodeName === 'IMG' || (node.querySelector && node.querySelector('img'));
         if (!inline || changes.some((change) => [...change.addedNodes].some(drawn))) shown();

@@ -11,6 +11,9 @@ from utils.authoring import KERNEL, ROOT
 
 BUILD = ROOT / "build"
 OUTPUTS = ".jp-OutputArea"
+PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"
+SIZES = ((1280, 720), (900, 700))
+THEMES = ("Light", "Dark")
 
 
 def shoot(page: Page, name: str) -> None:
@@ -35,9 +38,41 @@ def run_all(page: Page) -> None:
 def run_to_the_end(page: Page, *, minutes: float) -> None:
     """Run all cells and wait until the kernel has nothing left to do."""
     run_all(page)
+    until_idle(page, minutes=minutes)
+
+
+def at_size(page: Page, size: tuple[int, int]) -> None:
+    """Make the window as wide and high as given, in pixels."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+
+
+def open_path(page: Page, path: str) -> None:
+    """Open another notebook in the same page, by its path."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_role("menuitem", name="Open from Path…").click()
+    page.locator(".jp-Dialog input").fill(path)
+    page.keyboard.press("Enter")
+    expect(page.locator(f".lm-TabBar-tab.lm-mod-current[title*='{Path(path).name}']")).to_be_visible()
+    page.wait_for_selector(f"{PANEL} .jp-Cell")
+
+
+def until_idle(page: Page, *, minutes: float = 2) -> None:
+    """Wait until the kernel, which has just been given work, has nothing left to do."""
     status = ".jp-Notebook-ExecutionIndicator[data-status={}]"
-    expect(page.locator(status.format("busy"))).to_have_count(1, timeout=30_000)
+    with suppress(AssertionError):  # done before the first look
+        expect(page.locator(status.format("busy"))).to_have_count(1, timeout=5_000)
     expect(page.locator(status.format("idle"))).to_have_count(1, timeout=minutes * 60_000)
+
+
+def in_theme(page: Page, name: str) -> None:
+    """Choose one of JupyterLab's themes, "Light" or "Dark", by its menu."""
+    if page.locator(f"body[data-jp-theme-name='JupyterLab {name}']").count():
+        return
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item", has_text=f"JupyterLab {name}").first.click()
+    expect(page.locator(f"body[data-jp-theme-name='JupyterLab {name}']")).to_be_attached()
+    expect(page.locator(".lm-Menu")).to_have_count(0)
 
 
 def save(page: Page, path: Path) -> NotebookNode:

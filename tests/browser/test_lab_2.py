@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.checks import LAID_OUT, found
 from tests.browser.page import OUTPUTS, nameless, press, run_all, shoot, write
 
 SAMPLER = """
@@ -58,6 +59,39 @@ def changed(part: Locator, before: str) -> bool:
 def picture(page: Page) -> Locator:
     """The place of the drawing; what is in it is replaced with every change."""
     return page.locator(f"{OUTPUTS} .course-picture").first
+
+
+def seen_whole(page: Page, name: str, *, width: int, height: int, most: int) -> None:
+    """Insist that a widget is laid out without a fault at a size of the window, and at most so high."""
+    page.set_viewport_size({"width": width, "height": height})
+    widget = page.locator(f"{OUTPUTS} .widget-vbox").first
+    widget.evaluate("element => element.scrollIntoView()")
+    page.wait_for_timeout(700)
+    shoot(page, f"{name}_{width}")
+    assert found(widget, *LAID_OUT) == [], width
+    assert widget.bounding_box()["height"] <= most, width
+
+
+def outside(page: Page) -> list[str]:
+    """The controls and pictures that do not lie in the notebook's view."""
+    return found(page.locator(f"{OUTPUTS} .widget-vbox").first, "outside")
+
+
+def typed(page: Page, box: Locator, text: str) -> None:
+    """Replace what stands in a box, key by key, and press Enter."""
+    box.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text, delay=30)
+    expect(box).to_have_value(text)
+    page.keyboard.press("Enter")
+
+
+def switch_theme(page: Page, theme: str) -> None:
+    """Choose one of JupyterLab's themes."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item", has_text=theme).first.click()
+    page.wait_for_timeout(1500)
 
 
 @pytest.fixture
@@ -150,31 +184,71 @@ def test_values_beyond_a_slider_s_stops_are_shown_as_they_are_and_others_typed(o
     shoot(page, "lab_2_far")
 
 
-def test_no_control_is_without_a_name_and_the_dark_theme_is_readable(sampler_page):
+def test_the_sampler_is_seen_whole_from_700_pixels_up_and_in_the_dark(sampler_page):
+    page = sampler_page
+    seen_whole(page, "lab_2_sampler_closed", width=1280, height=720, most=560)
+    assert outside(page) == []
+    page.get_by_role("button", name="More settings").press("Enter")
+    seen_whole(page, "lab_2_sampler_open", width=1280, height=720, most=600)
+    assert outside(page) == [] and nameless(page, OUTPUTS) == []
+    light = pixels(picture(page))
+    switch_theme(page, "JupyterLab Dark")
+    assert changed(picture(page), light)
+    assert found(page.locator(OUTPUTS).first, "faint") == []
+    shoot(page, "lab_2_sampler_dark")
+    page.get_by_role("button", name="More settings").press("Enter")
+    seen_whole(page, "lab_2_sampler", width=900, height=700, most=800)
+    assert [part for part in outside(page) if "picture" not in part] == [], "every control, and the first bars"
+    seen_whole(page, "lab_2_sampler", width=700, height=700, most=950)
+
+
+def test_no_picture_of_the_sampler_stands_under_a_message_that_contradicts_it(sampler_page):
+    page = sampler_page
+    prompt, old = page.get_by_role("textbox", name="Prompt (press Enter)"), page.locator(".course-old")
+    seed, top_k = page.get_by_role("spinbutton", name="Seed"), page.get_by_role("textbox", name="Top-k, typed")
+    refusals = page.get_by_role("alert").filter(has_text=re.compile("."))
+    for text, said in (("", "The prompt is empty"), ("word " * 9000, "9001 tokens, but the context window is 8192")):
+        prompt.fill(text)
+        prompt.press("Enter")
+        expect(refusals.filter(has_text=said)).to_be_visible(timeout=20_000)
+        expect(old).to_contain_text("Old: this picture belongs to the prompt 'The garden was full of beautiful'.")
+        press(page.get_by_role("slider", name="Temperature"), "ArrowRight")
+        expect(old).to_be_visible()
+    shoot(page, "lab_2_old")
+    assert found(page.locator(OUTPUTS).first, "contradicted", "cut", "faint") == []
+    for refused in ("3.5", "1e3", "-"):
+        typed(page, seed, refused)
+        expect(refusals.filter(has_text=f"A seed is a whole number; '{refused}' was given.")).to_be_visible()
+        expect(seed).to_have_value("0")
+    prompt.fill("The capital of France is")
+    prompt.press("Enter")
+    expect(picture(page)).to_contain_text("Paris", timeout=20_000)
+    expect(old).to_have_count(0)
+    expect(refusals).to_have_count(0)
+    typed(page, top_k, "many")
+    expect(refusals.filter(has_text="'many' was given")).to_be_visible()
+    typed(page, seed, "-1")
+    expect(page.get_by_text("Seed -1 draws")).to_be_visible()
+    expect(refusals).to_have_count(0)
+    expect(seed).to_have_value("-1")
+    press(seed, "ArrowDown", 3)
+    expect(page.get_by_text("Seed -4 draws")).to_be_visible()
+
+
+def test_greedy_decoding_blames_no_temperature_and_locks_what_it_ignores(sampler_page):
     page = sampler_page
     page.get_by_role("button", name="More settings").press("Enter")
-    assert nameless(page, OUTPUTS) == []
-    light = pixels(picture(page))
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
-    page.locator(".lm-Menu-item", has_text="JupyterLab Dark").first.click()
-    assert changed(picture(page), light)
-    page.wait_for_timeout(1500)
-    shoot(page, "lab_2_sampler_dark")
-    ink, paper = page.evaluate(
-        """() => {
-            const text = document.querySelector('.jp-OutputArea svg[role=img] text[font-weight=bold]');
-            const light = (colour) => {
-                const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map((c) => c / 255)
-                    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-                return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-            };
-            const cell = document.querySelector('.jp-Notebook');
-            return [light(getComputedStyle(text).fill), light(getComputedStyle(cell).backgroundColor)];
-        }"""
-    )
-    contrast = (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05)
-    assert contrast > 4.5, "WCAG 2.2, 1.4.3"
+    press(page.get_by_role("radio", name="sample", exact=True), "ArrowDown")
+    expect(picture(page)).to_contain_text("not taken")
+    expect(page.get_by_text("Only the repetition penalty still counts.")).to_be_visible()
+    assert "temperature" not in (picture(page).text_content() or "")
+    for name in ("Temperature", "Top-k", "Top-p", "Min-p"):
+        expect(page.get_by_role("slider", name=name)).to_be_disabled()
+    expect(page.get_by_role("spinbutton", name="Seed")).to_be_disabled()
+    expect(page.get_by_role("slider", name="Repetition penalty")).to_be_enabled()
+    shoot(page, "lab_2_greedy")
+    press(page.get_by_role("radio", name="greedy", exact=True), "ArrowUp")
+    expect(page.get_by_role("slider", name="Temperature")).to_be_enabled()
 
 
 def test_moved_faster_than_it_can_answer_the_sampler_ends_at_the_last_value(sampler_page):
@@ -222,21 +296,39 @@ def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
     run_all(page)
     commit = page.get_by_role("button", name="Commit forecast 1")
     expect(commit).to_be_visible(timeout=120_000)
-    slider = page.get_by_role("slider", name="Temperature").first
-    expect(slider).to_be_disabled()
-    guess = page.get_by_role("textbox", name="Forecast 1")
-    guess.fill("a lot")
-    commit.press("Enter")
-    expect(page.get_by_text("A forecast is a number")).to_be_visible()
-    expect(slider).to_be_disabled()
-    guess.fill("0.9")
-    commit.press("Enter")
-    expect(page.get_by_text("near enough. Now move the slider")).to_be_visible()
+    slider, guess = page.get_by_role("slider", name="Temperature").first, page.get_by_role("textbox", name="Forecast 1")
+    refusal = page.get_by_role("alert").filter(has_text=re.compile("."))
+    for wrong, meant in (("a lot", "0.25 or 25 %"), ("-1", "0.25 or 25 %"), ("70", "0.7 or 70 %")):
+        typed(page, guess, wrong)
+        said = f"This forecast is a probability, 0 to 1: write {meant}; '{wrong}' was given."
+        expect(refusal).to_have_text(said)
+        expect(slider).to_be_disabled()
+    seen_whole(page, "lab_2_forecasts", width=1280, height=720, most=460)
+    assert outside(page) == [] and nameless(page, OUTPUTS) == []
+    typed(page, guess, "90 %")
+    expect(page.get_by_text("You said 0.9, the model says 0.978: near enough. Now move the slider.")).to_be_visible()
+    expect(refusal).to_have_count(0)
+    expect(guess).to_be_disabled()
     before = pixels(picture(page))
     press(slider, "ArrowLeft", 5)
     assert changed(picture(page), before)
-    assert nameless(page, OUTPUTS) == []
-    shoot(page, "lab_2_forecasts")
+    caption = page.get_by_text("The picture shows")
+    expect(caption).to_contain_text("1 of 4 committed. The picture shows Temperature 0.75.")
+    press(page.get_by_role("radio", name="1", exact=True), "ArrowRight", 3)
+    expect(caption).to_contain_text("The picture shows Top-p 1.")
+    last = page.get_by_role("textbox", name="Forecast 4")
+    last.fill("0.9")
+    page.get_by_role("button", name="Commit forecast 4").click()
+    expect(refusal).to_contain_text("a whole number of tokens, 1 to 49,152; '0.9' was given.")
+    last.fill("60")
+    page.get_by_role("button", name="Commit forecast 4").click()
+    expect(page.get_by_text("You said 60, the model says 65: near enough.")).to_be_visible()
+    expect(caption).to_contain_text("2 of 4 committed. The picture shows Top-p 1.")
+    seen_whole(page, "lab_2_forecasts", width=900, height=700, most=500)
+    assert outside(page) == []
+    switch_theme(page, "JupyterLab Dark")
+    seen_whole(page, "lab_2_forecasts_dark", width=700, height=700, most=560)
+    assert found(page.locator(OUTPUTS).first, "faint") == []
 
 
 def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebook, folder):

@@ -23,7 +23,8 @@ class Candidate:
 
     cut_by: the step that cut it, None if it was kept (for the rest: if any of it was).
     cumulative: the running sum that top-p looks at: this token and all that come before it,
-    likeliest first, ties in the vocabulary's order.
+    likeliest first, ties in the vocabulary's order. greedy: no step cut and no seed drew, the
+    likeliest was taken.
     """
 
     text: str
@@ -32,12 +33,19 @@ class Candidate:
     cut_by: str | None
     cumulative: float
     drawn: bool
+    greedy: bool = False
+
+    @property
+    def kept_or_cut(self) -> str:
+        """Kept, or cut by which step; with greedy decoding, taken or not."""
+        if self.greedy:
+            return "taken" if self.drawn else "not taken"
+        return f"cut by {self.cut_by}" if self.cut_by else "kept"
 
     @property
     def fate(self) -> str:
-        """Kept, or cut by which step, and whether it was drawn."""
-        said = f"cut by {self.cut_by}" if self.cut_by else "kept"
-        return f"{said}, drawn" if self.drawn else said
+        """The same, and whether it was drawn."""
+        return f"{self.kept_or_cut}, drawn" if self.drawn and not self.greedy else self.kept_or_cut
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,7 @@ class NextToken:
 
     def table(self) -> pd.DataFrame:
         """Return a row for each candidate: token, probability before and after, kept or cut by which step."""
-        rows = [
-            (quoted(c.text), c.before, c.after, f"cut by {c.cut_by}" if c.cut_by else "kept") for c in self.candidates
-        ]
+        rows = [(quoted(c.text), c.before, c.after, c.kept_or_cut) for c in self.candidates]
         return pd.DataFrame(rows, columns=["token", "before", "after", "fate"]).round(3)
 
 
@@ -117,6 +123,7 @@ def next_token(read: ReadPrompt, config: DecodingConfig, *, shown: int = SHOWN) 
             cut_by=found.names[step] if step else None,
             cumulative=min(total, 1.0),
             drawn=token == drawn,
+            greedy=config.temperature == 0,
         )
         for token, (first, last, step, total) in zip(tokens.tolist(), facts, strict=True)
     ]
@@ -183,4 +190,5 @@ def _rest(shown: list[Candidate], kept: int, found: Stages) -> Candidate:
         cut_by=None if any_left else found.names[int(cut[1:].argmax()) + 1],
         cumulative=1.0,
         drawn=not any(candidate.drawn for candidate in shown),
+        greedy=shown[0].greedy,
     )

@@ -1,9 +1,11 @@
 """Predict, then reveal: a forecast about the next-token distribution is committed before it is shown."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from utils.decoding.candidates import NextToken, ReadPrompt, next_token
 from utils.errors import UnsupportedSetting
@@ -18,7 +20,8 @@ class Forecast:
 
     setting: "temperature", "top_k", "top_p", "min_p" or "repetition_penalty"; value: what it
     is set to. measure: takes the answer from the distribution. near: the largest distance that
-    still scores. Raises UnsupportedSetting.
+    still scores. answer: what is asked for, a probability or a number of tokens. Raises
+    UnsupportedSetting.
     """
 
     name: str
@@ -27,11 +30,16 @@ class Forecast:
     value: float
     measure: Callable[[NextToken], float]
     near: float
+    answer: Literal["probability", "tokens"] = "probability"
 
     def __post_init__(self) -> None:
         if self.setting not in SETTINGS:
             raise UnsupportedSetting(f"A forecast is about one of {', '.join(SETTINGS)}; {self.setting!r} was given.")
         self.config(self.value)
+
+    def read(self, guess: Any, *, vocabulary: int) -> float:
+        """Return a guess as a number in the range of the answer. Raises UnsupportedSetting."""
+        return _probability(guess) if self.answer == "probability" else _tokens(guess, most=vocabulary)
 
     def config(self, value: float) -> DecodingConfig:
         """Return the setting at a value and all others off. Raises UnsupportedSetting."""
@@ -71,7 +79,8 @@ class Forecasts:
             )
         if name in self.committed:
             raise UnsupportedSetting(f"{name} is committed already: a forecast made after the answer is none.")
-        revealed = Revealed(_number(guess), item.measure(self.seen(item, item.value)), item.near)
+        read = item.read(guess, vocabulary=len(self.read.logits))
+        revealed = Revealed(read, item.measure(self.seen(item, item.value)), item.near)
         self.committed[name] = revealed
         return revealed
 
@@ -86,11 +95,37 @@ class Forecasts:
         return f"{right} of {len(self.items)} near enough, {len(self.committed)} of {len(self.items)} committed."
 
 
-def _number(guess: Any) -> float:
+def _probability(guess: Any) -> float:
+    """Return a probability; a percentage needs its sign. Raises UnsupportedSetting."""
+    typed = _typed(guess)
+    percent = typed.endswith("%")
+    number = _number(typed.removesuffix("%").replace(",", ".")) / (100 if percent else 1)
+    if 0 <= number <= 1:
+        return number
+    meant = f"write {number / 100:g} or {number:g} %" if 1 < number <= 100 and not percent else "write 0.25 or 25 %"
+    raise UnsupportedSetting(f"This forecast is a probability, 0 to 1: {meant}; {guess!r} was given.")
+
+
+def _tokens(guess: Any, *, most: int) -> int:
+    """Return a number of tokens, with or without commas between thousands. Raises UnsupportedSetting."""
+    typed = _typed(guess)
+    number = _number(typed.replace(",", "") if THOUSANDS.fullmatch(typed) else typed)
+    if number % 1 == 0 and 1 <= number <= most:
+        return int(number)
+    raise UnsupportedSetting(f"This forecast is a whole number of tokens, 1 to {most:,}; {guess!r} was given.")
+
+
+THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
+
+
+def _typed(guess: Any) -> str:
+    with suppress(AttributeError, ValueError, RuntimeError):  # a number of numpy or torch
+        guess = guess.item()
+    return str(guess).strip()
+
+
+def _number(typed: str) -> float:
     try:
-        number = float(str(guess.item() if hasattr(guess, "item") else guess).strip().replace(",", "."))
-    except (ValueError, RuntimeError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise UnsupportedSetting(f"A forecast is a number such as 0.25 or 12; {guess!r} was given.")
-    return number
+        return float(typed)
+    except ValueError:
+        return math.nan

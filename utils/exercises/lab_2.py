@@ -53,6 +53,7 @@ FORECASTS = (
         0.9,
         lambda found: found.kept,
         30,
+        "tokens",
     ),
 )
 

@@ -113,15 +113,18 @@ class LanguageModel:
         """Raise ContextWindowExceeded if prompt and completion do not fit; nothing is cut."""
         virtual, tokens = virtual_tokens(self.model), self.count_tokens(prompt)
         read = tokens + virtual
-        needed = max(read, max_new_tokens) if self.is_encoder_decoder else read + max_new_tokens
-        if needed > self.context_window:
-            soft = f", its soft prompt {virtual}" if virtual else ""
-            together = "" if self.is_encoder_decoder else f", {needed} in all"
-            raise ContextWindowExceeded(
-                f"The prompt has {tokens} tokens{soft} and the completion may have {max_new_tokens}{together}, "
-                f"but the context window is {self.context_window} tokens: "
-                "use fewer or shorter examples, or a smaller max_new_tokens."
-            )
+        left = self.context_window - (0 if self.is_encoder_decoder else read)
+        if read <= self.context_window and max_new_tokens <= left:
+            return
+        said = f"The prompt has {tokens} tokens" + (f", its soft prompt {virtual}" if virtual else "")
+        window = f"but the context window is {self.context_window} tokens"
+        if max_new_tokens == 1:
+            raise ContextWindowExceeded(f"{said}, {window}, the next one included: shorten the prompt.")
+        together = "" if self.is_encoder_decoder else f", {read + max_new_tokens} in all"
+        fewer = f", or allow at most {left} new tokens" if read <= self.context_window and left > 0 else ""
+        raise ContextWindowExceeded(
+            f"{said} and the completion may have {max_new_tokens}{together}, {window}: shorten the prompt{fewer}."
+        )
 
     @overload
     def generate(self, prompts: str, **settings: Any) -> str: ...

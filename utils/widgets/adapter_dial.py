@@ -12,13 +12,13 @@ from utils.errors import UnsupportedSetting
 from utils.models.language_model import LanguageModel
 from utils.models.sharing import share
 from utils.plots import token_bars
-from utils.widgets.bars import MUTED, Axis, label, percent, svg
-from utils.widgets.picture import Picture
+from utils.widgets.bars import Axis, bar, bars, beside, label, percent
+from utils.widgets.picture import Picture, old_prompt
 from utils.widgets.slider import Slider, steps
 from utils.widgets.view import FULL_LABEL, Dropdown, paragraph, plain, show, told_in
 
 BASE, TUNED = 0.0, 1.0
-BAR_X, BAR_WIDTH, WIDTH, ROW = 120, 560, 770, 30
+LEFT, RIGHT, WIDTH, ROW = 120, 90, 770, 30
 
 
 class AdapterDial:
@@ -38,14 +38,12 @@ class AdapterDial:
             *("Adapter scale", TUNED, steps(LOWEST, HIGHEST, 0.1), check_scale),
             hint="0: the base model; 1: as it was tuned",
         )
-        self.text, self.message = widgets.HTML(), widgets.HTML()
-        rows = len(self.labels) + 1
-        self.picture = Picture(height=_height(rows) + 30 * (rows + 1) + 24)
-        self.fixed = self._read_fixed()
-        self.found = self.fixed[TUNED]
-        self._draw()
-        self.prompt.observe(lambda _change: self._turn_to_prompt(), names="value")
-        self.scale.when_moved(self._turn_to_scale)
+        self.text, self.message = widgets.HTML(paragraph(self.prompts[self.prompt.value])), widgets.HTML()
+        self.picture = Picture()
+        self._read_prompt()
+        self._draw(TUNED)
+        self.prompt.observe(lambda _change: self.redraw(), names="value")
+        self.scale.when_moved(self.redraw)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -59,26 +57,26 @@ class AdapterDial:
         """Controls above the picture."""
         return widgets.VBox([self.prompt, self.text, self.scale, self.message, self.picture])
 
-    def _turn_to_prompt(self) -> None:
-        with told_in(self.message):
-            self.fixed = self._read_fixed()
-            self._turn_to_scale()
-
-    def _turn_to_scale(self) -> None:
-        with told_in(self.message):
-            self.found = self.fixed.get(self.scale.value) or self._read(self.scale.value)
-            self._draw()
-
-    def _read_fixed(self) -> dict[float, dict[str, float]]:
-        return {scale: self._read(scale) for scale in (BASE, TUNED)}
-
-    def _read(self, scale: float) -> dict[str, float]:
-        return label_probabilities(self.model, self.prompts[self.prompt.value], self.labels, scale)
-
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Read the labels at the slider's scale and draw them; another prompt is read first."""
         self.text.value = paragraph(self.prompts[self.prompt.value])
+        with told_in(self.message), self.picture.or_old(old_prompt(self.read)):
+            if self.prompt.value != self.read:
+                self._read_prompt()
+            self._draw(self.scale.value)
+
+    def _read_prompt(self) -> None:
+        name = self.prompt.value
+        self.fixed = {scale: self._probabilities(name, scale) for scale in (BASE, TUNED)}
+        self.read = name
+
+    def _probabilities(self, name: str, scale: float) -> dict[str, float]:
+        return label_probabilities(self.model, self.prompts[name], self.labels, scale)
+
+    def _draw(self, scale: float) -> None:
+        self.found = self.fixed.get(scale) or self._probabilities(self.read, scale)
         self.message.value = ""
-        self.picture.value = label_bars(self.found, self.fixed[BASE], self.scale.value) + table_html(self.table)
+        self.picture.value = label_bars(self.found, self.fixed[BASE], scale) + table_html(self.table)
 
 
 def adapter_dial(model: LanguageModel, prompts: Mapping[str, str], labels: Sequence[str]) -> AdapterDial:
@@ -107,18 +105,16 @@ def _height(rows: int) -> int:
 def label_bars(found: Mapping[str, float], base: Mapping[str, float], scale: float) -> str:
     """Return bars from 0 to 100 % at a scale, each in the outline of the base model's."""
     height = _height(len(found))
-    axis = Axis(BAR_X, BAR_WIDTH, top=24, bottom=height - 20)
-    parts = [label(BAR_X, 16, f"outline: base model; bar: scale {plain(scale)}", fill=MUTED), axis.drawn]
-    parts += [_row(axis, name, value, base[name], y=26 + ROW * n) for n, (name, value) in enumerate(found.items())]
+    axis = Axis(LEFT, RIGHT, top=24, bottom=height - 20)
+    rows = [(name, value, 26 + ROW * n) for n, (name, value) in enumerate(found.items())]
     said = "; ".join(f"{name} {percent(value)}, base {percent(base[name])}" for name, value in found.items())
-    said = f"Label probabilities at scale {plain(scale)}. {said}."
-    return svg(parts, said=said, width=WIDTH, height=height, font_size=13)
-
-
-def _row(axis: Axis, name: str, value: float, base: float, *, y: float) -> str:
-    middle = y + ROW / 2 + 4
-    return (
-        label(BAR_X - 10, middle, name.strip()[:14], anchor="end")
-        + axis.bar(value, base, y=y + 3, height=ROW - 6, inset=3)
-        + label(BAR_X + BAR_WIDTH + 12, middle, percent(value))
+    return bars(
+        f"outline: base model; bar: scale {plain(scale)}",
+        beside(label(-10, y + ROW / 2 + 4, name.strip()[:14], anchor="end") for name, _, y in rows),
+        axis.holding(bar(value, base[name], y=y + 3, height=ROW - 6, inset=3) for name, value, y in rows),
+        beside(label(0, y + ROW / 2 + 4, percent(value), anchor="end") for _, value, y in rows),
+        of=axis,
+        said=f"Label probabilities at scale {plain(scale)}. {said}.",
+        width=WIDTH,
+        height=height,
     )

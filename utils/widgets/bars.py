@@ -1,4 +1,7 @@
-"""Bars from 0 to 100 % as SVG, in the page's own colours: what the pictures of two widgets are made of."""
+"""Bars from 0 to 100 % as SVG, in the page's own colours: what the pictures of two widgets are made of.
+
+The axis takes the width that the place leaves, text keeps its size; picture.css says what a narrow place leaves out.
+"""
 
 import html
 from collections.abc import Iterable
@@ -21,55 +24,97 @@ _DEFINED = (
 
 @dataclass(frozen=True)
 class Axis:
-    """A horizontal axis from 0 to 100 %: where it begins, how long it is, and between which heights it is drawn."""
+    """A horizontal axis from 0 to 100 %: what it leaves free on both sides, and between which heights it is drawn.
 
-    x: float
-    width: float
+    left, right: pixels, as many in `narrow` (left, right) where the place is narrow.
+    """
+
+    left: int
+    right: int
     top: float
     bottom: float
-
-    def at(self, share: float) -> float:
-        """Return where a share, 0 to 1, stands."""
-        return self.x + self.width * share
+    narrow: tuple[int, int] | None = None
 
     @property
-    def drawn(self) -> str:
-        """Lines and their percentages."""
+    def sides(self) -> str:
+        """What is left free, as CSS."""
+        left, right = self.narrow or (self.left, self.right)
+        return f"--left: {self.left}px; --right: {self.right}px; --narrow-left: {left}px; --narrow-right: {right}px"
+
+    def holding(self, parts: Iterable[str]) -> str:
+        """Return the axis with its percentages and the parts on it, whose places across are percentages."""
+        return _svg([self._lines, *parts])
+
+    @property
+    def _lines(self) -> str:
         marks = []
-        for share in (0, 0.25, 0.5, 0.75, 1):
-            x = self.at(share)
+        for part, rank in ((0, "end"), (25, "quarter"), (50, "half"), (75, "quarter"), (100, "end")):
             ends = f'y1="{self.top}" y2="{self.bottom}"'
-            marks.append(f'<line x1="{x}" x2="{x}" {ends} stroke="{MUTED}" stroke-opacity="0.3"/>')
-            marks.append(label(x, self.bottom + 16, f"{share:.0%}".replace("%", " %"), anchor="middle", fill=MUTED))
+            marks.append(f'<line x1="{part}%" x2="{part}%" {ends} stroke="{MUTED}" stroke-opacity="0.3"/>')
+            marks.append(
+                label(f"{part}%", self.bottom + 15, f"{part} %", anchor="middle", fill=MUTED, kind=f"course-{rank}")
+            )
         return "".join(marks)
 
-    def bar(self, filled: float, outlined: float, *, y: float, height: float, inset: float, cut: bool = False) -> str:
-        """Return a bar inside an outline, both shares from 0 to 1; a cut one has a muted, hatched outline."""
-        bar, outline = (max(0.0, self.width * share) for share in (filled, outlined))
-        inside, ink = (HATCH, MUTED) if cut else ("none", TEXT)
+    def line(self, points: Iterable[tuple[float, float]]) -> str:
+        """Return a line through points: a share of the axis, and a height."""
+        height = self.bottom - self.top
+        through = " ".join(f"{100 * share:.2f},{y - self.top:.1f}" for share, y in points)
         return (
-            f'<rect x="{self.x}" y="{y + inset}" width="{bar:.1f}" height="{height - 2 * inset}" fill="{BLUE}"/>'
-            f'<rect x="{self.x}" y="{y}" width="{outline:.1f}" height="{height}" fill="{inside}" '
-            f'stroke="{ink}" stroke-width="1.2"/>'
+            f'<svg y="{self.top}" height="{height}" viewBox="0 0 100 {height}" preserveAspectRatio="none" '
+            f'overflow="visible"><polyline points="{through}" fill="none" stroke="{ORANGE}" stroke-width="1.6" '
+            'vector-effect="non-scaling-stroke"/></svg>'
         )
 
 
-def label(x: float, y: float, text: str, *, anchor: str = "start", fill: str = TEXT, weight: str = "normal") -> str:
-    """Return text at a place."""
+def bar(filled: float, outlined: float, *, y: float, height: float, inset: float, cut: bool = False) -> str:
+    """Return a bar inside an outline, both shares of an axis; a cut one has a muted, hatched outline."""
+    inner, outer = (f"{max(0.0, 100 * share):.2f}%" for share in (filled, outlined))
+    inside, ink = (HATCH, MUTED) if cut else ("none", TEXT)
+    return (
+        f'<rect y="{y + inset}" width="{inner}" height="{height - 2 * inset}" fill="{BLUE}"/>'
+        f'<rect y="{y}" width="{outer}" height="{height}" fill="{inside}" stroke="{ink}" stroke-width="1.2"/>'
+    )
+
+
+def label(
+    x: float | str,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "start",
+    fill: str = TEXT,
+    weight: str = "normal",
+    kind: str = "",
+) -> str:
+    """Return text at a place. kind: a class that picture.css knows."""
     ends = "" if anchor == "start" else f' text-anchor="{anchor}"'
     bold = "" if weight == "normal" else f' font-weight="{weight}"'
-    ink = {TEXT: "", MUTED: ' class="course-muted"'}.get(fill, f' fill="{fill}"')
-    return f'<text x="{x}" y="{y}"{ends}{bold}{ink}>{html.escape(text)}</text>'
+    classes = " ".join(filter(None, ("course-muted" if fill == MUTED else "", kind)))
+    named = f' class="{classes}"' if classes else ""
+    ink = "" if fill in (TEXT, MUTED) else f' fill="{fill}"'
+    return f'<text x="{x}" y="{y}"{ends}{bold}{named}{ink}>{html.escape(text)}</text>'
 
 
-def svg(parts: Iterable[str], *, said: str, width: int, height: float, font_size: float) -> str:
-    """Return a picture of these parts with a text alternative."""
+def beside(parts: Iterable[str]) -> str:
+    """Return what stands left or right of an axis; its places are counted from its right edge."""
+    return _svg([f'<svg x="100%" overflow="visible">{"".join(parts)}</svg>'])
+
+
+def bars(head: str, left: str, axis: str, right: str, *, of: Axis, said: str, width: int, height: float) -> str:
+    """Return a picture with a text alternative: a line over it, an axis, and what stands beside the axis.
+
+    width: the most that it takes, in pixels.
+    """
     return (
-        f'<svg role="img" aria-label="{html.escape(said)}" fill="{TEXT}" viewBox="0 0 {width} {height}" width="100%" '
-        f'style="max-width: {width}px; height: {height}px; font: {font_size}px var(--jp-ui-font-family, sans-serif); '
-        'white-space: pre" '
-        f'preserveAspectRatio="xMinYMin meet">{_DEFINED}{"".join(parts)}</svg>'
+        f'<div role="img" aria-label="{html.escape(said)}" class="course-bars" '
+        f'style="max-width: {width}px; height: {height}px; {of.sides}">'
+        f"{_svg([_DEFINED, label(0, 12, head, fill=MUTED)])}{left}{axis}{right}</div>"
     )
+
+
+def _svg(parts: Iterable[str]) -> str:
+    return f'<svg aria-hidden="true" overflow="visible" fill="{TEXT}">{"".join(parts)}</svg>'
 
 
 def percent(probability: float) -> str:

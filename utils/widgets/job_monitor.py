@@ -11,7 +11,7 @@ from utils.plots import training_curves
 from utils.tuning.job import TuningJob
 from utils.tuning.states import State, Status
 from utils.widgets.picture import Picture
-from utils.widgets.view import alert, button, paragraph, show, told_in
+from utils.widgets.view import alert, button, paragraph, row, show, told_in
 
 LOOK_AGAIN = 0.5
 REDRAW_AFTER = 2.0
@@ -48,7 +48,7 @@ class Monitor:
     @property
     def view(self) -> widgets.VBox:
         """Progress, button and message above the curves."""
-        return widgets.VBox([self.progress, self.cancel_button, self.message, self.curves])
+        return widgets.VBox([self.progress, row(self.cancel_button), self.message, self.curves])
 
     def look(self) -> bool:
         """Show how far the job is and return whether it has ended."""

@@ -21,6 +21,10 @@ function change(before, after) {
   for (const { name } of [...(before.attributes ?? [])]) {
     if (!after.hasAttribute(name)) before.removeAttribute(name);
   }
+  changeChildren(before, after);
+}
+
+function changeChildren(before, after) {
   [...before.childNodes].forEach((child, n) => {
     const other = after.childNodes[n];
     if (alike(child, other)) change(child, other);
@@ -29,6 +33,13 @@ function change(before, after) {
 }
 
 const SETTLED_MS = 150;
+const WIDGET = ".widget-vbox";
+
+function whole(part) {
+  let found = null;
+  for (let box = part.closest(WIDGET); box; box = box.parentElement.closest(WIDGET)) found = box;
+  return found;
+}
 
 function render({ model, el }) {
   const note = document.createElement("p");
@@ -41,7 +52,7 @@ function render({ model, el }) {
 
   function draw(markup) {
     const next = parse(markup);
-    if (place.childNodes.length === next.childNodes.length) change(place, next);
+    if (place.childNodes.length === next.childNodes.length) changeChildren(place, next);
     else place.replaceChildren(next);
   }
 
@@ -56,7 +67,8 @@ function render({ model, el }) {
   }
 
   // A slider knows the drawing for where it moved: show it now, and the kernel's last word when all is still.
-  function showAhead({ detail }) {
+  function showAhead({ detail, target }) {
+    if (model.get("old") || !whole(el)?.contains(target)) return;
     clearTimeout(settling);
     settling = 0;
     if (!detail) return;
@@ -67,17 +79,12 @@ function render({ model, el }) {
     }, SETTLED_MS);
   }
 
-  function listen() {
-    const widget = el.closest(".widget-vbox");
-    if (widget) widget.addEventListener("course-ahead", showAhead);
-    else setTimeout(listen, 50);
-  }
-
   model.on("change:value", show);
   model.on("change:old", showAge);
-  listen();
+  document.addEventListener("course-ahead", showAhead);
   show();
   showAge();
+  return () => document.removeEventListener("course-ahead", showAhead);
 }
 
 export default { render };

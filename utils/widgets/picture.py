@@ -1,5 +1,7 @@
 """A drawing in a place of fixed height (pixels), changed in the page as little as possible."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anywidget
@@ -30,6 +32,16 @@ class Picture(anywidget.AnyWidget):
         super().__init__(value=value, layout=widgets.Layout(flex="0 0 auto", **place))
         if not height:
             self.add_class("course-flowing")
+
+    @contextmanager
+    def or_old(self, said: str) -> Generator[None]:
+        """Mark the drawing as old, in these words, if what draws it anew raises; else it is current."""
+        try:
+            yield
+        except BaseException:
+            self.old = said
+            raise
+        self.old = ""
 
 
 def old_prompt(prompt: str) -> str:

@@ -9,7 +9,7 @@ from utils.decoding.candidates import NextToken, next_token, read_prompt
 from utils.logits.config import ORDERS, DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.plots import reshaped_bars
-from utils.widgets.picture import Picture
+from utils.widgets.picture import Picture, old_prompt
 from utils.widgets.sampler_picture import describe, picture_height, sampler_picture
 from utils.widgets.slider import (
     SLIDERS,
@@ -17,11 +17,12 @@ from utils.widgets.slider import (
     min_p_slider,
     repetition_penalty_slider,
     seed_box,
+    switch,
     temperature_slider,
     top_k_slider,
     top_p_slider,
 )
-from utils.widgets.view import FULL_LABEL, RadioButtons, paragraph, prompt_box, show, told_in
+from utils.widgets.view import beside, fitted, paragraph, prompt_box, show, told_in
 
 
 class Sampler:
@@ -41,15 +42,16 @@ class Sampler:
         self.repetition_penalty = repetition_penalty_slider(config.repetition_penalty)
         self.sliders: dict[str, Slider] = {name: getattr(self, name) for name in SLIDERS}
         self.reached: str | None = None
-        self.choice = _radio("Choice of the token", ("sample", "greedy"), "sample" if config.temperature else "greedy")
-        self.order = _radio("Order of the steps", tuple(ORDERS), config.order)
+        self.choice = switch("Choice of the token", ("sample", "greedy"), "sample" if config.temperature else "greedy")
+        self.order = switch("Order of the steps", tuple(ORDERS), config.order)
         self.seed = seed_box(config.seed)
-        self.more = widgets.ToggleButton(description="More settings")
-        self.message = widgets.HTML(layout=widgets.Layout(height="44px", overflow="hidden"))
+        self.more = widgets.ToggleButton(description="More settings", layout=fitted())
+        self.message = widgets.HTML(layout=widgets.Layout(min_height="40px"))
         self.found = next_token(self.read, config)
         rows = len(self.found.candidates)
-        self.picture = Picture(height=picture_height(rows) + 8)
+        self.picture = Picture(height=picture_height(rows) + 4)
         self._observe()
+        self._lock()
         self.redraw()
 
     @property
@@ -57,29 +59,41 @@ class Sampler:
         """The settings as the controls have them."""
         return self._config_with({})
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken, whatever all settings but the repetition penalty say."""
+        return self.choice.value == "greedy"
+
     def _config_with(self, moved: dict[str, float]) -> DecodingConfig:
         values: dict[str, Any] = {name: slider.value for name, slider in self.sliders.items()} | moved
-        if self.choice.value == "greedy":
+        if self.greedy:
             values["temperature"] = 0
         return replace(self.config_before, **values, order=self.order.value, seed=self.seed.value)
 
     @property
     def view(self) -> widgets.VBox:
-        """All controls above the picture."""
-        sliders = [self.temperature, self.top_k, self.top_p]
-        switches = widgets.HBox([self.choice, self.order, widgets.VBox([self.seed, self.more])])
-        folded = widgets.VBox([self.min_p, self.repetition_penalty], layout=widgets.Layout(display="none"))
-        self.more.observe(lambda change: setattr(folded.layout, "display", None if change["new"] else "none"), "value")
-        return widgets.VBox([self.prompt, *sliders, switches, folded, self.message, self.picture])
+        """The prompt above controls and picture, which stand side by side where there is room."""
+        folded = (self.min_p, self.repetition_penalty)
+        self.more.observe(lambda _change: self._fold(folded), "value")
+        self._fold(folded)
+        moved = (self.temperature, self.top_k, self.top_p, self.choice, self.order, self.seed, self.more, *folded)
+        controls, drawn = beside(*moved, least=200), widgets.VBox([self.message, self.picture])
+        controls.layout.flex, drawn.layout.flex = "1 1 240px", "5 1 480px"
+        layout = widgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="4px 14px")
+        return widgets.VBox([self.prompt, widgets.HBox([controls, drawn], layout=layout)])
+
+    def _fold(self, sliders: tuple[Slider, ...]) -> None:
+        for slider in sliders:
+            slider.layout.display = None if self.more.value else "none"
 
     def redraw(self) -> None:
         """Compute the distribution under the settings and draw it; a new prompt is read first."""
-        with told_in(self.message):
+        with told_in(self.message), self.picture.or_old(old_prompt(self.read.prompt)):
             if self.prompt.value != self.read.prompt:
                 self.read = read_prompt(self.model, self.prompt.value)
             self.found = next_token(self.read, self.config)
             self.picture.value = sampler_picture(self.found)
-            self.message.value = paragraph(self.found.summary)
+            self.message.value = paragraph(self.found.summary + _ONLY_PENALTY * self.greedy)
             self._look_ahead()
 
     def _look_ahead(self) -> None:
@@ -103,8 +117,16 @@ class Sampler:
             slider.when_reached(lambda name=name: self._reach(name))
             slider.when_moved(self.redraw)
         self.seed.when_moved(self.redraw)
+        self.choice.observe(lambda _change: self._lock(), names="value")
         for control in (self.prompt, self.choice, self.order):
             control.observe(lambda _change: self.redraw(), names="value")
+
+    def _lock(self) -> None:
+        for control in (self.temperature, self.top_k, self.top_p, self.min_p, self.order, self.seed):
+            control.disabled = self.greedy
+
+
+_ONLY_PENALTY = " Only the repetition penalty still counts."
 
 
 def sampler(model: LanguageModel, prompt: str, config: DecodingConfig | None = None) -> Sampler:
@@ -117,7 +139,3 @@ def sampler(model: LanguageModel, prompt: str, config: DecodingConfig | None = N
 def _static(found: NextToken) -> str:
     picture = reshaped_bars({"these settings": found})._repr_html_()
     return picture + paragraph(f"{found.summary} {describe(found)}. Run this cell to move the sliders.")
-
-
-def _radio(name: str, options: tuple[str, ...], value: str) -> RadioButtons:
-    return RadioButtons(options=options, value=value, description=name, style=FULL_LABEL)

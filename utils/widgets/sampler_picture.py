@@ -1,20 +1,23 @@
-"""Draw the next-token distribution as SVG: quick enough to follow a slider, readable in any theme."""
+"""Draw the next-token distribution as SVG: quick enough to follow a slider, readable in any theme and any width."""
 
 from utils.decoding.candidates import REST, Candidate, NextToken
 from utils.models.tokens import quoted
-from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, label, percent, svg
+from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, bar, bars, beside, label, percent
 from utils.widgets.view import plain
 
-ROW, TOP = 21, 46
-BAR_X, BAR_WIDTH = 184, 366
-NAME_X, MARKER_X = BAR_X - 20, BAR_X - 15
-NUMBER_X, AFTER_X, FATE_X = 632, 708, 722
-WIDTH = 900
+ROW, TOP = 19, 38
+LEFT, RIGHT = 164, 226
+NARROW = (126, 160)
+BEFORE, AFTER, FATE = -156, -90, -80
+"""Where the columns on the right end or begin."""
+LONGEST, LONGEST_NARROW = 21, 14
+"""Characters of a token that are written."""
+WIDTH = 1000
 
 
 def picture_height(rows: int) -> int:
     """Return the height in pixels of a picture with this many rows."""
-    return TOP + rows * ROW + 26
+    return TOP + rows * ROW + 20
 
 
 def sampler_picture(found: NextToken) -> str:
@@ -23,12 +26,17 @@ def sampler_picture(found: NextToken) -> str:
     The horizontal axis is always 0 to 100 %. The orange line is the cumulative probability
     that top-p looks at; the dashed line is top-p.
     """
-    rows = found.candidates
-    axis = Axis(BAR_X, BAR_WIDTH, top=TOP - 4, bottom=TOP + len(rows) * ROW)
-    parts = [axis.drawn, _heads(), *(_row(axis, candidate, TOP + n * ROW) for n, candidate in enumerate(rows))]
-    said = f"{found.summary} {describe(found)}"
-    return svg(
-        [*parts, _cumulative(axis, found)], said=said, width=WIDTH, height=picture_height(len(rows)), font_size=12.5
+    rows = [(candidate, TOP + n * ROW) for n, candidate in enumerate(found.candidates)]
+    axis = Axis(LEFT, RIGHT, top=TOP - 4, bottom=TOP + len(rows) * ROW, narrow=NARROW)
+    return bars(
+        "outline: before; bar: after; line: running sum",
+        beside([label(-20, 30, "token", anchor="end", fill=MUTED), *(_name(*row) for row in rows)]),
+        axis.holding([*(_bar(*row) for row in rows), _cumulative(axis, found)]),
+        beside([_heads(), *(_numbers(*row) for row in rows)]),
+        of=axis,
+        said=f"{found.summary} {describe(found)}",
+        width=WIDTH,
+        height=picture_height(len(rows)),
     )
 
 
@@ -42,44 +50,54 @@ def describe(found: NextToken) -> str:
 
 def _heads() -> str:
     heads = (
-        (NAME_X, "token", "end"),
-        (BAR_X, "outline: model's own; bar: reshaped; line: running sum", "start"),
-        (NUMBER_X, "before", "end"),
-        (AFTER_X, "after", "end"),
-        (FATE_X, "kept or cut by", "start"),
+        (BEFORE, "before", "end", "course-spare"),
+        (AFTER, "after", "end", ""),
+        (0, "kept, cut by", "end", ""),
     )
-    return "".join(label(x, 16, text, anchor=anchor, fill=MUTED) for x, text, anchor in heads)
+    return "".join(label(x, 30, text, anchor=anchor, fill=MUTED, kind=kind) for x, text, anchor, kind in heads)
 
 
-def _row(axis: Axis, candidate: Candidate, y: float) -> str:
+def _ink(candidate: Candidate) -> dict[str, str]:
     kept = candidate.cut_by is None
-    weight = "bold" if candidate.drawn else "normal"
-    ink = TEXT if kept else MUTED
-    middle = y + ROW - 6
-    name = candidate.text if candidate.text == REST else quoted(candidate.text)
-    return "".join(
-        (
-            label(MARKER_X, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE),
-            label(NAME_X, middle, name[:24], anchor="end", fill=ink, weight=weight),
-            axis.bar(candidate.after, candidate.before, y=y + 2.5, height=ROW - 4, inset=2.5, cut=not kept),
-            label(NUMBER_X, middle, percent(candidate.before), anchor="end", fill=ink),
-            label(AFTER_X, middle, percent(candidate.after), anchor="end", fill=ink, weight=weight),
-            label(FATE_X, middle, candidate.fate, fill=ink, weight=weight),
-        )
+    return {"fill": TEXT if kept else MUTED, "weight": "bold" if candidate.drawn else "normal"}
+
+
+def _name(candidate: Candidate, y: float) -> str:
+    middle = y + ROW - 5
+    rest = candidate.text == REST
+    wide, narrow = (REST, "the rest") if rest else (_cut(quoted(candidate.text), n) for n in (LONGEST, LONGEST_NARROW))
+    written = [(wide, "")] if wide == narrow else [(wide, "course-spare"), (narrow, "course-narrow")]
+    names = (label(-20, middle, name, anchor="end", kind=kind, **_ink(candidate)) for name, kind in written)
+    return "".join(names) + label(-15, middle, "\u25b6" if candidate.drawn else "", fill=ORANGE)
+
+
+def _cut(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[:longest]}…"
+
+
+def _bar(candidate: Candidate, y: float) -> str:
+    return bar(candidate.after, candidate.before, y=y + 2, height=ROW - 4, inset=2.5, cut=candidate.cut_by is not None)
+
+
+def _numbers(candidate: Candidate, y: float) -> str:
+    middle, ink = y + ROW - 5, _ink(candidate)
+    before = label(BEFORE, middle, percent(candidate.before), anchor="end", fill=ink["fill"], kind="course-spare")
+    fate = candidate.fate.removeprefix("cut by ").removeprefix("kept, ")
+    return (
+        before + label(AFTER, middle, percent(candidate.after), anchor="end", **ink) + label(FATE, middle, fate, **ink)
     )
 
 
 def _cumulative(axis: Axis, found: NextToken) -> str:
-    points = " ".join(
-        f"{axis.at(candidate.cumulative):.1f},{TOP + n * ROW + ROW / 2:.1f}"
+    line = axis.line(
+        (candidate.cumulative, TOP + n * ROW + ROW / 2)
         for n, candidate in enumerate(found.candidates)
         if candidate.text != REST
     )
-    line = f'<polyline points="{points}" fill="none" stroke="{ORANGE}" stroke-width="1.6"/>'
     p = found.config.top_p
-    x, on = axis.at(p), p < 1
+    x, on = f"{100 * p:.2f}%", p < 1 and found.config.temperature > 0
     limit = (
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{axis.top}" y2="{axis.bottom}" stroke="{ORANGE}" '
+        f'<line x1="{x}" x2="{x}" y1="{axis.top}" y2="{axis.bottom}" stroke="{ORANGE}" '
         f'stroke-width="{1.5 * on}" stroke-dasharray="5 4"/>'
     )
     return line + limit + label(x, TOP - 8, f"top-p {plain(p)}" if on else "", anchor="middle", fill=ORANGE)

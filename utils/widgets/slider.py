@@ -12,14 +12,14 @@ import traitlets
 
 from utils.errors import CourseError, UnsupportedSetting
 from utils.logits.config import DecodingConfig
-from utils.widgets.view import plain
+from utils.widgets.view import FULL_LABEL, RadioButtons, plain
 
 HERE = Path(__file__).parent
 REACH = 3
 EXACT = 2**53 - 1
 """The largest whole number that a page keeps as a number without rounding it."""
 
-NARROW = widgets.Layout(width="220px", margin="0 12px 0 0")
+NARROW = widgets.Layout(width="220px", max_width="100%", flex="0 0 auto")
 
 Check = Callable[[Any], Any]
 """Takes a value and returns it as it is kept, or raises a CourseError that says what is right."""
@@ -189,6 +189,13 @@ def seed_box(value: int, *, name: str = "") -> NumberBox:
 def limit_box(value: int, *, name: str = "") -> NumberBox:
     """Return a box for the most tokens that a completion may have: 1 or more."""
     return NumberBox(_label("Max new tokens", name), value, checked("max_new_tokens"), layout=NARROW)
+
+
+def switch(name: str, options: Sequence[str], value: str) -> RadioButtons:
+    """Return a choice between a few words that stand in one line."""
+    made = RadioButtons(options=options, value=value, description=name, style=FULL_LABEL)
+    made.add_class("course-switch")
+    return made
 
 
 def _label(setting: str, name: str) -> str:
