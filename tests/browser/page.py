@@ -11,6 +11,8 @@ from utils.authoring import KERNEL, ROOT
 
 BUILD = ROOT / "build"
 OUTPUTS = ".jp-OutputArea"
+RED = f"{OUTPUTS} [data-mime-type*=stderr]"
+"""What JupyterLab shows in red: errors and warnings."""
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"
 SIZES = ((1280, 720), (900, 700))
 THEMES = ("Light", "Dark")
@@ -103,7 +105,7 @@ def walk(page: Page, texts: set[str], name: str) -> set[str]:
                 shoot(page, f"{name}_{len(seen) + 1}")
                 assert nameless(page, OUTPUTS) == []
                 seen.add(text)
-        assert page.locator(f"{OUTPUTS} .jp-RenderedText[data-mime-type*=error]").count() == 0
+        assert page.locator(RED).count() == 0
     return seen
 
 
