@@ -72,8 +72,8 @@ def in_theme(page: Page, name: str) -> None:
     page.get_by_role("menuitem", name="Settings", exact=True).click()
     page.locator(".lm-Menu-item", has_text="Theme").first.hover()
     page.locator(".lm-Menu-item", has_text=f"JupyterLab {name}").first.click()
-    expect(page.locator(f"body[data-jp-theme-name='JupyterLab {name}']")).to_be_attached()
-    expect(page.locator(".lm-Menu")).to_have_count(0)
+    expect(page.locator(f"body[data-jp-theme-name='JupyterLab {name}']")).to_be_attached(timeout=30_000)
+    expect(page.locator(".lm-Menu")).to_have_count(0, timeout=30_000)
 
 
 def save(page: Page, path: Path) -> NotebookNode:
