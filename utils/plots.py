@@ -98,10 +98,10 @@ def dots(groups: dict[str, Sequence[float]], *, xlabel: str, xlim: tuple[float, 
     return _plot(figure, f"Dots of {xlabel}, the mean as a bar. {said}.")
 
 
-def reshaped_bars(panels: Mapping[str, NextToken], *, columns: int = 5) -> Plot:
+def reshaped_bars(panels: Mapping[str, NextToken], *, columns: int = 3) -> Plot:
     """Draw small multiples: for each candidate the model's own probability (outline) and the reshaped one (bar).
 
-    The axis is 0 to 1 in every panel. A cut token's outline is hatched.
+    The axis is 0 to 1 in every panel. A cut token's outline is hatched. More than `columns` panels stand in rows.
     """
     rows = -(-len(panels) // columns)
     columns = min(columns, len(panels))
@@ -109,8 +109,10 @@ def reshaped_bars(panels: Mapping[str, NextToken], *, columns: int = 5) -> Plot:
     with _style():
         size = (max(SIZE[0], 2.0 + 1.75 * columns), rows * (0.8 + 0.27 * len(first)))
         figure = Figure(figsize=size, layout="constrained")
-        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
-        for axes, (name, found) in zip(grid, panels.items(), strict=False):
+        places = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
+        for axes in places[len(panels) :]:
+            axes.remove()
+        for axes, (name, found) in zip(places, panels.items(), strict=False):
             for y, candidate in enumerate(found.candidates):
                 hatch = "////" if candidate.cut_by else None
                 axes.barh(y, candidate.after, height=0.5, color=COLOURS[0])
@@ -144,8 +146,10 @@ def small_diversity_curves(table: pd.DataFrame) -> list[Plot]:
     plots = []
     for name, line in zip(table, LINES, strict=True):
         with _style(**{"font.size": 10}):
-            figure = Figure(figsize=(1.85, 1.5), layout="constrained")
-            _diversity_curve(figure.add_subplot(), table[name], name, line)
+            figure = Figure(figsize=(1.85, 1.65), layout="constrained")
+            axes = figure.add_subplot()
+            _diversity_curve(axes, table[name], name, line)
+            axes.set_xlabel("temperature")
         said = f"axis 0 to {_top(name)}. {_points(table[name].dropna())}"
         plots.append(_plot(figure, f"Line plot of {name} against temperature, {said}."))
     return plots

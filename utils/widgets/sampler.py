@@ -79,8 +79,8 @@ class Sampler:
         moved = (self.temperature, self.top_k, self.top_p, self.choice, self.order, self.seed, self.more, *folded)
         controls, drawn = beside(*moved, least=200), widgets.VBox([self.message, self.picture])
         controls.layout.flex, drawn.layout.flex = "1 1 240px", "5 1 480px"
-        parts = widgets.HBox([controls, drawn], layout=widgets.Layout(flex_flow="row wrap", grid_gap="4px 14px"))
-        return widgets.VBox([self.prompt, parts])
+        layout = widgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="4px 14px")
+        return widgets.VBox([self.prompt, widgets.HBox([controls, drawn], layout=layout)])
 
     def _fold(self, sliders: tuple[Slider, ...]) -> None:
         for slider in sliders:

@@ -6,9 +6,9 @@ from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, bar, bars, beside, lab
 from utils.widgets.view import plain
 
 ROW, TOP = 19, 38
-LEFT, RIGHT = 164, 216
+LEFT, RIGHT = 164, 226
 NARROW = (126, 160)
-BEFORE, AFTER, FATE = -147, -90, -80
+BEFORE, AFTER, FATE = -156, -90, -80
 """Where the columns on the right end or begin."""
 LONGEST, LONGEST_NARROW = 21, 14
 """Characters of a token that are written."""
