@@ -5,10 +5,10 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, shoot, until_idle
+from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, run_by_hand, shoot
 
 SOURCE = (Path(__file__).parent / "checks.js").read_text()
-OF_LAYOUT = ("cut", "broken", "small", "covered", "scrolled")
+LAID_OUT = ("cut", "broken", "small", "covered", "scrolled")
 """Checks of what a size may break; a theme does not."""
 OF_CONTENT = ("faint", "contradicted", "red")
 
@@ -38,7 +38,7 @@ def looks(page: Page) -> Iterator[tuple[str, tuple[str, ...]]]:
         at_size(page, size)
         for theme in THEMES:
             in_theme(page, theme)
-            yield f"{size[0]} px, {theme}", (OF_LAYOUT if theme == THEMES[0] else ()) + OF_CONTENT
+            yield f"{size[0]} px, {theme}", (LAID_OUT if theme == THEMES[0] else ()) + OF_CONTENT
         in_theme(page, THEMES[0])
     at_size(page, SIZES[0])
 
@@ -51,9 +51,7 @@ def out_of_view(page: Page, name: str) -> list[str]:
 
 def _after_running(page: Page, number: int, name: str) -> list[str]:
     cell = page.locator(f".jp-Cell[data-windowed-list-index='{number}']")
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-    until_idle(page)
+    run_by_hand(cell)
     expect(cell.locator(".jupyter-widgets").first).to_be_visible()
     page.wait_for_timeout(1500)
     shoot(page, f"{name}_{number}_after_running")

@@ -100,5 +100,7 @@ def test_a_cell_run_alone_after_a_restart_says_in_one_sentence_what_to_run(open_
     page = open_notebook(write(folder, "restarted", RESTARTED))
     run_all(page)
     (line,) = red_lines(page)
-    assert line.startswith("NameError: `model` has no value in this kernel yet: run the cells above (Run, Run All Above")
+    assert line.startswith(
+        "NameError: `model` has no value in this kernel yet: run the cells above (Run, Run All Above"
+    )
     shoot(page, "restarted")

@@ -104,7 +104,7 @@ def test_notebooks_are_readable_before_they_run_and_reading_changes_nothing(open
 def test_every_link_to_the_glossary_lands_at_its_term(open_notebook, folder):
     link = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?glossary\.ipynb(#[^)]+)\)")
     paths = [*(folder / "notebooks").glob("*.ipynb"), *(folder / "labs").glob("*.ipynb")]
-    terms = sorted({term.replace("\\", "") for path in paths for term in link.findall(path.read_text())})
+    terms = sorted({term.replace("\\", "") for path in paths for term in link.findall(path.read_text())}, reverse=True)
     lines = "\n".join(f"- [term {number}](glossary.ipynb{term})" for number, term in enumerate(terms))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(lines)], metadata=KERNEL)
     nbformat.write(notebook, folder / "notebooks" / "links.ipynb")
