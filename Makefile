@@ -49,13 +49,10 @@ $(VENV)/pyvenv.cfg:
 
 # pip takes torch, because uv does not see a build of it that pip is told of; the other packages come beside it. Only
 # when these are there does pip look for what this build of torch needs besides.
-$(READY): $(VENV)/pyvenv.cfg uv.lock pyproject.toml
+$(READY): $(VENV)/pyvenv.cfg uv.lock pyproject.toml setup.py $(wildcard utils/labextension/* utils/labextension/*/*)
 	$(PIP_INSTALL) --no-deps uv
 	$(PIP_INSTALL) --no-deps torch $(addprefix --index-url ,$(TORCH_INDEX)) & torch=$$!; $(SYNC); synced=$$?; wait $$torch && exit $$synced
 	$(PIP_INSTALL) torch
-	@mkdir -p $(VENV)/etc/jupyter/labconfig
-	@echo '{"disabledExtensions": {"@jupyter/nbgrader": true, "@jupyterlab/apputils-extension:announcements": true}}' \
-		> $(VENV)/etc/jupyter/labconfig/page_config.json
 	@touch $(READY)
 
 $(DEV): $(READY)

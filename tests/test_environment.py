@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT, TOOLS = PYPROJECT["project"], PYPROJECT["tool"]
+TORCH_INDEX = ROOT / ".ci" / "torch_index.sh"
 FIND_PYTHON = ROOT / ".ci" / "find_python.sh"
 EXPORTS = {
     "requirements.txt": ["--no-emit-package", "torch"],
@@ -98,14 +99,14 @@ ABSENT = 'echo "pyenv: {name}: command not found" >&2; exit 127'
 FETCHING_UV = 'case "$2" in find) echo fetched;; esac'
 
 
-def found(folder: Path, programs: dict, *arguments: str) -> subprocess.CompletedProcess:
-    """Run find_python.sh where nothing but these programs is: Pythons of a version, or lines of shell."""
+def found(folder: Path, programs: dict, *arguments: str, script: Path = FIND_PYTHON) -> subprocess.CompletedProcess:
+    """Run a script of .ci where nothing but these programs is: Pythons of a version, or lines of shell."""
     for name, what in programs.items():
         line = what if isinstance(what, str) else SHIM
         file = folder / name
         file.write_text("#!/bin/sh\n" + line.format(python=sys.executable, version=what, name=name) + "\n")
         file.chmod(0o755)
-    command = [shutil.which("sh"), FIND_PYTHON, *arguments]
+    command = [shutil.which("sh"), script, *arguments]
     return subprocess.run(command, cwd=folder, env={"PATH": str(folder)}, capture_output=True, text=True)
 
 
@@ -134,4 +135,52 @@ def test_without_a_python_one_sentence_says_what_to_do(tmp_path, arguments):
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
         r"The course needs Python 3\.11, 3\.12, 3\.13 or 3\.14, .* PYTHON=/path/to/python3\n", done.stderr
+    )
+
+
+LIKE_TIMEOUT = 'shift; exec "$@"'
+CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
+
+
+@pytest.mark.process
+@pytest.mark.skipif(os.name == "nt", reason="make asks no shell for the index there")
+@pytest.mark.parametrize(
+    ("programs", "index"),
+    [
+        ({"uname": "echo Linux", "reaching": "exit 0"}, CPU_BUILDS),
+        ({"uname": "echo Linux", "nvidia-smi": "exit 9", "reaching": "exit 0"}, CPU_BUILDS),
+        ({"uname": "echo Linux", "nvidia-smi": "exit 0", "reaching": "exit 0"}, ""),
+        ({"uname": "echo Linux", "reaching": "echo no route to host >&2; exit 1"}, ""),
+        ({"uname": "echo Darwin", "reaching": "exit 0"}, ""),
+    ],
+)
+def test_the_small_build_of_torch_is_chosen_where_it_serves_and_can_be_reached(tmp_path, programs, index):
+    done = found(tmp_path, {"timeout": LIKE_TIMEOUT, **programs}, "reaching", script=TORCH_INDEX)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, index, "")
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+@pytest.mark.parametrize("given", ["https://example.org/cu126", ""])
+def test_a_learner_chooses_where_torch_comes_from(given, tmp_path):
+    command = ["make", "--dry-run", "setup", f"VENV={tmp_path}", f"TORCH_INDEX={given}"]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert re.findall(r"--no-deps torch +(.*?) ?&", printed) == [f"--index-url {given}" if given else ""]
+
+
+def minutes(*patterns: str) -> int:
+    """The minutes that the notebooks say they take."""
+    paths = [path for pattern in patterns for path in ROOT.glob(pattern)]
+    return sum(int(re.search(r"\*\*Time\.\*\* (\d+) minutes", path.read_text(encoding="utf8"))[1]) for path in paths)
+
+
+def test_the_readme_says_first_what_a_stranger_needs():
+    text = (ROOT / "README.md").read_text(encoding="utf8")
+    lessons, labs = minutes("notebooks/0*.ipynb"), minutes("labs/lab_*.ipynb")
+    assert f"{lessons} minutes for the lessons, to read and run, and {labs} for the labs" in text
+    assert f"about {round((lessons + labs) / 60)} hours" in text
+    commands = text.split("```sh\n")[1].split("```")[0].splitlines()
+    assert [line.split()[:2] for line in commands] == [["git", "clone"], ["make", "lab"]]
+    assert (
+        text.index("functions,\nlists and dictionaries in Python") < text.index("git clone") < text.index("TORCH_INDEX")
     )

@@ -1,7 +1,6 @@
 """What a long call shows: how far it is and the time left, and nothing where no one looks."""
 
 import ast
-import importlib.util
 import sys
 import threading
 import time
@@ -10,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import utils
 from utils import progress as module
 from utils.progress import progress, working
 
@@ -146,23 +144,32 @@ def test_in_the_house_it_is_looped_over_where_no_traceback_holds_it():
     assert loose == []
 
 
-def test_the_first_import_of_a_room_shows_that_packages_are_loaded(screen, monkeypatch):
-    spec = module._Rooms().find_spec("utils.words", utils.__path__)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    assert screen.texts == [], "a quick one shows nothing"
-    slow = SimpleNamespace(loader=SimpleNamespace(exec_module=lambda loaded: time.sleep(0.1)))
-    monkeypatch.setattr(module.PathFinder, "find_spec", lambda name, path: slow)
-    module._Rooms().find_spec("utils.words").loader.exec_module(None)
-    assert set(screen.texts) == {"Loading packages: 0 s so far"} and screen.cleared == 2
+class Events:
+    """IPython's events of a cell."""
+
+    def __init__(self):
+        self.called = {}
+        self.register = self.called.setdefault
 
 
-@pytest.mark.parametrize("name", ["utils", "utils.models.tokens", "json", "absent"])
-def test_other_imports_are_python_s_own(name):
-    assert module._Rooms().find_spec(name) is None
+def test_a_cell_shows_that_it_runs_and_what_its_calls_say_from_the_first_on(screen):
+    events = Events()
+    module.load_ipython_extension(SimpleNamespace(events=events))
+    time.sleep(0.1)
+    for _ in progress("ab", "Short"):
+        time.sleep(0.03)
+    events.called["post_run_cell"]("result")
+    assert screen.texts[0] == "Running: 0 s so far" and screen.texts[-1].startswith("Short: 1 of 2")
+    assert screen.cleared == 1 and not module._OPEN
+    events.called["pre_run_cell"]("cell")
+    events.called["post_run_cell"]("result")
+    assert screen.cleared == 2
 
 
 def test_what_is_done_so_far_is_said_without_a_time():
     assert module.done_so_far() == ""
+    with working(module.RUNNING), working("Reading"):
+        assert module.done_so_far() == "Reading"
     with working("Reading", total=2) as advance, working("Hashing"):
         advance()
         assert module.done_so_far() == "Reading: 1 of 2 (Hashing)"

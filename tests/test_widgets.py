@@ -1,13 +1,17 @@
 """Widgets through their values, as a learner's hand would change them."""
 
+import html
+import re
+
 import pytest
 
 from utils.datasets.dialogues import load_dialogues
 from utils.errors import DataError, TooManyShots, UnsupportedSetting
-from utils.evaluation.workbench import make_bench
+from utils.evaluation.workbench import Answer, Asked, make_bench
 from utils.exercises import load_quiz
 from utils.prompts.templates import DIALOGUES, ChatTemplate
 from utils.widgets import prompt_workbench, quiz
+from utils.widgets.prompt_workbench import INSTRUCTION, Workbench
 
 
 @pytest.fixture
@@ -18,58 +22,81 @@ def bench(course_model):
     )
 
 
+def answers_of(made: Workbench) -> list[list[str]]:
+    """The table of answers as a learner reads it: rows of cells."""
+    rows = re.findall(r"<tr>(.*?)</tr>", made.answers_view.value, re.DOTALL)[1:]
+    return [[html.unescape(cell) for cell in re.findall(r"<td [^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
+
+
 def test_the_workbench_shows_the_prompt_that_its_controls_describe(bench):
-    view = prompt_workbench(bench)
-    query, instruction, shots, template = view.children[0].children
-    prompt, budget = view.children[1], view.children[2]
-    shots.value = 2
-    assert prompt.value.count("Summary:") == 3
-    instruction.value = "Say it <short>."
-    assert "Say it &lt;short&gt;." in prompt.value
-    template.value = "chat"
-    assert "&lt;|im_start|&gt;assistant" in prompt.value
-    query.value = bench.queries[1]
-    assert bench.queries[1].input_text.split("\n")[0][:20] in prompt.value.replace("&#x27;", "'")
-    tokens = bench.model.count_tokens(bench.prompt(query.value, instruction.value, 2, "chat"))
-    assert budget.value.count(f"{tokens} tokens of prompt") == 1
+    made = prompt_workbench(bench)
+    made.shots.value = 2
+    assert made.prompt_view.value.count("Summary:") == 3
+    made.instruction.value = "Say it <short>."
+    assert "Say it &lt;short&gt;." in made.prompt_view.value
+    made.template.value = "chat"
+    assert "&lt;|im_start|&gt;assistant" in made.prompt_view.value
+    made.query.value = bench.queries[1]
+    assert bench.queries[1].input_text.split("\n")[0][:20] in html.unescape(made.prompt_view.value)
+    tokens = bench.model.count_tokens(bench.prompt(Asked(bench.queries[1], "Say it <short>.", 2, "chat")))
+    assert made.message.value.count(f"{tokens} tokens of prompt") == 1
 
 
-def test_the_workbench_answers_and_scores(bench):
-    view = prompt_workbench(bench)
-    ask, answer = view.children[3], view.children[4]
-    view.children[0].children[2].value = 3
-    ask.click()
-    completion, score = bench.answer(
-        bench.prompt(bench.queries[0], "Summarize the dialogue in one sentence.", 3, "plain"), bench.queries[0]
-    )
-    assert completion.split()[0] in answer.value and f"{score:.2f}" in answer.value
-    view.children[0].children[2].value = 0
-    assert "Press the button" in answer.value, "an old answer must not stand under a new prompt"
+def test_the_workbench_answers_and_scores_and_keeps_its_answers_to_be_compared(bench):
+    made = prompt_workbench(bench)
+    assert "no answer yet" in made.answers_view.value
+    made.ask_button.click()
+    made.shots.value = 3
+    assert "no answer yet" in made.answers_view.value
+    assert not any(row[0].startswith("Now") for row in answers_of(made)), "no old answer stands for a new prompt"
+    made.ask_button.click()
+    newest, oldest = (bench.answer(Asked(bench.queries[0], INSTRUCTION, shots, "plain")) for shots in (3, 0))
+    assert answers_of(made) == [
+        [f"Now: d301, 3 shots, plain, “{INSTRUCTION}”", f"{newest.completion}\nROUGE-1: {newest.rouge1:.2f}"],
+        [f"d301, 0 shots, plain, “{INSTRUCTION}”", f"{oldest.completion}\nROUGE-1: {oldest.rouge1:.2f}"],
+    ]
+    assert "no answer yet" not in made.answers_view.value
+    made.shots.value = 0
+    assert [row[0].startswith("Now: ") for row in answers_of(made)] == [False, True]
+
+
+def test_the_workbench_says_that_it_asked_again_and_keeps_only_the_last_answers(bench, monkeypatch):
+    monkeypatch.setattr(type(bench), "answer", lambda _bench, asked: Answer(asked, asked.instruction, 0.5))
+    made = prompt_workbench(bench)
+    for text in "abcdefg":
+        made.instruction.value = text
+        made.ask_button.click()
+        assert "Asked again" not in made.message.value
+    assert [row[1][0] for row in answers_of(made)] == ["g", "f", "e", "d", "c"]
+    made.instruction.value = "e"
+    made.ask_button.click()
+    assert "Asked again: the same prompt gives the same completion." in made.message.value
+    assert [row[1][0] for row in answers_of(made)] == ["e", "g", "f", "d", "c"]
 
 
 def test_the_workbench_says_what_is_wrong_in_its_own_place(bench, monkeypatch):
-    object.__setattr__(bench.model, "context_window", 50)
-    try:
-        view = prompt_workbench(bench)
-        view.children[3].click()
-        assert "context window is 50 tokens" in view.children[4].value
-    finally:
-        object.__setattr__(bench.model, "context_window", 8192)
+    monkeypatch.setattr(bench.model, "context_window", 50)
+    made = prompt_workbench(bench)
+    for _ in range(2):
+        assert "context window is 50 tokens" in made.message.value and 'role="alert"' in made.message.value
+        made.ask_button.click()
+    assert answers_of(made) == []
 
 
 def test_what_a_workbench_does_not_have_is_refused_in_words(bench):
-    _query, _instruction, shots, template = prompt_workbench(bench).children[0].children
+    made = prompt_workbench(bench)
     with pytest.raises(UnsupportedSetting, match=r"Shots \(examples\) is one of 0, 1, 2, 3, 4; 9 was given"):
-        shots.value = 9
+        made.shots.value = 9
     with pytest.raises(UnsupportedSetting, match="Template is one of plain, chat; 'Chat' was given"):
-        template.value = "Chat"
+        made.template.value = "Chat"
 
 
-def test_an_instruction_that_gives_no_prompt_is_told_in_the_workbench(bench, monkeypatch):
-    view = prompt_workbench(bench)
+def test_an_instruction_that_gives_no_prompt_is_told_and_the_last_prompt_does_not_stay(bench, monkeypatch):
+    made = prompt_workbench(bench)
     monkeypatch.setattr(type(bench), "prompt", lambda *_: refuse("No such prompt."))
-    view.children[0].children[1].value = "Say it."
-    assert "No such prompt." in view.children[4].value and 'role="alert"' in view.children[4].value
+    made.instruction.value = "Say it."
+    assert "No such prompt." in made.message.value and 'role="alert"' in made.message.value
+    assert made.prompt_view.value == ""
 
 
 def refuse(words: str):
@@ -84,7 +111,7 @@ def test_a_workbench_that_would_show_the_answer_is_refused(course_model):
 
 def test_more_shots_than_examples_is_refused(bench):
     with pytest.raises(TooManyShots, match="9 shots were asked for and there are 4"):
-        bench.prompt(bench.queries[0], "", 9, "plain")
+        bench.prompt(Asked(bench.queries[0], "", 9, "plain"))
 
 
 def test_the_quiz_explains_and_counts():
@@ -102,7 +129,8 @@ def test_the_quiz_explains_and_counts():
 
 
 def test_every_control_has_a_full_label(bench):
-    for control in prompt_workbench(bench).children[0].children:
+    made = prompt_workbench(bench)
+    for control in (made.query, made.instruction, made.shots, made.template):
         assert control.description and control.style.description_width == "initial"
 
 

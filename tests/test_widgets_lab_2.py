@@ -5,6 +5,7 @@ import html
 import re
 from dataclasses import replace
 from importlib import import_module
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,10 +21,10 @@ from utils.exercises.lab_2 import FORECASTS
 from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
 from utils.widgets import playground, predict, repetition, sampler
-from utils.widgets.completion import Completion, completion_html
+from utils.widgets.completion import Completion, completion_html, legend
 from utils.widgets.forecasts import Predict, Question
 from utils.widgets.picture import Picture, old_prompt
-from utils.widgets.playground import Playground
+from utils.widgets.playground import Asked, Playground
 from utils.widgets.repetition import Repetition
 from utils.widgets.sampler import Sampler
 from utils.widgets.sampler_picture import describe, percent, sampler_picture
@@ -628,6 +629,77 @@ def test_stop_ends_both_completions_after_the_token_that_is_computed(course_mode
         assert column.completion.status == f"Stopped after {len(column.steps)} tokens."
 
 
+def test_what_is_refused_does_not_stop_what_is_being_written_and_what_replaces_it_says_so(course_model):
+    made = Playground(course_model, PROMPT, replace(SHORT, max_new_tokens=200), replace(SHORT, max_new_tokens=200))
+    left, right = made.columns
+
+    async def until(tokens: int):
+        while len(right.steps) < tokens:
+            await asyncio.sleep(0.001)
+
+    async def learner():
+        made.generate_button.click()
+        await until(2)
+        made.prompt.value = ""
+        made.generate_button.click()
+        assert is_alert(made.message) and "The prompt is empty" in words_of(made.message)
+        assert left.completion.old == f"Old: this completion belongs to the prompt '{PROMPT}'."
+        await until(4)
+        left.completion._handle_custom_msg({"position": 1, "token": left.steps[0].token}, [])
+        await asyncio.sleep(0.01)
+        assert right.completion.status == f"Stopped after {len(right.steps)} tokens."
+        assert left.asked == Asked(PROMPT, left.config, (left.steps[0].token, left.steps[0].token))
+        made.stop_button.click()
+        await made.turns.task
+
+    asyncio.run(learner())
+
+
+def test_a_completion_says_what_it_was_written_with_and_when_that_is_old(both):
+    left, right = both.columns
+    settings = "top-k 0, top-p 1, seed 0, at most 4 tokens"
+    assert left.completion.caption == f"Written with temperature 0, {settings}."
+    assert [column.completion.old for column in both.columns] == ["", ""]
+    right.temperature.value = 1.5
+    assert [column.completion.old for column in both.columns] == ["", "Old: the controls have moved since."]
+    assert right.completion.caption == f"Written with temperature 0.9, {settings}.", "as it was written"
+    both.seed.value = 3
+    assert left.completion.old == "Old: the controls have moved since."
+    both.prompt.value = "Once"
+    assert left.completion.old == right.completion.old == f"Old: this completion belongs to the prompt '{PROMPT}'."
+    both.continue_from("A", 2, left.steps[2].alternatives[0].token)
+    assert left.completion.caption.endswith("seed 3, at most 4 tokens; token 3 chosen by hand.")
+    assert left.asked.prompt == PROMPT and left.completion.old, "it goes on in its own prompt"
+    both.generate()
+    assert left.completion.old == right.completion.old == ""
+
+
+def test_writing_the_same_again_says_so(both):
+    both.generate()
+    for column in both.columns:
+        assert column.completion.status.endswith("The same as before: prompt, settings and seed are the same.")
+    both.columns[0].temperature.value = 0.5
+    both.generate()
+    assert ["The same" in column.completion.status for column in both.columns] == [False, True]
+
+
+def test_greedy_decoding_turns_off_what_has_no_effect_on_it(both):
+    left, right = both.columns
+    assert left.top_k.disabled and left.top_p.disabled and not (right.top_k.disabled or right.top_p.disabled)
+    left.temperature.value = 0.5
+    assert not (left.top_k.disabled or left.top_p.disabled)
+
+
+def test_the_message_follows_the_prompt_and_a_refusal_goes_with_its_cause(both):
+    both.prompt.value = "Once upon"
+    assert words_of(both.message).startswith("2 tokens of prompt and at most 4 of completion")
+    both.prompt.value = " "
+    both.prompt.value = "word " * 9000
+    assert is_alert(both.message) and "context window is 8192 tokens" in words_of(both.message)
+    both.prompt.value = PROMPT
+    assert not is_alert(both.message) and both.columns[0].completion.old == ""
+
+
 def test_stop_says_nothing_about_a_completion_that_had_ended(both):
     both.stop()
     assert both.columns[0].completion.status.endswith("Ended by: max new tokens.")
@@ -668,7 +740,7 @@ def test_columns_with_another_seed_or_limit_keep_their_own_and_say_so(course_mod
     assert [box.label for box in made.boxes] == ["Seed A", "Seed B", "Max new tokens A", "Max new tokens B"]
     assert [column.text for column in made.columns] == [text_of(course_model, PROMPT, c) for c in (left, right)]
     page = html.unescape(shown[0]["text/html"])
-    assert all(said in page for said in ("Seed A: -3<", "Seed B: 20240101<", "Max new tokens B: 2<"))
+    assert all(said in page for said in ("seed -3, at most 4", "seed 20240101, at most 2"))
     made.columns[1].seed.value = -3
     made.columns[1].max_new_tokens.value = 4
     made.generate()
@@ -745,11 +817,36 @@ def test_a_token_that_looks_the_same_keeps_its_place_and_another_does_not():
     assert key(first) not in [key(other) for other in others], "the page redraws what another prompt made likelier"
 
 
+def test_a_part_of_a_character_is_shown_as_its_bytes_with_a_sentence():
+    half = "\N{REPLACEMENT CHARACTER}"
+    parts = [
+        replace(step_of(""), token_text=r"\xe2"),
+        replace(step_of(f"{half} a"), token_text=" a"),
+        replace(step_of(half, reason=TOKEN_LIMIT), token_text=r"\xe2\x80"),
+    ]
+    row = Completion()
+    row.put(parts)
+    assert [step["text"] for step in row.steps] == [r"\xe2", " a", r"\xe2\x80"]
+    assert row.parts.startswith(r"\xe2: a part of a character.") and row.parts in completion_html(parts)
+    row.put([step_of("a")])
+    assert row.parts == row.steps[0]["parts"] == "" and "part of a character" not in completion_html([step_of("a")])
+
+
+def test_the_legend_has_the_shades_of_the_tokens():
+    for probability in (1, 0.75, 0.5, 0.25, 0):
+        [shade] = re.findall(r"background: [^\"]*", completion_html([step_of("a", probability=probability)]))
+        assert re.search(rf'{re.escape(shade)}">{100 * probability:.0f} %', legend())
+
+
 def test_markup_in_a_completion_is_written_out():
     assert "&lt;b&gt;" in completion_html([step_of("<b>")])
 
 
 # The repetition widget
+
+
+ANY = SimpleNamespace(check_window=lambda prompt, max_new_tokens: None)
+"""A model that takes every prompt."""
 
 
 def quick_curve(asked: list):
@@ -775,17 +872,55 @@ def asked(monkeypatch) -> list:
 
 
 def test_the_repetition_widget_measures_every_temperature(asked):
-    made = Repetition(None, PROMPT, DecodingConfig(), (0, 0.7, 1.5))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 0.7, 1.5))
     made.measure()
     assert [temperatures for *_, temperatures, _ in asked] == [(0,), (0.7,), (1.5,)]
     assert list(made.curve.index) == [0, 0.7, 1.5] and tuple(made.curve.columns) == COLUMNS
     assert words_of(made.message) == "3 of 3 temperatures measured."
-    assert "bits per token: 2.00 at 0.0, 2.70 at 0.7, 3.50 at 1.5" in made.picture.value
-    assert all(f"run at {t}" in made.picture.value for t in ("0", "0.7", "1.5"))
+    assert (
+        "bits per token against temperature, axis 0 to 16. 2.00 at 0.0, 2.70 at 0.7, 3.50 at 1.5" in made.picture.value
+    )
+    assert ">3.50</td>" in made.picture.value
+    assert all(f"run at {t}" in made.first_runs.value for t in ("0", "0.7", "1.5"))
+    said = f"Measured for '{PROMPT}': 8 runs a temperature, seeds 0 to 7, at most 50 tokens, top-k 0, top-p 1."
+    assert words_of(made.caption) == said
+
+
+def test_a_curve_says_when_it_belongs_to_something_else(asked):
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1))
+    made.measure()
+    caption = made.caption.value
+    for move, back in ((5, 0), (40, 0)):
+        made.top_k.value = move
+        assert made.picture.old == "Old: the controls have moved since." and "press Measure" in words_of(made.message)
+        made.top_k.value = back
+        assert made.picture.old == "" and words_of(made.message) == "2 of 2 temperatures measured."
+    made.prompt.value = "Once"
+    assert made.picture.old == f"Old: this picture belongs to the prompt '{PROMPT}'." and made.caption.value == caption
+    made.measure()
+    assert made.picture.old == "" and "Measured for 'Once'" in words_of(made.caption)
+
+
+def test_measuring_the_same_again_says_so(asked):
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1))
+    made.measure()
+    for times in (2, 3):
+        made.measure()
+        assert f"Measured {times} times with these settings: the same seeds" in words_of(made.message)
+    made.runs.value = 4
+    made.measure()
+    assert words_of(made.message) == "2 of 2 temperatures measured."
+
+
+def test_what_is_not_measured_yet_keeps_its_place_in_the_table(asked):
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1, 2))
+    work = made._begun()
+    next(work), next(work)
+    assert made.picture.value.count(">...</td>") == 8 and made.picture.value.count("<tr>") == 4
 
 
 def test_its_controls_are_what_the_next_measurement_takes(asked):
-    made = Repetition(None, PROMPT, DecodingConfig(), (1,))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (1,))
     made.prompt.value, made.runs.value, made.max_new_tokens.value = "Once", 3, 12
     made.top_k.value, made.top_p.value = 40, 0.9
     made.measure_button.click()
@@ -793,12 +928,12 @@ def test_its_controls_are_what_the_next_measurement_takes(asked):
 
 
 def test_the_repetition_widget_keeps_every_setting_and_says_what_has_no_control(asked, shown):
-    made = repetition(None, PROMPT, ALL, temperatures=np.array([0, 1.5]))
+    made = repetition(ANY, PROMPT, ALL, temperatures=np.array([0, 1.5]))
     assert made.config == ALL and [config for _, config, *_ in asked] == [ALL, ALL]
     said = "Also set: min-p 0.0625, repetition penalty 5, order 'studio', seed 20240101, stop ('\\n', 'Q:')."
     assert words_of(made.also_set) == said and said in html.unescape(shown[0]["text/html"])
     assert made.also_set in made.view.children
-    assert Repetition(None, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""
+    assert Repetition(ANY, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""
 
 
 def test_the_runs_begin_with_the_configuration_s_seed(monkeypatch):
@@ -807,13 +942,13 @@ def test_the_runs_begin_with_the_configuration_s_seed(monkeypatch):
         REPETITION, "diversity_curve", lambda *a, **named: drawn.append(named["seeds"]) or curve(*a, **named)
     )
     monkeypatch.setattr(REPETITION, "completions", lambda *_, seeds: drawn.append(seeds) or ["x"])
-    Repetition(None, PROMPT, DecodingConfig(seed=-1), (1,)).measure()
+    Repetition(ANY, PROMPT, DecodingConfig(seed=-1), (1,)).measure()
     assert drawn == [range(-1, 7)] * 2
 
 
 @pytest.mark.parametrize("runs", [1, 17, 2.5, "3"])
 def test_how_many_runs_there_can_be_is_said(runs):
-    made = Repetition(None, PROMPT, DecodingConfig(), (0,))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0,))
     with pytest.raises(UnsupportedSetting, match="Runs lie between 2, .* and 16, .* was given"):
         made.runs.value = runs
     made.runs.type(str(runs) if runs != "3" else "three")
@@ -822,14 +957,14 @@ def test_how_many_runs_there_can_be_is_said(runs):
 
 def test_a_temperature_that_is_none_is_refused_before_anything_is_measured(asked, shown):
     with pytest.raises(UnsupportedSetting, match="Temperature is 0"):
-        repetition(None, PROMPT, temperatures=(0, -1))
+        repetition(ANY, PROMPT, temperatures=(0, -1))
     with pytest.raises(DataError, match="Temperatures are given in a list"):
-        repetition(None, PROMPT, temperatures=0.7)
+        repetition(ANY, PROMPT, temperatures=0.7)
     assert asked == [] and shown == []
 
 
 def test_a_measurement_can_be_stopped_between_two_temperatures(asked):
-    made = Repetition(None, PROMPT, DecodingConfig(), (0, 1, 2))
+    made = Repetition(ANY, PROMPT, DecodingConfig(), (0, 1, 2))
 
     async def learner():
         made.measure_button.click()
@@ -849,10 +984,18 @@ def test_a_prompt_that_cannot_be_measured_is_told(course_model):
     made = Repetition(course_model, "", DecodingConfig(max_new_tokens=5), (0,))
     made.measure()
     assert is_alert(made.message) and "The prompt is empty" in words_of(made.message)
+    made.prompt.value = "Once"
+    made.measure()
+    for prompt, said in (("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens")):
+        made.prompt.value = prompt
+        for _ in range(2):
+            assert is_alert(made.message) and said in words_of(made.message)
+            assert made.picture.old == "Old: this picture belongs to the prompt 'Once'."
+            made.measure()
 
 
 def test_the_repetition_widget_without_a_kernel(asked, shown):
-    repetition(None, PROMPT, temperatures=(0, 1))
+    repetition(ANY, PROMPT, temperatures=(0, 1))
     assert stands_without_a_kernel(shown[0])
     assert "self-BLEU" in shown[0]["text/plain"] and "run at 1" in shown[0]["text/html"]
 

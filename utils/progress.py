@@ -1,7 +1,7 @@
 """A wait is never silent: what a long call does, how far it is and the time left, in JupyterLab and in a terminal.
 
-Nothing is shown in the first DELAY seconds, nothing stays when the call ends or is interrupted, and nothing is shown
-where no one looks: in a test, a script whose output goes to a file, or a notebook that a program runs.
+Nothing is shown in the first DELAY seconds of a cell, nothing stays when it ends or is interrupted, and nothing is
+shown where no one looks: in a test, a script whose output goes to a file, or a notebook that a program runs.
 """
 
 import html
@@ -10,11 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, Protocol, TypeVar
 
 from tqdm import tqdm
@@ -26,7 +24,8 @@ PAUSE = 0.25
 AT_ONCE = 0.1
 """Parts that come within so many seconds of each other count as one for the time left."""
 
-PACKAGE = __name__.split(".")[0]
+RUNNING = "Running"
+"""What is said of a cell in which nothing says what it does."""
 
 Item = TypeVar("Item")
 Advance = Callable[..., None]
@@ -69,33 +68,25 @@ def working(what: str, *, total: int | None = None) -> Generator[Advance]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Show in a kernel that the course is being loaded, with torch and all that it needs."""
-    sys.meta_path.insert(0, _Rooms())
+    """Show in a kernel that a cell is at work, also where no call in it says so."""
+    running = ExitStack()
 
+    def begin(_: Any = None) -> None:
+        running.close()
+        running.enter_context(working(RUNNING))
 
-class _Rooms(MetaPathFinder):
-    """Finds the rooms of the course as Python itself does, and shows the loading of each."""
+    def end(_: Any = None) -> None:
+        with suppress(KeyboardInterrupt):
+            running.close()
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Return None for any other module."""
-        course, *names = fullname.split(".")
-        spec = PathFinder.find_spec(fullname, path) if course == PACKAGE and len(names) == 1 else None
-        if spec and spec.loader:
-            spec.loader.exec_module = _shown(spec.loader.exec_module)  # ty: ignore[invalid-assignment]
-        return spec
-
-
-def _shown(load: Callable[[Any], None]) -> Callable[[Any], None]:
-    def loading(module: Any) -> None:
-        with working("Loading packages"):
-            load(module)
-
-    return loading
+    shell.events.register("pre_run_cell", begin)
+    shell.events.register("post_run_cell", end)
+    begin()
 
 
 def done_so_far() -> str:
     """Return what the open blocks have done, without times: "Measuring prompts: 2 of 7 (Scoring prompts: 3 of 8)"."""
-    outer, *inner = [": ".join(filter(None, [work.what, work.counted()])) for work in _OPEN] or [""]
+    outer, *inner = [": ".join(filter(None, [work.what, work.counted()])) for work in _telling()] or [""]
     return f"{outer} ({inner[-1]})" if inner else outer
 
 
@@ -142,6 +133,11 @@ class _Work:
 
 _OPEN: list[_Work] = []
 """The blocks that the main thread is in, the outermost first: it shows, and the innermost beside it."""
+
+
+def _telling() -> list[_Work]:
+    """Return the open blocks that say what they do; where there is none, the cell that runs."""
+    return [work for work in _OPEN if work.what != RUNNING] or list(_OPEN)
 
 
 class _Screen(Protocol):
@@ -209,7 +205,7 @@ def _drawn_on(screen: _Screen) -> Generator[None]:
         pause = DELAY
         while not ended.wait(pause):
             pause = PAUSE
-            outer, *inner = list(_OPEN)
+            outer, *inner = _telling()
             screen.show(outer, f"{outer} ({inner[-1]})" if inner else str(outer))
         screen.clear()
 

@@ -4,7 +4,7 @@
   const UNREAD = "mjx-container, .cm-editor, script, style, .jp-InputPrompt, .jp-OutputPrompt, .jp-InternalAnchorLink";
   const CONTROLS = "input, select, textarea, button, [role=slider]";
   const PICTURES = ".course-picture, svg[role=img], img";
-  const WIDGETS = ".jupyter-widgets-view";
+  const WIDGETS = ".jp-OutputArea-output > .jupyter-widgets";
   const PANEL = ".jp-WindowedPanel-outer";
   const SMALLEST = 9; // pixels on the screen
   const FIGURE_TEXT = 16.8; // what utils.plots writes, in pixels of the file
@@ -52,13 +52,13 @@
   function beyond(rect, element) {
     let most = 0;
     let [across, down] = [true, true];
-    for (let at = element; at && (across || down); at = at.parentElement) {
+    for (let at = element; at && (across || down) && !at.matches(PANEL); at = at.parentElement) {
       const { overflowX, overflowY } = getComputedStyle(at);
       const box = at.getBoundingClientRect();
-      if (across && clips(overflowX)) most = Math.max(most, rect.right - box.right - 1, box.left - rect.left - 1);
-      if (down && clips(overflowY)) most = Math.max(most, rect.bottom - box.bottom - 3, box.top - rect.top - 3);
-      across &&= !scrolls(overflowX);
-      down &&= !scrolls(overflowY);
+      across &&= !(scrolls(overflowX) && at.scrollWidth > at.clientWidth + 1);
+      down &&= !(scrolls(overflowY) && at.scrollHeight > at.clientHeight + 1);
+      if (across && overflowX !== "visible") most = Math.max(most, rect.right - box.right - 1, box.left - rect.left - 1);
+      if (down && overflowY !== "visible") most = Math.max(most, rect.bottom - box.bottom - 3, box.top - rect.top - 3);
     }
     return most;
   }
@@ -156,7 +156,9 @@
 
   function* outside(root) {
     const view = root.closest(PANEL).getBoundingClientRect();
-    for (const part of all(root, `${CONTROLS}, ${PICTURES}`).filter((part) => !part.parentElement.closest(PICTURES))) {
+    const parts = all(root, `${CONTROLS}, ${PICTURES}`).filter((part) => !part.parentElement.closest(PICTURES));
+    if (parts.every((part) => part.type === "radio")) return; // a quiz is read like text
+    for (const part of parts) {
       const box = part.getBoundingClientRect();
       const out = Math.max(view.top - box.top, box.bottom - view.bottom, view.left - box.left, box.right - view.right);
       if (out > 1) yield `outside: ${kind(part)} ${brief(nameOf(part))} by ${pixels(out)}`;
@@ -250,5 +252,8 @@
     return found;
   }
 
-  return { look, walk };
+  const widgets = (panel) =>
+    [...panel.querySelectorAll(".jp-CodeCell")].filter((cell) => cell.querySelector(WIDGETS)).map((cell) => Number(cell.dataset.windowedListIndex));
+
+  return { look, walk, widgets };
 })()

@@ -1,6 +1,7 @@
 """Fixtures: a browser, copies of the notebooks in a folder, a JupyterLab that serves it, pages."""
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def lab_url(folder) -> str:
 @pytest.fixture
 def open_notebook(browser, lab_url):
     """Return a function that opens a notebook of the folder in a new page."""
+    yield from opening(browser, lab_url)
+
+
+@pytest.fixture(scope="module")
+def open_module_notebook(browser, lab_url):
+    """The same, for a page that the tests of a file share."""
+    yield from opening(browser, lab_url)
+
+
+def opening(browser: Browser, lab_url: str) -> Iterator[Callable[[str], Page]]:
+    """Yield a function that opens a notebook in a page of its own; the pages are closed at the end."""
     pages: list[Page] = []
 
     def open_page(path: str) -> Page:

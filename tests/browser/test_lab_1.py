@@ -2,6 +2,7 @@
 
 from playwright.sync_api import expect
 
+from tests.browser.checks import found
 from tests.browser.page import run_all, shoot, write
 from utils.exercises import load_quiz
 
@@ -66,16 +67,37 @@ def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(ope
     shoot(page, "lab_1_quiz")
 
 
-def test_the_workbench_follows_its_controls_and_every_control_has_a_name(open_notebook, folder):
+def test_the_workbench_keeps_its_answers_to_be_compared_and_fits_the_page(open_notebook, folder):
     page = open_notebook(write(folder, "workbench", WORKBENCH))
+    page.set_viewport_size({"width": 1280, "height": 720})
     run_all(page)
     shots = page.get_by_role("combobox", name="Shots (examples)")
     expect(shots).to_be_visible(timeout=120_000)
     for role, name in (("combobox", "Dialogue"), ("textbox", "Instruction"), ("combobox", "Template")):
         expect(page.get_by_role(role, name=name, exact=True)).to_be_visible()
-    before = page.get_by_text("tokens of prompt").inner_text()
+    tokens = page.get_by_text("tokens of prompt")
+    before = tokens.inner_text()
     shots.select_option("2")
-    expect(page.get_by_text("tokens of prompt")).not_to_have_text(before)
-    page.get_by_role("button", name="Ask the model").press("Enter")
-    expect(page.get_by_text("ROUGE-1:")).to_be_visible(timeout=60_000)
-    shoot(page, "lab_1_workbench")
+    expect(tokens).not_to_have_text(before)
+    ask = page.get_by_role("button", name="Ask the model")
+    ask.press("Enter")
+    expect(page.get_by_role("cell", name="Now: d301, 2 shots")).to_be_visible(timeout=60_000)
+    ask.press("Enter")
+    expect(page.get_by_text("Asked again: the same prompt")).to_be_visible(timeout=60_000)
+    shots.select_option("1")
+    expect(page.get_by_text("This prompt has no answer yet")).to_be_visible()
+    expect(page.get_by_role("cell", name="Now: d301")).to_have_count(0)
+    ask.press("Enter")
+    expect(page.get_by_role("cell", name="Now: d301, 1 shot,")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("ROUGE-1:")).to_have_count(2)
+    widget = page.locator(".jp-OutputArea .jupyter-widgets").first
+    for size, most in (((1280, 720), 599), ((900, 700), None), ((700, 700), None)):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.wait_for_timeout(500)
+        assert found(widget, "cut", "broken", "small", "covered", "faint") == [], size
+        assert most is None or widget.bounding_box()["height"] <= most
+        shoot(page, f"lab_1_workbench_{size[0]}")
+    page.get_by_role("textbox", name="Instruction").fill("word " * 9000)
+    expect(page.get_by_role("alert").filter(has_text="context window")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("cell", name="Now: d301")).to_have_count(0)
+    shoot(page, "lab_1_workbench_too_long")

@@ -10,9 +10,9 @@ from tests.test_net import RIGHT, WIDGET, WRONG
 from utils.authoring import KERNEL, MASTERS, WIDGET_VIEW, lab_of, labs_in
 
 ALIVE = {
-    "lab_1": {"Ask the model", "Answer to question 5"},
-    "lab_2": {"Commit forecast 1", "More settings", "Generate", "Answer to question 6"},
-    "lab_3": {"Cancel", "Adapter scale", "Answer to question 6"},
+    "lab_1": {"Commit guess", "Ask the model", "Answer to question 5"},
+    "lab_2": {"Commit guess", "Commit forecast 1", "More settings", "Generate", "Answer to question 6"},
+    "lab_3": {"Commit guess", "Cancel", "Adapter scale", "Answer to question 6"},
 }
 """Controls that a lab shows once it has run."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import OUTPUTS, run_all, save, shoot, write
+from tests.browser.page import OUTPUTS, RED, run_all, save, shoot, write
 from tests.comparison import differences, reference_cells
 
 INTERRUPT_SECONDS = 3.0
@@ -41,6 +41,13 @@ def seen_to_move(page: Page) -> None:
     expect(bar).not_to_have_attribute("aria-label", before, timeout=30_000)
 
 
+def red_lines(page: Page) -> list[str]:
+    """Wait for what is red, and return its lines."""
+    red = page.locator(RED)
+    expect(red).to_have_count(1, timeout=60_000)
+    return red.inner_text().strip().splitlines()
+
+
 def whole_runs(folder: Path) -> dict[str, int]:
     """Return what is kept of the curve, and when it was written."""
     return {path.name: path.stat().st_mtime_ns for path in (folder / "kept").glob("*.json")}
@@ -59,6 +66,9 @@ def test_a_curve_moves_stops_on_interrupt_and_goes_on(open_notebook, folder, req
     stopped = page.locator(OUTPUTS).get_by_text("stopped at")
     expect(stopped).to_be_visible(timeout=30_000)
     assert float(stopped.inner_text().split()[-1]) - pressed < INTERRUPT_SECONDS
+    (line,) = red_lines(page)
+    assert re.fullmatch(r"Stopped\. Measuring prompts .*: [1-6] of 7 \(Scoring .*\)\. What is done is kept: .*\.", line)
+    shoot(page, "interrupted")
     expect(page.locator(OUTPUTS).get_by_role("progressbar")).to_have_count(0)
     before = whole_runs(folder)
     assert 1 <= len(before) < 7
@@ -78,3 +88,19 @@ def test_a_curve_moves_stops_on_interrupt_and_goes_on(open_notebook, folder, req
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CURVE.strip(), outputs=[stream])])
     nbformat.write(notebook, tmp_path / "reference.ipynb")
     assert differences(reference_cells(request.session, tmp_path / "reference.ipynb"), ran) == []
+
+
+RESTARTED = """
+import utils
+model.generate("The garden was full of")
+"""
+
+
+def test_a_cell_run_alone_after_a_restart_says_in_one_sentence_what_to_run(open_notebook, folder):
+    page = open_notebook(write(folder, "restarted", RESTARTED))
+    run_all(page)
+    (line,) = red_lines(page)
+    assert line.startswith(
+        "NameError: `model` has no value in this kernel yet: run the cells above (Run, Run All Above"
+    )
+    shoot(page, "restarted")

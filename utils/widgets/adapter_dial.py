@@ -13,7 +13,7 @@ from utils.models.language_model import LanguageModel
 from utils.models.sharing import share
 from utils.plots import token_bars
 from utils.widgets.bars import Axis, bar, bars, beside, label, percent
-from utils.widgets.picture import Picture
+from utils.widgets.picture import Picture, old_prompt
 from utils.widgets.slider import Slider, steps
 from utils.widgets.view import FULL_LABEL, Dropdown, paragraph, plain, show, told_in
 
@@ -38,14 +38,12 @@ class AdapterDial:
             *("Adapter scale", TUNED, steps(LOWEST, HIGHEST, 0.1), check_scale),
             hint="0: the base model; 1: as it was tuned",
         )
-        self.text, self.message = widgets.HTML(), widgets.HTML()
-        rows = len(self.labels) + 1
-        self.picture = Picture(height=_height(rows) + 30 * (rows + 1) + 24)
-        self.fixed = self._read_fixed()
-        self.found = self.fixed[TUNED]
-        self._draw()
-        self.prompt.observe(lambda _change: self._turn_to_prompt(), names="value")
-        self.scale.when_moved(self._turn_to_scale)
+        self.text, self.message = widgets.HTML(paragraph(self.prompts[self.prompt.value])), widgets.HTML()
+        self.picture = Picture()
+        self._read_prompt()
+        self._draw(TUNED)
+        self.prompt.observe(lambda _change: self.redraw(), names="value")
+        self.scale.when_moved(self.redraw)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -59,26 +57,26 @@ class AdapterDial:
         """Controls above the picture."""
         return widgets.VBox([self.prompt, self.text, self.scale, self.message, self.picture])
 
-    def _turn_to_prompt(self) -> None:
-        with told_in(self.message):
-            self.fixed = self._read_fixed()
-            self._turn_to_scale()
-
-    def _turn_to_scale(self) -> None:
-        with told_in(self.message):
-            self.found = self.fixed.get(self.scale.value) or self._read(self.scale.value)
-            self._draw()
-
-    def _read_fixed(self) -> dict[float, dict[str, float]]:
-        return {scale: self._read(scale) for scale in (BASE, TUNED)}
-
-    def _read(self, scale: float) -> dict[str, float]:
-        return label_probabilities(self.model, self.prompts[self.prompt.value], self.labels, scale)
-
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Read the labels at the slider's scale and draw them; another prompt is read first."""
         self.text.value = paragraph(self.prompts[self.prompt.value])
+        with told_in(self.message), self.picture.or_old(old_prompt(self.read)):
+            if self.prompt.value != self.read:
+                self._read_prompt()
+            self._draw(self.scale.value)
+
+    def _read_prompt(self) -> None:
+        name = self.prompt.value
+        self.fixed = {scale: self._probabilities(name, scale) for scale in (BASE, TUNED)}
+        self.read = name
+
+    def _probabilities(self, name: str, scale: float) -> dict[str, float]:
+        return label_probabilities(self.model, self.prompts[name], self.labels, scale)
+
+    def _draw(self, scale: float) -> None:
+        self.found = self.fixed.get(scale) or self._probabilities(self.read, scale)
         self.message.value = ""
-        self.picture.value = label_bars(self.found, self.fixed[BASE], self.scale.value) + table_html(self.table)
+        self.picture.value = label_bars(self.found, self.fixed[BASE], scale) + table_html(self.table)
 
 
 def adapter_dial(model: LanguageModel, prompts: Mapping[str, str], labels: Sequence[str]) -> AdapterDial:

@@ -70,10 +70,12 @@ def completion_html(steps: list[Step]) -> str:
 def legend() -> str:
     """Return as an HTML paragraph what the shades of the tokens mean."""
     shades = " ".join(
-        f'<span style="padding: 2px 6px; {_shaded(probability)}">{probability:.0%}</span>'
-        for probability in (1, 0.75, 0.5, 0.25, 0)
+        f'<span style="padding: 2px 6px; {_shaded(share / 100)}">{share} %</span>' for share in (100, 75, 50, 25, 0)
     )
-    return f'<p style="line-height: 1.75; margin: 0">Shade: the model\'s own probability of the token: {shades}</p>'
+    return (
+        '<p style="line-height: 1.75; margin: 0">Shade: how likely the model found the token, '
+        f"from sure to surprising: {shades}</p>"
+    )
 
 
 def _shaded(probability: float) -> str:

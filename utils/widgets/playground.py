@@ -40,16 +40,20 @@ class Asked:
 
 
 class Column:
-    """One configuration's sliders and its completion; seed and limit stand in boxes that columns may share."""
+    """One configuration's sliders and its completion; prompt, seed and limit stand in boxes that columns may share."""
 
-    def __init__(self, name: str, config: DecodingConfig, seed: NumberBox, max_new_tokens: NumberBox) -> None:
-        self.name, self.config_before, self.seed, self.max_new_tokens = name, config, seed, max_new_tokens
+    def __init__(
+        self, name: str, config: DecodingConfig, prompt: widgets.Textarea, seed: NumberBox, max_new_tokens: NumberBox
+    ) -> None:
+        self.name, self.config_before = name, config
+        self.prompt, self.seed, self.max_new_tokens = prompt, seed, max_new_tokens
         self.temperature = temperature_slider(config.temperature, name=name)
         self.top_k = top_k_slider(config.top_k, name=name)
         self.top_p = top_p_slider(config.top_p, name=name)
         self.completion = Completion(label=f"Completion {name}")
         self.asked: Asked | None = None
         self.steps: list[Step] = []
+        self.compare()
 
     @property
     def config(self) -> DecodingConfig:
@@ -71,17 +75,16 @@ class Column:
     def view(self) -> widgets.VBox:
         """Sliders above the completion."""
         others = [widgets.HTML(self.also_set)] if self.also_set else []
-        view = widgets.VBox([self.temperature, self.top_k, self.top_p, *others, self.completion])
-        return view.add_class("course-column")
+        return widgets.VBox([self.temperature, self.top_k, self.top_p, *others, self.completion])
 
-    def compare(self, prompt: str) -> None:
+    def compare(self) -> None:
         """Mark the completion as old if the prompt or the controls are no longer what it was written with.
 
         Greedy decoding, temperature 0, takes the likeliest token whatever top-k and top-p cut: both are off.
         """
         self.top_k.disabled = self.top_p.disabled = self.temperature.value == 0
         old = ""
-        if self.asked and self.asked.prompt != prompt:
+        if self.asked and self.asked.prompt != self.prompt.value:
             old = f"Old: this completion belongs to the prompt '{short(self.asked.prompt)}'."
         elif self.asked and self.asked.config != self.config:
             old = "Old: the controls have moved since."
@@ -91,6 +94,7 @@ class Column:
         """Show steps as they come. status: what is said of a number of tokens."""
         before = (self.asked, self.text)
         self.asked, self.steps, self.completion.caption = asked, [], asked.caption
+        self.compare()
         try:
             for step in steps:
                 self.steps.append(step)
@@ -116,15 +120,13 @@ class Playground:
         self.prompt = widgets.Textarea(prompt, description="Prompt", rows=2, style=FULL_LABEL, layout=WIDE)
         seeds = _boxes(seed_box, left.seed, right.seed)
         limits = _boxes(limit_box, left.max_new_tokens, right.max_new_tokens)
-        self.columns = tuple(map(Column, NAMES, (left, right), seeds, limits))
+        self.columns = tuple(map(Column, NAMES, (left, right), [self.prompt] * 2, seeds, limits))
         self.seed, self.max_new_tokens = seeds[0], limits[0]
         self.boxes = list(dict.fromkeys((*seeds, *limits)))
         self.generate_button = button("Generate", button_style="primary")
         self.stop_button = button("Stop")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
         self.turns = Turns(self.message)
-        for column in self.columns:
-            column.compare(prompt)
         self._observe()
 
     def _observe(self) -> None:
@@ -173,7 +175,7 @@ class Playground:
     def compare(self) -> None:
         """Say what the prompt takes of the context window, and mark completions that belong to something else."""
         for column in self.columns:
-            column.compare(self.prompt.value)
+            column.compare()
         with told_in(self.message):
             self._check(self.prompt.value, max(column.max_new_tokens.value for column in self.columns))
 

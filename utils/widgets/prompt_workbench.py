@@ -84,11 +84,14 @@ class Workbench:
         known = asked in [answer.asked for answer in self.answers]
         now = "" if known else paragraph("This prompt has no answer yet: press Ask the model.")
         rows = tuple(
-            (self._setting(answer.asked, now=answer.asked == asked), answer.completion, f"{answer.rouge1:.2f}")
+            (
+                self._setting(answer.asked, now=answer.asked == asked),
+                f"{answer.completion}\nROUGE-1: {answer.rouge1:.2f}",
+            )
             for answer in self.answers
         )
-        table = TextTable(("asked", "completion", "ROUGE-1"), rows)._repr_html_() if rows else ""
-        return f"{paragraph(f'Reference: {asked.query.output_text}')}{now}{table}"
+        table = TextTable(("asked", "completion"), rows)._repr_html_() if rows else ""
+        return f'<div style="line-height: 1.4">{paragraph(f"Reference: {asked.query.output_text}")}{now}{table}</div>'
 
     def _setting(self, asked: Asked, *, now: bool) -> str:
         shots = f"{asked.shots} shot{'s' * (asked.shots != 1)}"

@@ -16,10 +16,11 @@ from utils.tables import TextTable, texts
 from utils.widgets.picture import Picture, old_prompt, short
 from utils.widgets.slider import NARROW, NumberBox, limit_box, top_k_slider, top_p_slider
 from utils.widgets.turns import Turns
-from utils.widgets.view import also_set, beside, button, paragraph, plain, prompt_box, row, show, told_in
+from utils.widgets.view import also_set, beside, button, fitted, paragraph, plain, prompt_box, row, show, told_in
 
 TEMPERATURES = (0, 0.2, 0.7, 1, 1.5)
 RUNS = 8
+RUN = ("temperature", "first run")
 CONTROLS = ("temperature", "top_k", "top_p", "max_new_tokens")
 
 
@@ -60,7 +61,7 @@ class Repetition:
         self.caption = widgets.HTML()
         self.picture = Picture()
         self.first_runs = widgets.HTML(layout=widgets.Layout(display="none"))
-        self.more = widgets.ToggleButton(description="Show the first completions", layout=widgets.Layout(width="auto"))
+        self.more = widgets.ToggleButton(description="First completions", layout=fitted())
         self.measured: Asked | None = None
         self.times = 0
         self.curve = pd.DataFrame()
@@ -97,9 +98,9 @@ class Repetition:
     def view(self) -> widgets.VBox:
         """Controls above the curve, and below it what can be unfolded."""
         numbers = row(self.runs, self.max_new_tokens, self.measure_button, self.stop_button)
-        sliders = beside(*(widgets.VBox([s]).add_class("course-column") for s in (self.top_k, self.top_p)), least=300)
+        sliders = beside(self.top_k, self.top_p, least=300)
         others = [self.also_set] if self.also_set.value else []
-        shown = [self.message, self.caption, self.picture, self.more, self.first_runs]
+        shown = [self.message, self.caption, self.picture, row(self.more), self.first_runs]
         return widgets.VBox([self.prompt, numbers, sliders, *others, *shown])
 
     def measure(self) -> None:
@@ -137,7 +138,7 @@ class Repetition:
         return self._measuring(self.asked)
 
     def _measuring(self, asked: Asked) -> Generator[None]:
-        self.times = self.times + 1 if asked == self.measured else 1
+        again = asked == self.measured and len(self.curve) == len(self.temperatures)
         rows: list[pd.DataFrame] = []
         try:
             for temperature in self.temperatures:
@@ -154,8 +155,9 @@ class Repetition:
             done = f"{len(rows)} of {len(self.temperatures)} temperatures measured."
             self.message.value = paragraph(f"Stopped: {done}")
             raise
-        again = f" Measured {self.times} times with these settings: the same seeds give the same numbers."
-        self.message.value = paragraph(self._progress + again * (self.times > 1))
+        self.times = self.times + 1 if again else 1
+        said = f" Measured {self.times} times with these settings: the same seeds give the same numbers."
+        self.message.value = paragraph(self._progress + said * again)
 
     def _draw(self, asked: Asked) -> None:
         firsts = {
@@ -165,10 +167,8 @@ class Repetition:
             for temperature in self.curve.index
         }
         curve = self.curve.reindex(map(float, self.temperatures))
-        panels = "".join(plot._repr_html_() for plot in small_diversity_curves(curve))
-        flowing = f'<div style="display: flex; flex-wrap: wrap; gap: 4px">{panels}</div>'
-        self.picture.value = flowing + _numbers(curve)._repr_html_()
-        self.first_runs.value = texts(firsts, columns=("temperature", "first run"))._repr_html_()
+        self.picture.value = _panels(curve) + _numbers(curve)._repr_html_()
+        self.first_runs.value = f'<div style="line-height: 1.4">{texts(firsts, columns=RUN)._repr_html_()}</div>'
         self.caption.value = paragraph(asked.caption)
         self._mark()
 
@@ -176,6 +176,15 @@ class Repetition:
     def summary(self) -> str:
         """What stands for the widget where no kernel runs, as HTML."""
         return "".join(part.value for part in (self.also_set, self.caption, self.picture, self.first_runs))
+
+
+def _panels(curve: pd.DataFrame) -> str:
+    """Return the curves side by side, in two rows where the place is narrow."""
+    panels = "".join(
+        f'<div style="flex: 1 1 160px; max-width: 204px">{plot._repr_html_()}</div>'
+        for plot in small_diversity_curves(curve)
+    )
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 4px">{panels}</div>'
 
 
 def _numbers(curve: pd.DataFrame) -> TextTable:

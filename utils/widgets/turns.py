@@ -33,6 +33,8 @@ class Turns:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
+            loop = None
+        if loop is None:
             self.run(begin)
         else:
             with told_in(self.message):

@@ -37,7 +37,7 @@ def show(widget: widgets.Widget, *, summary: str, text: str) -> None:
 
     summary: HTML of the widget's first state; text: the same as plain text.
     """
-    framed = widgets.VBox([Frame(), widget])
+    framed = widgets.VBox([Frame(), widget]).add_class("course-widget")
     display({**framed._repr_mimebundle_(), "text/plain": text, "text/html": summary}, raw=True)
 
 
