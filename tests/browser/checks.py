@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, run_by_hand, shoot
 
 SOURCE = (Path(__file__).parent / "checks.js").read_text()
-LAID_OUT = ("cut", "broken", "small", "covered", "scrolled")
+OF_LAYOUT = ("cut", "broken", "small", "covered", "scrolled")
 """Checks of what a size may break; a theme does not."""
 OF_CONTENT = ("faint", "contradicted", "red")
 
@@ -38,7 +38,7 @@ def looks(page: Page) -> Iterator[tuple[str, tuple[str, ...]]]:
         at_size(page, size)
         for theme in THEMES:
             in_theme(page, theme)
-            yield f"{size[0]} px, {theme}", (LAID_OUT if theme == THEMES[0] else ()) + OF_CONTENT
+            yield f"{size[0]} px, {theme}", (OF_LAYOUT if theme == THEMES[0] else ()) + OF_CONTENT
         in_theme(page, THEMES[0])
     at_size(page, SIZES[0])
 

@@ -42,7 +42,7 @@ def run_to_the_end(page: Page, *, minutes: float) -> None:
     """Run all cells and wait until the kernel has nothing left to do."""
     run_all(page)
     status = ".jp-Notebook-ExecutionIndicator[data-status={}]"
-    expect(page.locator(status.format("busy"))).to_have_count(1, timeout=60_000)
+    expect(page.locator(status.format("busy"))).to_have_count(1, timeout=180_000)
     expect(page.locator(status.format("idle"))).to_have_count(1, timeout=minutes * 60_000)
 
 

@@ -138,7 +138,7 @@ def test_what_an_interrupt_leaves_is_short(open_notebook, folder):
         cell = page.locator(f".jp-Cell[data-windowed-list-index='{number}']")
         cell.locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
-        expect(cell.locator(OUTPUTS).get_by_text("begun")).to_be_visible(timeout=90_000)
+        expect(cell.locator(OUTPUTS).get_by_text("begun")).to_be_visible(timeout=180_000)
         page.locator("[data-command='notebook:interrupt-kernel']").first.click()
         expect(cell.locator("[data-mime-type*=error], [data-mime-type*=stderr]").first).to_be_visible(timeout=30_000)
         shoot(page, f"interrupted_{number}")
