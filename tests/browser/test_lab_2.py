@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.checks import OF_LAYOUT, found
-from tests.browser.page import OUTPUTS, nameless, press, run_all, shoot, write
+from tests.browser.page import OUTPUTS, in_theme, nameless, press, run_all, shoot, write
 
 SAMPLER = """
 from utils.models import load_model
@@ -84,14 +84,6 @@ def typed(page: Page, box: Locator, text: str) -> None:
     page.keyboard.type(text, delay=30)
     expect(box).to_have_value(text)
     page.keyboard.press("Enter")
-
-
-def switch_theme(page: Page, theme: str) -> None:
-    """Choose one of JupyterLab's themes."""
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
-    page.locator(".lm-Menu-item", has_text=theme).first.click()
-    page.wait_for_timeout(1500)
 
 
 @pytest.fixture
@@ -192,7 +184,7 @@ def test_the_sampler_is_seen_whole_from_700_pixels_up_and_in_the_dark(sampler_pa
     seen_whole(page, "lab_2_sampler_open", width=1280, height=720, most=600)
     assert outside(page) == [] and nameless(page, OUTPUTS) == []
     light = pixels(picture(page))
-    switch_theme(page, "JupyterLab Dark")
+    in_theme(page, "Dark")
     assert changed(picture(page), light)
     assert found(page.locator(OUTPUTS).first, "faint") == []
     shoot(page, "lab_2_sampler_dark")
@@ -200,6 +192,7 @@ def test_the_sampler_is_seen_whole_from_700_pixels_up_and_in_the_dark(sampler_pa
     seen_whole(page, "lab_2_sampler", width=900, height=700, most=800)
     assert [part for part in outside(page) if "picture" not in part] == [], "every control, and the first bars"
     seen_whole(page, "lab_2_sampler", width=700, height=700, most=950)
+    in_theme(page, "Light")
 
 
 def test_no_picture_of_the_sampler_stands_under_a_message_that_contradicts_it(sampler_page):
@@ -326,7 +319,7 @@ def test_the_playground_is_seen_whole_from_700_pixels_up_and_marks_what_is_old(p
         page.wait_for_timeout(500)
         assert found(widget, "contradicted", "cut", "broken") == []
         shoot(page, f"lab_2_playground_{'too_long' if text else 'empty'}")
-    switch_theme(page, "JupyterLab Dark")
+    in_theme(page, "Dark")
     assert found(widget, "faint") == []
     prompt.fill("The garden was full of beautiful")
     expect(page.get_by_text("Old:")).to_have_count(1)
@@ -369,9 +362,10 @@ def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
     expect(caption).to_contain_text("2 of 4 committed. The picture shows Top-p 1.")
     seen_whole(page, "lab_2_forecasts", width=900, height=700, most=500)
     assert outside(page) == []
-    switch_theme(page, "JupyterLab Dark")
+    in_theme(page, "Dark")
     seen_whole(page, "lab_2_forecasts_dark", width=700, height=700, most=560)
     assert found(page.locator(OUTPUTS).first, "faint") == []
+    in_theme(page, "Light")
 
 
 def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebook, folder):
@@ -410,5 +404,5 @@ def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebo
     expect(page.get_by_text("Old:")).to_have_count(0)
     seen_whole(page, "lab_2_repetition", width=900, height=700, most=1000)
     seen_whole(page, "lab_2_repetition", width=700, height=700, most=1150)
-    switch_theme(page, "JupyterLab Dark")
+    in_theme(page, "Dark")
     assert found(widget, "faint") == []

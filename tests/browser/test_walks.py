@@ -104,7 +104,7 @@ def test_notebooks_are_readable_before_they_run_and_reading_changes_nothing(open
 def test_every_link_to_the_glossary_lands_at_its_term(open_notebook, folder):
     link = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?glossary\.ipynb(#[^)]+)\)")
     paths = [*(folder / "notebooks").glob("*.ipynb"), *(folder / "labs").glob("*.ipynb")]
-    terms = sorted({term.replace("\\", "") for path in paths for term in link.findall(path.read_text())})
+    terms = sorted({term.replace("\\", "") for path in paths for term in link.findall(path.read_text())}, reverse=True)
     lines = "\n".join(f"- [term {number}](glossary.ipynb{term})" for number, term in enumerate(terms))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(lines)], metadata=KERNEL)
     nbformat.write(notebook, folder / "notebooks" / "links.ipynb")
@@ -138,7 +138,7 @@ def test_what_an_interrupt_leaves_is_short(open_notebook, folder):
         cell = page.locator(f".jp-Cell[data-windowed-list-index='{number}']")
         cell.locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
-        expect(cell.locator(OUTPUTS).get_by_text("begun")).to_be_visible(timeout=90_000)
+        expect(cell.locator(OUTPUTS).get_by_text("begun")).to_be_visible(timeout=180_000)
         page.locator("[data-command='notebook:interrupt-kernel']").first.click()
         expect(cell.locator("[data-mime-type*=error], [data-mime-type*=stderr]").first).to_be_visible(timeout=30_000)
         shoot(page, f"interrupted_{number}")
