@@ -1,5 +1,7 @@
 """Lab 1 in a real page: what a learner sees before running it, and its widgets under the hand."""
 
+from itertools import pairwise
+
 from playwright.sync_api import expect
 
 from tests.browser.checks import LAID_OUT, found
@@ -70,7 +72,7 @@ def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(ope
         lines = page.locator(".course-widget .widget-radio-box label").evaluate_all(
             "labels => labels.map(label => [label.getBoundingClientRect().top, label.getBoundingClientRect().bottom])"
         )
-        assert all(after[0] >= before[1] - 1 for before, after in zip(lines, lines[1:])), "choices cover each other"
+        assert all(after[0] >= before[1] - 1 for before, after in pairwise(lines)), "choices cover each other"
     shoot(page, "lab_1_quiz")
 
 
