@@ -1,11 +1,13 @@
-"""What JupyterLab's page does for the course, as it stands in the environment: no browser is needed."""
+"""What the environment holds for JupyterLab and its kernels: files and settings. The page itself, a browser tests."""
 
 import json
 import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "utils" / "labextension"
@@ -53,3 +55,11 @@ def test_idle_kernels_end_but_none_in_a_break():
     culling = read("settings/jupyter_server_config.json")["MappingKernelManager"]
     assert culling["cull_connected"] and 2 * 3600 <= culling["cull_idle_timeout"] <= 6 * 3600
     assert not culling.get("cull_busy")
+
+
+@pytest.mark.process
+def test_a_kernel_that_has_imported_nothing_says_to_run_from_the_top():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("model.generate('Once')")])
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
+    [error] = notebook.cells[0].outputs
+    assert error.traceback[0].startswith("NameError: `model` has no value in this kernel yet: run the cells above")

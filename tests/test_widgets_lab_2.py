@@ -458,6 +458,7 @@ def test_the_sampler_without_a_kernel(course_model, shown):
     assert stands_without_a_kernel(shown[0])
     page = html.unescape(shown[0]["text/html"])
     assert made.found.summary in page and describe(made.found) in page and "Run this cell" in page
+    assert f"Prompt: '{PROMPT}'. Settings: temperature 1.5, top-p 0.9." in page
     assert shown[0]["text/plain"] == f"A sampler. {made.found.summary}"
     with pytest.raises(EmptyPrompt):
         sampler(course_model, " ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, shoot, until_idle
+from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, run_by_hand, shoot
 
 SOURCE = (Path(__file__).parent / "checks.js").read_text()
 OF_LAYOUT = ("cut", "broken", "small", "covered", "scrolled")
@@ -51,9 +51,7 @@ def out_of_view(page: Page, name: str) -> list[str]:
 
 def _after_running(page: Page, number: int, name: str) -> list[str]:
     cell = page.locator(f".jp-Cell[data-windowed-list-index='{number}']")
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-    until_idle(page)
+    run_by_hand(cell)
     expect(cell.locator(".jupyter-widgets").first).to_be_visible()
     page.wait_for_timeout(1500)
     shoot(page, f"{name}_{number}_after_running")

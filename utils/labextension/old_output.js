@@ -3,8 +3,8 @@
 export class OldOutput {
   constructor({ outputArea, outputHidden }) {
     const { node, model } = outputArea;
-    if (!model.length || outputHidden || !node.isConnected) return;
     this.model = model;
+    if (!this.says() || outputHidden || !node.isConnected) return;
     this.wrapper = node.parentElement;
     this.copy = lifeless(node);
     this.wrapper.style.minHeight = `${node.offsetHeight}px`;
@@ -12,10 +12,12 @@ export class OldOutput {
     model.changed.connect(this.look, this);
   }
 
+  says() {
+    return Array.from({ length: this.model.length }, (_, index) => this.model.get(index)).some(isSaying);
+  }
+
   look() {
-    for (let index = 0; index < this.model.length; index++) {
-      if (isNew(this.model.get(index))) return this.remove();
-    }
+    if (this.says()) this.remove();
   }
 
   remove() {
@@ -27,8 +29,8 @@ export class OldOutput {
   }
 }
 
-// A progress bar, or its empty place, is nothing new.
-function isNew({ type, data }) {
+// A progress bar, or its empty place, says nothing that could be kept or take the place of what was.
+function isSaying({ type, data }) {
   if (type === "stream" || type === "error") return true;
   return Object.keys(data).length > 0 && !String(data["text/html"] ?? "").includes("<progress");
 }
