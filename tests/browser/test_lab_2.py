@@ -90,7 +90,7 @@ def typed(page: Page, box: Locator, text: str) -> None:
 def sampler_page(open_notebook, folder):
     page = open_notebook(write(folder, "sampler", SAMPLER))
     run_all(page)
-    expect(page.get_by_role("slider", name="Temperature")).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("slider", name="Temperature")).to_be_visible(timeout=240_000)
     page.wait_for_timeout(1000)
     return page
 
