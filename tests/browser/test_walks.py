@@ -30,10 +30,9 @@ TEXT = "\n\n".join(["Text that stands between cells, as in a lesson. " * 6] * 3)
 REFUSED = {"empty": "", "too long": "word " * 9_000}
 SLOW = {
     "a completion": """
-from utils.decoding import DecodingConfig
-from utils.models import generate, load_model
+from utils.models import load_model
 print("begun")
-generate(load_model(), "Once upon a time", DecodingConfig(max_new_tokens=2000))
+load_model().generate("Once upon a time", max_new_tokens=2000)
 """,
     "a learner's own loop": """
 import time
