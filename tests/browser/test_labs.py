@@ -31,7 +31,8 @@ def test_a_learner_s_lab_runs_whole_and_shows_what_its_master_shows(open_noteboo
     for cell in ran.cells:
         if cell.metadata.get("not_compared") == "widget":
             assert any(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs), cell.source
-    assert [*faults(page), *out_of_view(page, lab_of(path.name))] == []
+    wrong = [*faults(page), *out_of_view(page, lab_of(path.name))]
+    assert wrong == [], "\n".join(wrong)
 
 
 @pytest.mark.parametrize(

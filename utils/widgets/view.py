@@ -48,6 +48,9 @@ def told_in(place: widgets.HTML) -> Generator[None]:
         yield
     except CourseError as error:
         place.value = alert(str(error))
+    except KeyboardInterrupt:
+        place.value = alert("Stopped. Change something here to begin anew.")
+        raise
     except Exception as error:
         place.value = alert(f"The widget stopped with {type(error).__name__}: {error}. Please report this.")
         raise
