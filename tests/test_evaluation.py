@@ -30,7 +30,7 @@ from utils.evaluation.completions import complete, first_line
 from utils.evaluation.influence import by_last_label, label_log_probability, leave_one_out
 from utils.evaluation.intervals import bootstrap
 from utils.evaluation.summaries import Words, rouge, summarize
-from utils.evaluation.workbench import make_bench
+from utils.evaluation.workbench import Asked, make_bench
 from utils.experiments.query_costs import seconds_a_query
 from utils.prompts.templates import PLAIN, REVIEWS, build_prompt
 from utils.registry.versions import compare
@@ -315,7 +315,7 @@ def test_shots_are_a_whole_number(tiny, shots):
 def test_a_learner_s_own_records_make_a_workbench(tiny):
     bench = make_bench(tiny, [("a b\nc", "d")], [{"input": "e", "output": "f"}], {"plain": PLAIN})
     assert bench.names == ["1: a b"]
-    assert bench.prompt(bench.queries[0], "Do.", 1, "plain") == build_prompt("Do.", "a b\nc", [("e", "f")])
+    assert bench.prompt(Asked(bench.queries[0], "Do.", 1, "plain")) == build_prompt("Do.", "a b\nc", [("e", "f")])
 
 
 def test_what_there_is_none_of_is_said(tiny):

@@ -168,7 +168,7 @@ def KEEPS_KEYS():
 
 @contract("jupyterlab-widgets", "class of a VBox in the page", _renamed_in_the_page(internals.WIDGET_BOX))
 def WIDGET_BOX():
-    for script in ("frame.js", "picture.js"):
+    for script in ("frame.js", "picture.js", "slider.js"):
         assert f'".{internals.WIDGET_BOX}"' in (WIDGETS / script).read_text(encoding="utf8")
     assert in_the_page(f'"{internals.WIDGET_BOX}"', "labextensions/@jupyter-widgets/jupyterlab-manager/static", "*.js")
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import ipywidgets as widgets
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
 from utils.tuning import TuningJob
 from utils.tuning.states import State, Status
+from utils.widgets.view import told_in
 
 UTILS = Path(__file__).parents[1] / "utils"
 SECONDS = 120
@@ -158,6 +160,13 @@ def test_an_earlier_error_is_shown_only_where_the_learner_caught_it(course, tmp_
     assert "ZeroDivisionError" in shown and "KeyError: 'a'" not in shown and "During handling" not in shown
     _, shown = course.run("try:\n    {}['a']\nexcept KeyError:\n    1 / 0")
     assert "ZeroDivisionError" in shown and "KeyError: 'a'" in shown
+
+
+def test_a_stopped_widget_says_so():
+    place = widgets.HTML()
+    with pytest.raises(KeyboardInterrupt), told_in(place):
+        raise KeyboardInterrupt
+    assert "Stopped. Change something here to begin anew." in place.value
 
 
 def test_a_stopped_wait_says_that_the_job_goes_on(monkeypatch):

@@ -458,6 +458,7 @@ def test_the_sampler_without_a_kernel(course_model, shown):
     assert stands_without_a_kernel(shown[0])
     page = html.unescape(shown[0]["text/html"])
     assert made.found.summary in page and describe(made.found) in page and "Run this cell" in page
+    assert f"Prompt: '{PROMPT}'. Settings: temperature 1.5, top-p 0.9." in page
     assert shown[0]["text/plain"] == f"A sampler. {made.found.summary}"
     with pytest.raises(EmptyPrompt):
         sampler(course_model, " ")
@@ -881,7 +882,7 @@ def test_the_repetition_widget_measures_every_temperature(asked):
     )
     assert ">3.50</td>" in made.picture.value
     assert all(f"run at {t}" in made.first_runs.value for t in ("0", "0.7", "1.5"))
-    said = f"Measured for '{PROMPT}': 8 runs a temperature, seeds 0 to 7, at most 50 tokens, top-k 0, top-p 1."
+    said = f"Measured for '{PROMPT}': 8 runs at each temperature T, seeds 0 to 7, at most 50 tokens, top-k 0, top-p 1."
     assert words_of(made.caption) == said
 
 

@@ -51,8 +51,8 @@ def words(markup: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "", markup))
 
 
-def alt(markup: str) -> str:
-    return html.unescape(re.search(r'<img [^>]*?alt="([^"]*)"', markup)[1])
+def alts(markup: str) -> list[str]:
+    return [html.unescape(found) for found in re.findall(r'<img [^>]*?alt="([^"]*)"', markup)]
 
 
 # The start
@@ -87,8 +87,9 @@ def test_a_running_job_is_shown_with_progress_time_left_and_curves(job):
     assert not made.look()
     assert words(made.progress.value) == "RUNNING step 3 of 12, 30 s trained, about 1 min 30 s left"
     assert 'aria-label="Progress of the tuning job fake" value="3" max="12"' in made.progress.value
-    assert "loss, train: first 4.00 at 1, last 1.33 at 3, lowest 1.33 at 3" in alt(made.curves.value)
-    assert "validation: first 1.00 at 3" in alt(made.curves.value)
+    loss, fraction = alts(made.curves.value)
+    assert "of the loss against the step, 1 to 12. train: first 4.00 at 1, last 1.33 at 3, lowest 1.33 at 3" in loss
+    assert "validation: first 1.00 at 3" in loss and "of correct next-step predictions against" in fraction
 
 
 def test_a_job_that_has_not_trained_yet_has_no_curves_and_no_times(job):
@@ -116,7 +117,7 @@ def test_every_end_is_told_and_nothing_is_left_to_cancel(end, says, job):
     assert made.look() and made.cancel_button.disabled
     assert says in words(made.message.value)
     assert ('role="alert"' in made.message.value) == (end["status"] is Status.FAILED)
-    assert "left" not in words(made.progress.value) and "last" in alt(made.curves.value)
+    assert "left" not in words(made.progress.value) and "last" in alts(made.curves.value)[0]
 
 
 def test_a_job_that_trained_to_its_last_step_did_not_stop_early(job):
@@ -181,9 +182,10 @@ def test_what_goes_wrong_behind_the_page_is_told_there(job, shown, monkeypatch):
 
 
 def test_the_monitor_says_the_same_without_a_kernel_whatever_the_job_does(job, shown):
-    monitor(job)
+    first = monitor(job)
     train_to(job, replace(RUNNING, status=Status.SUCCEEDED))
     assert not monitor(job).thread.is_alive(), "a job that has ended is not watched"
+    first.thread.join(timeout=10)
     views = [bundle.pop("application/vnd.jupyter.widget-view+json") for bundle in shown]
     assert shown[0] == shown[1] and views[0] != views[1]
     assert shown[0]["text/plain"] == "A monitor of the tuning job fake."
@@ -222,8 +224,8 @@ def test_durations_read_as_they_are_said(seconds, says):
 
 def test_the_curves_of_a_job_without_validation_and_with_one_step():
     one = pd.DataFrame([vars(measured(1)) | {"steps": 1}]).set_index("step", drop=False)
-    said = training_curves(one).alt
-    assert said.count("first 4.00 at 1, last 4.00 at 1, lowest 4.00 at 1") == 1 and "validation" not in said
+    loss, fraction = (plot.alt for plot in training_curves(one))
+    assert "first 4.00 at 1, last 4.00 at 1, lowest 4.00 at 1" in loss and "validation" not in loss + fraction
 
 
 def test_figures_drawn_at_the_same_time_leave_matplotlib_s_settings_alone():
@@ -319,5 +321,5 @@ def test_markup_in_prompts_and_labels_is_written_out(lora):
 def test_the_dial_without_a_kernel(lora, shown):
     adapter_dial(lora, PROMPTS, ["a", "b"])
     page, text = shown[0]["text/html"], shown[0]["text/plain"]
-    assert "behind the prompt 'one' at scale 1" in alt(page) and "scale 0 (base)" in page and "://" not in page
+    assert "behind the prompt 'one' at scale 1" in alts(page)[0] and "scale 0 (base)" in page and "://" not in page
     assert re.fullmatch(r"An adapter dial, one, scale 1: a .* %, b .* %, other .* %\.", text)

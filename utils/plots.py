@@ -149,6 +149,7 @@ def small_diversity_curves(table: pd.DataFrame) -> list[Plot]:
             figure = Figure(figsize=(1.85, 1.65), layout="constrained")
             axes = figure.add_subplot()
             _diversity_curve(axes, table[name], name, line)
+            axes.set_title(name, fontsize=10)
             axes.set_xlabel("temperature")
         said = f"axis 0 to {_top(name)}. {_points(table[name].dropna())}"
         plots.append(_plot(figure, f"Line plot of {name} against temperature, {said}."))
@@ -195,30 +196,35 @@ def shares_and_accuracies(table: pd.DataFrame, *, chance: float = 0.5) -> Plot:
     )
 
 
-def training_curves(metrics: pd.DataFrame) -> Plot:
-    """Draw the loss and the fraction of correct next-step predictions of `TuningJob.metrics` against the step.
+def training_curves(metrics: pd.DataFrame) -> tuple[Plot, Plot]:
+    """Draw the loss, and the fraction of correct next-step predictions, of `TuningJob.metrics` against the step.
 
     Training is a thin line, validation are marked points. The axes are 1 to the job's last
     step and, for the fraction, 0 to 1; the loss begins at 0.
     """
-    panels = (("loss", "loss", "lowest"), ("fraction of correct next-step predictions", "accuracy", "highest"))
+    return (
+        _training_curve(metrics, "loss", "loss", best="lowest"),
+        _training_curve(metrics, "accuracy", "fraction of correct next-step predictions", best="highest"),
+    )
+
+
+def _training_curve(metrics: pd.DataFrame, column: str, title: str, *, best: str) -> Plot:
     steps = max(2, int(metrics["steps"].iloc[-1]))
-    said = []
+    train, validation = (metrics[name].astype(float).dropna() for name in (column, f"validation_{column}"))
     with _style():
-        figure = Figure(figsize=(SIZE[0], 3.0))
-        figure.subplots_adjust(left=0.06, right=0.97, bottom=0.18, top=0.9, wspace=0.16)
-        for axes, (title, column, best) in zip(figure.subplots(1, 2), panels, strict=True):
-            train, validation = (metrics[name].astype(float).dropna() for name in (column, f"validation_{column}"))
-            axes.plot(train, color=COLOURS[0], linewidth=1, label="train", clip_on=False)
-            axes.plot(validation, COLOURS[1], marker=MARKERS[0], linestyle="", label="validation", clip_on=False)
-            axes.set_title(title, fontsize=10)
-            axes.set_xlim(1, steps)
-            axes.set_ylim(0, 1 if column == "accuracy" else None)
-            said += [f"{title}, {name}: {_course(values, best)}" for name, values in _named(train, validation)]
-        figure.supxlabel(f"step (1 to {steps})", fontsize=10)
-        named = figure.axes[0].get_legend_handles_labels()
-        figure.legend(*named, loc="lower right", ncols=2, frameon=False, fontsize=10)
-    return _plot(figure, f"Two line plots against the step, 1 to {steps}. {'; '.join(said)}.")
+        figure = Figure(figsize=(SIZE[0] / 2, 2.1))
+        figure.subplots_adjust(left=0.11, right=0.95, bottom=0.24, top=0.88)
+        axes = figure.add_subplot()
+        axes.plot(train, color=COLOURS[0], linewidth=1, label="train", clip_on=False)
+        axes.plot(validation, COLOURS[1], marker=MARKERS[0], linestyle="", label="validation", clip_on=False)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(f"step (1 to {steps})", fontsize=10)
+        axes.tick_params(labelsize=10)
+        axes.set_xlim(1, steps)
+        axes.set_ylim(0, 1 if column == "accuracy" else None)
+        axes.legend(loc="upper right" if best == "lowest" else "lower right", fontsize=10)
+    said = "; ".join(f"{name}: {_course(values, best)}" for name, values in _named(train, validation))
+    return _plot(figure, f"Line plot of the {title} against the step, 1 to {steps}. {said}.")
 
 
 def _named(train: pd.Series, validation: pd.Series) -> list[tuple[str, pd.Series]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, shoot, until_idle
+from tests.browser.page import PANEL, SIZES, at_size, in_theme, run_by_hand, shoot
 
 SOURCE = (Path(__file__).parent / "checks.js").read_text()
 OF_LAYOUT = ("cut", "broken", "small", "covered", "scrolled")
@@ -33,13 +33,16 @@ def faults(page: Page) -> list[str]:
 
 
 def looks(page: Page) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Show a page in each size and theme, in turn; yields a name of it and the checks that it is worth."""
+    """Show a page in each size, then in the dark; yields a name of the look and the checks that it is worth.
+
+    What a theme changes does not depend on the size.
+    """
     for size in SIZES:
         at_size(page, size)
-        for theme in THEMES:
-            in_theme(page, theme)
-            yield f"{size[0]} px, {theme}", (OF_LAYOUT if theme == THEMES[0] else ()) + OF_CONTENT
-        in_theme(page, THEMES[0])
+        yield f"{size[0]} px", (*OF_LAYOUT, *OF_CONTENT)
+    in_theme(page, "Dark")
+    yield "in the dark", OF_CONTENT
+    in_theme(page, "Light")
     at_size(page, SIZES[0])
 
 
@@ -51,9 +54,7 @@ def out_of_view(page: Page, name: str) -> list[str]:
 
 def _after_running(page: Page, number: int, name: str) -> list[str]:
     cell = page.locator(f".jp-Cell[data-windowed-list-index='{number}']")
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-    until_idle(page)
+    run_by_hand(cell)
     expect(cell.locator(".jupyter-widgets").first).to_be_visible()
     page.wait_for_timeout(1500)
     shoot(page, f"{name}_{number}_after_running")

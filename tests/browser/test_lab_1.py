@@ -1,9 +1,11 @@
 """Lab 1 in a real page: what a learner sees before running it, and its widgets under the hand."""
 
+from itertools import pairwise
+
 from playwright.sync_api import expect
 
-from tests.browser.checks import found
-from tests.browser.page import run_all, shoot, write
+from tests.browser.checks import OF_LAYOUT, found
+from tests.browser.page import at_size, run_all, shoot, write
 from utils.exercises import load_quiz
 
 LAB = "labs/lab_1_in_context_learning.ipynb"
@@ -64,6 +66,13 @@ def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(ope
     page.keyboard.press("Space")
     expect(page.get_by_text(question.why[question.right])).to_be_visible()
     expect(page.get_by_text("1 of 5 right, 1 of 5 answered.")).to_be_visible()
+    for size in ((900, 700), (700, 700)):
+        at_size(page, size)
+        assert found(page.locator(".course-widget"), *OF_LAYOUT) == [], size
+        lines = page.locator(".course-widget .widget-radio-box label").evaluate_all(
+            "labels => labels.map(label => [label.getBoundingClientRect().top, label.getBoundingClientRect().bottom])"
+        )
+        assert all(after[0] >= before[1] - 1 for before, after in pairwise(lines)), "choices cover each other"
     shoot(page, "lab_1_quiz")
 
 

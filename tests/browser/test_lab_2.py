@@ -6,8 +6,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.checks import LAID_OUT, found
-from tests.browser.page import OUTPUTS, nameless, press, run_all, shoot, write
+from tests.browser.checks import OF_LAYOUT, found
+from tests.browser.page import OUTPUTS, in_theme, nameless, press, run_all, shoot, write
 
 SAMPLER = """
 from utils.models import load_model
@@ -68,7 +68,7 @@ def seen_whole(page: Page, name: str, *, width: int, height: int, most: int) -> 
     widget.evaluate("element => element.scrollIntoView()")
     page.wait_for_timeout(700)
     shoot(page, f"{name}_{width}")
-    assert found(widget, *LAID_OUT) == [], width
+    assert found(widget, *OF_LAYOUT) == [], width
     assert widget.bounding_box()["height"] <= most, width
 
 
@@ -84,14 +84,6 @@ def typed(page: Page, box: Locator, text: str) -> None:
     page.keyboard.type(text, delay=30)
     expect(box).to_have_value(text)
     page.keyboard.press("Enter")
-
-
-def switch_theme(page: Page, theme: str) -> None:
-    """Choose one of JupyterLab's themes."""
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
-    page.locator(".lm-Menu-item", has_text=theme).first.click()
-    page.wait_for_timeout(1500)
 
 
 @pytest.fixture
@@ -192,7 +184,7 @@ def test_the_sampler_is_seen_whole_from_700_pixels_up_and_in_the_dark(sampler_pa
     seen_whole(page, "lab_2_sampler_open", width=1280, height=720, most=600)
     assert outside(page) == [] and nameless(page, OUTPUTS) == []
     light = pixels(picture(page))
-    switch_theme(page, "JupyterLab Dark")
+    in_theme(page, "Dark")
     assert changed(picture(page), light)
     assert found(page.locator(OUTPUTS).first, "faint") == []
     shoot(page, "lab_2_sampler_dark")
@@ -200,6 +192,7 @@ def test_the_sampler_is_seen_whole_from_700_pixels_up_and_in_the_dark(sampler_pa
     seen_whole(page, "lab_2_sampler", width=900, height=700, most=800)
     assert [part for part in outside(page) if "picture" not in part] == [], "every control, and the first bars"
     seen_whole(page, "lab_2_sampler", width=700, height=700, most=950)
+    in_theme(page, "Light")
 
 
 def test_no_picture_of_the_sampler_stands_under_a_message_that_contradicts_it(sampler_page):
@@ -266,20 +259,27 @@ def test_moved_faster_than_it_can_answer_the_sampler_ends_at_the_last_value(samp
     assert page.evaluate("() => performance.now()") - drawn < 3000, "a queue of old values was worked off"
 
 
-def test_the_playground_streams_stops_and_goes_on_from_an_alternative(open_notebook, folder):
+@pytest.fixture
+def playground_page(open_notebook, folder):
     page = open_notebook(write(folder, "playground", PLAYGROUND))
+    page.set_viewport_size({"width": 1280, "height": 720})
     run_all(page)
     expect(page.get_by_role("button", name="Generate")).to_be_visible(timeout=120_000)
+    return page
+
+
+def test_the_playground_streams_stops_and_goes_on_from_an_alternative(playground_page):
+    page = playground_page
     statuses = page.get_by_role("status").filter(has_text="tokens")
     expect(statuses.first).to_contain_text("12 tokens; 18 of 8192 used. Ended by: max new tokens.")
     right = page.get_by_role("group", name="Completion B")
     before = right.inner_text()
     press(right.get_by_role("button").first, "ArrowRight", 2)
     expect(page.get_by_text("by the model").first).to_be_visible()
-    shoot(page, "lab_2_playground")
     assert nameless(page, OUTPUTS) == []
     page.get_by_role("button", name="Continue from token 3 with").first.press("Enter")
     expect(right).not_to_have_text(before, timeout=20_000)
+    expect(page.get_by_text("token 3 chosen by hand")).to_be_visible()
     limit = page.get_by_role("spinbutton", name="Max new tokens")
     limit.fill("200")
     limit.press("Tab")
@@ -289,6 +289,43 @@ def test_the_playground_streams_stops_and_goes_on_from_an_alternative(open_noteb
     expect(page.get_by_text("Stopped after").first).to_be_visible()
     press(page.get_by_role("slider", name="Temperature A"), "ArrowRight", 3)
     expect(page.get_by_role("textbox", name="Temperature A, typed")).to_have_value("0.15")
+
+
+def test_the_playground_is_seen_whole_from_700_pixels_up_and_marks_what_is_old(playground_page):
+    page = playground_page
+    widget = page.locator(f"{OUTPUTS} .widget-vbox").first
+    right = page.get_by_role("group", name="Completion B")
+    press(right.get_by_role("button").first, "ArrowRight", 2)
+    seen_whole(page, "lab_2_playground", width=1280, height=720, most=599)
+    assert outside(page) == []
+    for name in ("Temperature B", "Top-k B", "Top-p B"):
+        assert page.get_by_role("slider", name=name).bounding_box()["width"] > 200, "pixels for 100 steps"
+    expect(page.get_by_role("slider", name="Top-k A")).to_be_disabled()
+    expect(page.get_by_text("from sure to surprising")).to_be_visible()
+    seen_whole(page, "lab_2_playground", width=900, height=700, most=1100)
+    seen_whole(page, "lab_2_playground", width=700, height=700, most=1300)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.get_by_role("button", name="Generate").press("Enter")
+    expect(page.get_by_text("The same as before: prompt, settings and seed").first).to_be_visible(timeout=20_000)
+    press(page.get_by_role("slider", name="Temperature B"), "ArrowLeft", 3)
+    expect(page.get_by_text("Old: the controls have moved since.")).to_have_count(1)
+    expect(page.get_by_text("Written with temperature 1, top-k 0, top-p 1, seed 0")).to_be_visible()
+    prompt = page.get_by_role("textbox", name="Prompt")
+    for text, said in (("", "The prompt is empty"), ("word " * 9000, "but the context window is 8192 tokens")):
+        prompt.fill(text)
+        expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("Old: this completion belongs to the prompt 'The garden")).to_have_count(2)
+        page.get_by_role("button", name="Generate").press("Enter")
+        page.wait_for_timeout(500)
+        assert found(widget, "contradicted", "cut", "broken") == []
+        shoot(page, f"lab_2_playground_{'too_long' if text else 'empty'}")
+    in_theme(page, "Dark")
+    assert found(widget, "faint") == []
+    prompt.fill("The garden was full of beautiful")
+    expect(page.get_by_text("Old:")).to_have_count(1)
+    assert found(widget, "faint") == []
+    shoot(page, "lab_2_playground_dark")
+    in_theme(page, "Light")
 
 
 def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
@@ -326,21 +363,48 @@ def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
     expect(caption).to_contain_text("2 of 4 committed. The picture shows Top-p 1.")
     seen_whole(page, "lab_2_forecasts", width=900, height=700, most=500)
     assert outside(page) == []
-    switch_theme(page, "JupyterLab Dark")
+    in_theme(page, "Dark")
     seen_whole(page, "lab_2_forecasts_dark", width=700, height=700, most=560)
     assert found(page.locator(OUTPUTS).first, "faint") == []
+    in_theme(page, "Light")
 
 
 def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebook, folder):
     page = open_notebook(write(folder, "repetition", REPETITION))
+    page.set_viewport_size({"width": 1280, "height": 720})
     run_all(page)
     measure = page.get_by_role("button", name="Measure")
     expect(measure).to_be_visible(timeout=120_000)
+    widget = page.locator(f"{OUTPUTS} .widget-vbox").first
     drawing = page.locator(f"{OUTPUTS} img").first
     before = drawing.get_attribute("alt")
+    seen_whole(page, "lab_2_repetition", width=1280, height=720, most=560)
+    assert outside(page) == [] and nameless(page, OUTPUTS) == []
+    measure.press("Enter")
+    expect(page.get_by_text("Measured 2 times with these settings")).to_be_visible(timeout=60_000)
     press(page.get_by_role("slider", name="Top-k"), "ArrowRight", 1)
+    expect(page.get_by_text("Not measured yet: press Measure.")).to_be_visible()
+    expect(page.get_by_text("Old: the controls have moved since.")).to_be_visible()
+    shoot(page, "lab_2_repetition_old")
     measure.press("Enter")
     expect(page.get_by_text("2 of 2 temperatures measured.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("at most 5 tokens, top-k 1, top-p 1.")).to_be_visible()
     expect(drawing).not_to_have_attribute("alt", before)
-    assert nameless(page, OUTPUTS) == []
-    shoot(page, "lab_2_repetition")
+    expect(page.get_by_text("Old:")).to_have_count(0)
+    prompt = page.get_by_role("textbox", name="Prompt")
+    prompt.fill("")
+    prompt.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="The prompt is empty")).to_be_visible()
+    expect(page.get_by_text("Old: this picture belongs to the prompt 'Once upon a time'.")).to_be_visible()
+    assert found(widget, "contradicted") == []
+    shoot(page, "lab_2_repetition_empty")
+    page.get_by_role("button", name="First completions").press("Enter")
+    expect(page.get_by_role("cell", name="T = 1", exact=True)).to_be_visible()
+    prompt.fill("Once upon a time")
+    prompt.press("Enter")
+    expect(page.get_by_text("Old:")).to_have_count(0)
+    seen_whole(page, "lab_2_repetition", width=900, height=700, most=1000)
+    seen_whole(page, "lab_2_repetition", width=700, height=700, most=1150)
+    in_theme(page, "Dark")
+    assert found(widget, "faint") == []
+    in_theme(page, "Light")

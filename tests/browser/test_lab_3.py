@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import OUTPUTS, nameless, press, run_all, shoot, write
+from tests.browser.checks import OF_LAYOUT, found
+from tests.browser.page import OUTPUTS, at_size, nameless, press, run_all, shoot, write
 from utils.authoring import KERNEL
 
 JOB = """
@@ -52,7 +53,7 @@ for name, weight in model.model.named_parameters():
     if "lora_B" in name:
         torch.nn.init.normal_(weight.data, std=0.02, generator=torch.Generator().manual_seed(0))
 model.model.eval()
-prompts = {"one": "Review: A joy.\\nSentiment:", "two": "Review: It never ends.\\nSentiment:"}
+prompts = {"one": "Review: A joy.\\nSentiment:", "two": "Review: It never ends.\\nSentiment:", "long": "never " * 9000}
 view = adapter_dial(model, prompts, ["negative", "positive"])
 """
 
@@ -65,14 +66,16 @@ def test_a_job_is_watched_and_cancelled_while_a_cell_waits_for_it(open_notebook,
     expect(page.get_by_role("status").filter(has_text="RUNNING")).to_be_visible(timeout=20_000)
     progress = page.get_by_role("progressbar", name="Progress of the tuning job slow")
     begun = int(progress.get_attribute("value"))
-    curves = page.locator(f"{OUTPUTS} img[alt*='against the step']")
-    expect(curves).to_have_attribute("alt", re.compile(r"loss, validation: first .* at 5, "), timeout=20_000)
+    curves = page.locator(f"{OUTPUTS} img[alt*='loss against the step']")
+    expect(curves).to_have_attribute("alt", re.compile(r"validation: first .* at 5, "), timeout=20_000)
     assert int(progress.get_attribute("value")) > begun
     assert nameless(page, OUTPUTS) == []
     curves.scroll_into_view_if_needed()
     shoot(page, "lab_3_monitor")
+    holds_at_every_size(page)
     cancel.press("Enter")
     expect(page.get_by_text("The job ends after the step it is at.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("run the cell with its start() again, then this one")).to_be_visible()
     expect(page.get_by_role("status").filter(has_text="CANCELLED")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("waited for: CANCELLED")).to_be_visible(timeout=20_000)
     expect(cancel).to_be_disabled()
@@ -94,7 +97,14 @@ def test_the_dial_answers_by_keyboard(open_notebook, folder):
     assert nameless(page, OUTPUTS) == []
     page.get_by_role("combobox", name="Prompt").select_option("two")
     expect(page.locator(OUTPUTS).get_by_text("It never ends.")).to_be_visible(timeout=10_000)
+    page.get_by_role("combobox", name="Prompt").select_option("long")
+    expect(page.get_by_role("alert").filter(has_text="the context window is")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Old: this picture belongs to the prompt 'two'.")).to_be_visible()
+    assert found(page.locator(".course-widget"), "contradicted") == []
+    page.get_by_role("combobox", name="Prompt").select_option("one")
+    expect(page.get_by_text("Old: this picture")).to_be_hidden(timeout=20_000)
     shoot(page, "lab_3_dial")
+    holds_at_every_size(page)
     in_the_dark(page)
     shoot(page, "lab_3_dial_dark")
 
@@ -104,6 +114,14 @@ def write_cells(folder: Path, name: str, sources: list[str]) -> str:
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / f"{name}.ipynb")
     return f"{name}.ipynb"
+
+
+def holds_at_every_size(page: Page) -> None:
+    """Nothing of the widget is cut, broken, too small to read or scrolls of itself, down to a window of 700 pixels."""
+    for size in ((900, 700), (700, 700), (1280, 720)):
+        at_size(page, size)
+        page.wait_for_timeout(300)
+        assert found(page.locator(".course-widget"), *OF_LAYOUT) == [], size
 
 
 def in_the_dark(page: Page) -> None:

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 
 from tests import masters
+from tests.browser.checks import faults, out_of_view
 from tests.browser.page import run_to_the_end, save, walk
 from tests.comparison import differences, reference_cells
 from tests.test_net import RIGHT, WIDGET, WRONG
@@ -11,7 +12,7 @@ from utils.authoring import KERNEL, MASTERS, WIDGET_VIEW, lab_of, labs_in
 
 ALIVE = {
     "lab_1": {"Commit guess", "Ask the model", "Answer to question 5"},
-    "lab_2": {"Commit guess", "Commit forecast 4", "More settings", "Generate", "Answer to question 6"},
+    "lab_2": {"Commit guess", "Commit forecast 1", "More settings", "Generate", "Answer to question 6"},
     "lab_3": {"Commit guess", "Cancel", "Adapter scale", "Answer to question 6"},
 }
 """Controls that a lab shows once it has run."""
@@ -30,6 +31,8 @@ def test_a_learner_s_lab_runs_whole_and_shows_what_its_master_shows(open_noteboo
     for cell in ran.cells:
         if cell.metadata.get("not_compared") == "widget":
             assert any(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs), cell.source
+    wrong = [*faults(page), *out_of_view(page, lab_of(path.name))]
+    assert wrong == [], "\n".join(wrong)
 
 
 @pytest.mark.parametrize(

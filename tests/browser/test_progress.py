@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import OUTPUTS, run_all, save, shoot, write
+from tests.browser.page import OUTPUTS, RED, run_all, save, shoot, write
 from tests.comparison import differences, reference_cells
 
 INTERRUPT_SECONDS = 3.0
@@ -42,11 +42,10 @@ def seen_to_move(page: Page) -> None:
 
 
 def red_lines(page: Page) -> list[str]:
-    """Wait for the text of an error, and return its lines; nothing else is red."""
-    error = page.locator(f"{OUTPUTS} [data-mime-type*=error]")
-    expect(error).to_have_count(1, timeout=30_000)
-    assert page.locator(f"{OUTPUTS} [data-mime-type*=stderr]").count() == 0
-    return error.inner_text().strip().splitlines()
+    """Wait for what is red, and return its lines."""
+    red = page.locator(RED)
+    expect(red).to_have_count(1, timeout=60_000)
+    return red.inner_text().strip().splitlines()
 
 
 def whole_runs(folder: Path) -> dict[str, int]:
@@ -101,5 +100,7 @@ def test_a_cell_run_alone_after_a_restart_says_in_one_sentence_what_to_run(open_
     page = open_notebook(write(folder, "restarted", RESTARTED))
     run_all(page)
     (line,) = red_lines(page)
-    assert line.startswith("NameError: `model` has no value in this kernel yet: run the cells above (Run, Run All Above")
+    assert line.startswith(
+        "NameError: `model` has no value in this kernel yet: run the cells above (Run, Run All Above"
+    )
     shoot(page, "restarted")

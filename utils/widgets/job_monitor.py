@@ -17,6 +17,10 @@ LOOK_AGAIN = 0.5
 REDRAW_AFTER = 2.0
 """Seconds between two looks at the job, and between two drawings of its curves."""
 
+CURVE_HEIGHT = 231
+"""Pixels, kept free until there are curves."""
+SIDE_BY_SIDE = "display: flex; flex-wrap: wrap; align-items: flex-start; gap: 0 16px"
+
 GO_ON = "To go on from there, run the cell with its start() again, then this one."
 CANCEL_ASKED = f"The job ends after the step it is at. {GO_ON}"
 SAID = {
@@ -36,10 +40,11 @@ class Monitor:
 
     def __init__(self, job: TuningJob) -> None:
         self.job = job
-        self.progress = Picture(height=58)
+        self.progress = Picture()
         self.cancel_button = button("Cancel", tooltip=f"Cancel the tuning job {job.name}")
         self.message = widgets.HTML()
-        self.curves = Picture(paragraph("The curves begin with the first step."), height=338)
+        self.curves = Picture(paragraph("The curves begin with the first step."))
+        self.curves.layout.min_height = f"{CURVE_HEIGHT}px"
         self.drawn_step, self.drawn_at = 0, 0.0
         self.cancel_button.on_click(lambda _button: self.cancel())
         hear_while_a_cell_runs(self.cancel_button.comm)
@@ -59,7 +64,8 @@ class Monitor:
         if ended:
             self.cancel_button.disabled = True
         if state.step != self.drawn_step and (ended or time.monotonic() - self.drawn_at >= REDRAW_AFTER):
-            self.curves.value = training_curves(self.job.metrics)._repr_html_()
+            plots = (plot._repr_html_() for plot in training_curves(self.job.metrics))
+            self.curves.value = f'<div style="{SIDE_BY_SIDE}">{"".join(plots)}</div>'
             self.drawn_step, self.drawn_at = state.step, time.monotonic()
         return ended
 

@@ -107,7 +107,7 @@ def prompt_workbench(bench: Bench) -> Workbench:
 
 
 def _short(description: str, options: object) -> Dropdown:
-    layout = widgets.Layout(width="auto", max_width="100%")
+    layout = widgets.Layout(width="220px", max_width="100%")
     return Dropdown(options=options, description=description, style=FULL_LABEL, layout=layout)
 
 

@@ -22,7 +22,7 @@ from utils.widgets.slider import (
     top_k_slider,
     top_p_slider,
 )
-from utils.widgets.view import beside, fitted, paragraph, prompt_box, show, told_in
+from utils.widgets.view import beside, fitted, in_words, paragraph, prompt_box, show, told_in
 
 
 class Sampler:
@@ -51,6 +51,7 @@ class Sampler:
         rows = len(self.found.candidates)
         self.picture = Picture(height=picture_height(rows) + 4)
         self._observe()
+        self._fold()
         self._lock()
         self.redraw()
 
@@ -73,18 +74,17 @@ class Sampler:
     @property
     def view(self) -> widgets.VBox:
         """The prompt above controls and picture, which stand side by side where there is room."""
-        folded = (self.min_p, self.repetition_penalty)
-        self.more.observe(lambda _change: self._fold(folded), "value")
-        self._fold(folded)
-        moved = (self.temperature, self.top_k, self.top_p, self.choice, self.order, self.seed, self.more, *folded)
+        switches = (self.choice, self.order, self.seed, self.more)
+        moved = (self.temperature, self.top_k, self.top_p, *switches, *self.folded)
         controls, drawn = beside(*moved, least=200), widgets.VBox([self.message, self.picture])
         controls.layout.flex, drawn.layout.flex = "1 1 240px", "5 1 480px"
         layout = widgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="4px 14px")
         return widgets.VBox([self.prompt, widgets.HBox([controls, drawn], layout=layout)])
 
-    def _fold(self, sliders: tuple[Slider, ...]) -> None:
-        for slider in sliders:
-            slider.layout.display = None if self.more.value else "none"
+    @property
+    def folded(self) -> tuple[Slider, ...]:
+        """The sliders that only `more` shows."""
+        return self.min_p, self.repetition_penalty
 
     def redraw(self) -> None:
         """Compute the distribution under the settings and draw it; a new prompt is read first."""
@@ -117,9 +117,14 @@ class Sampler:
             slider.when_reached(lambda name=name: self._reach(name))
             slider.when_moved(self.redraw)
         self.seed.when_moved(self.redraw)
+        self.more.observe(lambda _change: self._fold(), names="value")
         self.choice.observe(lambda _change: self._lock(), names="value")
         for control in (self.prompt, self.choice, self.order):
             control.observe(lambda _change: self.redraw(), names="value")
+
+    def _fold(self) -> None:
+        for slider in self.folded:
+            slider.layout.display = None if self.more.value else "none"
 
     def _lock(self) -> None:
         for control in (self.temperature, self.top_k, self.top_p, self.min_p, self.order, self.seed):
@@ -132,10 +137,13 @@ _ONLY_PENALTY = " Only the repetition penalty still counts."
 def sampler(model: LanguageModel, prompt: str, config: DecodingConfig | None = None) -> Sampler:
     """Show a sampler for the token after a prompt and return it. Raises EmptyPrompt, ContextWindowExceeded."""
     made = Sampler(model, prompt, config or DecodingConfig())
-    show(made.view, summary=_static(made.found), text=f"A sampler. {made.found.summary}")
+    show(made.view, summary=_static(prompt, made.found), text=f"A sampler. {made.found.summary}")
     return made
 
 
-def _static(found: NextToken) -> str:
+def _static(prompt: str, found: NextToken) -> str:
+    shown = f"Prompt: {prompt!r}. Settings: {in_words(found.config) or 'none'}."
     picture = reshaped_bars({"these settings": found})._repr_html_()
-    return picture + paragraph(f"{found.summary} {describe(found)}. Run this cell to move the sliders.")
+    return (
+        paragraph(shown) + picture + paragraph(f"{found.summary} {describe(found)}. Run this cell to move the sliders.")
+    )

@@ -48,6 +48,9 @@ def told_in(place: widgets.HTML) -> Generator[None]:
         yield
     except CourseError as error:
         place.value = alert(str(error))
+    except KeyboardInterrupt:
+        place.value = alert("Stopped. Change something here to begin anew.")
+        raise
     except Exception as error:
         place.value = alert(f"The widget stopped with {type(error).__name__}: {error}. Please report this.")
         raise
@@ -114,12 +117,17 @@ def plain(value: float) -> str:
 
 def also_set(config: DecodingConfig, *, controls: Container[str]) -> str:
     """Return as an HTML paragraph what a configuration sets that no control of a widget shows; empty for nothing."""
-    said = [
+    said = in_words(config, without=controls)
+    return paragraph(f"Also set: {said}.") if said else ""
+
+
+def in_words(config: DecodingConfig, *, without: Container[str] = ()) -> str:
+    """Return the settings that differ from what holds unless something is set, by name, but for some of them."""
+    return ", ".join(
         f"{_NAMES.get(name, name)} {value!r}"
         for name, value in asdict(config).items()
-        if name not in controls and value != getattr(DecodingConfig, name)
-    ]
-    return paragraph(f"Also set: {', '.join(said)}.") if said else ""
+        if name not in without and value != getattr(DecodingConfig, name)
+    )
 
 
 _NAMES = {
