@@ -4,7 +4,7 @@ import { work } from "./kernels.js";
 import { OldOutput } from "./old_output.js";
 
 const QUIET = 300;
-const PATIENCE = 5000;
+const PATIENCE = 10_000;
 const starting = new WeakMap();
 
 export function executor(runCell) {
