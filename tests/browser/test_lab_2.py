@@ -325,6 +325,7 @@ def test_the_playground_is_seen_whole_from_700_pixels_up_and_marks_what_is_old(p
     expect(page.get_by_text("Old:")).to_have_count(1)
     assert found(widget, "faint") == []
     shoot(page, "lab_2_playground_dark")
+    in_theme(page, "Light")
 
 
 def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
@@ -406,3 +407,4 @@ def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebo
     seen_whole(page, "lab_2_repetition", width=700, height=700, most=1150)
     in_theme(page, "Dark")
     assert found(widget, "faint") == []
+    in_theme(page, "Light")

@@ -110,6 +110,14 @@ def test_the_first_run_starts_one_kernel_that_ends_with_the_notebook(open_notebo
     assert len(kernels(name)) == 1
     saved = save(page, folder / name)
     assert saved.metadata == KERNEL | {"language_info": {"name": "python"}}
+    alive = kernels(name)
+    page.reload()
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=60_000)
+    page.locator(f"{SHOWN} [data-command='notebook:restart-kernel']").first.click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.wait_for_timeout(3000)
+    assert kernels(name) == alive
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
     tab(page, name).locator(".lm-TabBar-tabCloseIcon").click()
     expect(tab(page, name)).to_have_count(0)
     page.wait_for_timeout(1000)
