@@ -1,5 +1,6 @@
 """What is installed: one list, one lock, its exports, and the Python that all of it is made with."""
 
+import json
 import os
 import re
 import shutil
@@ -178,6 +179,8 @@ def test_the_readme_says_first_what_a_stranger_needs():
     text = (ROOT / "README.md").read_text(encoding="utf8")
     lessons, labs = minutes("notebooks/0*.ipynb"), minutes("labs/lab_*.ipynb")
     assert f"{lessons} minutes for the lessons, to read and run, and {labs} for the labs" in text
+    settings = json.loads((ROOT / "utils/labextension/settings/jupyter_server_config.json").read_text())
+    assert settings["MappingKernelManager"]["cull_idle_timeout"] == 3 * 3600 and "three hours without" in text
     assert f"about {round((lessons + labs) / 60)} hours" in text
     commands = text.split("```sh\n")[1].split("```")[0].splitlines()
     assert [line.split()[:2] for line in commands] == [["git", "clone"], ["make", "lab"]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,10 @@ def test_idle_kernels_end_but_none_in_a_break():
     culling = read("settings/jupyter_server_config.json")["MappingKernelManager"]
     assert culling["cull_connected"] and 2 * 3600 <= culling["cull_idle_timeout"] <= 6 * 3600
     assert not culling.get("cull_busy")
+
+
+def test_a_kernel_whose_widget_is_told_of_a_job_is_not_idle():
+    assert MappingKernelManager().track_message_type("comm_msg")
 
 
 @pytest.mark.process

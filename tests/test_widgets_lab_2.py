@@ -882,7 +882,7 @@ def test_the_repetition_widget_measures_every_temperature(asked):
     )
     assert ">3.50</td>" in made.picture.value
     assert all(f"run at {t}" in made.first_runs.value for t in ("0", "0.7", "1.5"))
-    said = f"Measured for '{PROMPT}': 8 runs a temperature, seeds 0 to 7, at most 50 tokens, top-k 0, top-p 1."
+    said = f"Measured for '{PROMPT}': 8 runs at each temperature T, seeds 0 to 7, at most 50 tokens, top-k 0, top-p 1."
     assert words_of(made.caption) == said
 
 

@@ -149,6 +149,7 @@ def small_diversity_curves(table: pd.DataFrame) -> list[Plot]:
             figure = Figure(figsize=(1.85, 1.65), layout="constrained")
             axes = figure.add_subplot()
             _diversity_curve(axes, table[name], name, line)
+            axes.set_title(name, fontsize=10)
             axes.set_xlabel("temperature")
         said = f"axis 0 to {_top(name)}. {_points(table[name].dropna())}"
         plots.append(_plot(figure, f"Line plot of {name} against temperature, {said}."))

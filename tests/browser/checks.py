@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page import PANEL, SIZES, THEMES, at_size, in_theme, run_by_hand, shoot
+from tests.browser.page import PANEL, SIZES, at_size, in_theme, run_by_hand, shoot
 
 SOURCE = (Path(__file__).parent / "checks.js").read_text()
 OF_LAYOUT = ("cut", "broken", "small", "covered", "scrolled")
@@ -33,13 +33,16 @@ def faults(page: Page) -> list[str]:
 
 
 def looks(page: Page) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Show a page in each size and theme, in turn; yields a name of it and the checks that it is worth."""
+    """Show a page in each size, then in the dark; yields a name of the look and the checks that it is worth.
+
+    What a theme changes does not depend on the size.
+    """
     for size in SIZES:
         at_size(page, size)
-        for theme in THEMES:
-            in_theme(page, theme)
-            yield f"{size[0]} px, {theme}", (OF_LAYOUT if theme == THEMES[0] else ()) + OF_CONTENT
-        in_theme(page, THEMES[0])
+        yield f"{size[0]} px", (*OF_LAYOUT, *OF_CONTENT)
+    in_theme(page, "Dark")
+    yield "in the dark", OF_CONTENT
+    in_theme(page, "Light")
     at_size(page, SIZES[0])
 
 

@@ -89,7 +89,7 @@ def test_a_widget_says_when_its_kernel_is_gone_and_lives_again_when_it_is_run(op
     hears(page, 2)
 
     choose(page, "Kernel", "Restart Kernel…")
-    page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     is_off(page)
     shoot(page, "frame_restarted")
     run_cell(page, 0)
@@ -108,7 +108,7 @@ def test_a_widget_says_when_its_kernel_is_gone_and_lives_again_when_it_is_run(op
 
 def test_a_widget_whose_cell_was_run_is_in_view_until_a_hand_moves_the_page(open_notebook, folder):
     tall, high = (WIDGET + DRAWN_LATE.format(height=height) for height in (400, 900))
-    page = open_notebook(write_notebook(folder, "in_view", [TEXT, "1 + 1", TEXT, tall, TEXT, high, TEXT]))
+    page = open_notebook(write_notebook(folder, "in_view", [TEXT, "1 + 1", TEXT, tall, TEXT, high, TEXT, TEXT]))
     page.set_viewport_size({"width": 1280, "height": 720})
     cell(page, 0).click()
     for _ in range(4):
@@ -131,5 +131,5 @@ def test_a_widget_whose_cell_was_run_is_in_view_until_a_hand_moves_the_page(open
 
     choose(page, "Run", "Run All Cells")
     page.wait_for_timeout(4000)
-    expect(cell(page, 6)).to_be_in_viewport()
+    expect(cell(page, 7)).to_be_in_viewport()
     expect(cell(page, 3).locator(".course-widget")).not_to_be_in_viewport()

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from playwright.sync_api import expect
 
-from tests.browser.checks import LAID_OUT, found
+from tests.browser.checks import OF_LAYOUT, found
 from tests.browser.page import at_size, run_all, shoot, write
 from utils.exercises import load_quiz
 
@@ -68,7 +68,7 @@ def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(ope
     expect(page.get_by_text("1 of 5 right, 1 of 5 answered.")).to_be_visible()
     for size in ((900, 700), (700, 700)):
         at_size(page, size)
-        assert found(page.locator(".course-widget"), *LAID_OUT) == [], size
+        assert found(page.locator(".course-widget"), *OF_LAYOUT) == [], size
         lines = page.locator(".course-widget .widget-radio-box label").evaluate_all(
             "labels => labels.map(label => [label.getBoundingClientRect().top, label.getBoundingClientRect().bottom])"
         )

@@ -90,7 +90,7 @@ def typed(page: Page, box: Locator, text: str) -> None:
 def sampler_page(open_notebook, folder):
     page = open_notebook(write(folder, "sampler", SAMPLER))
     run_all(page)
-    expect(page.get_by_role("slider", name="Temperature")).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("slider", name="Temperature")).to_be_visible(timeout=240_000)
     page.wait_for_timeout(1000)
     return page
 
@@ -325,6 +325,7 @@ def test_the_playground_is_seen_whole_from_700_pixels_up_and_marks_what_is_old(p
     expect(page.get_by_text("Old:")).to_have_count(1)
     assert found(widget, "faint") == []
     shoot(page, "lab_2_playground_dark")
+    in_theme(page, "Light")
 
 
 def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
@@ -406,3 +407,4 @@ def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebo
     seen_whole(page, "lab_2_repetition", width=700, height=700, most=1150)
     in_theme(page, "Dark")
     assert found(widget, "faint") == []
+    in_theme(page, "Light")

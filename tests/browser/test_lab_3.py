@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Page, expect
 
-from tests.browser.checks import LAID_OUT, found
+from tests.browser.checks import OF_LAYOUT, found
 from tests.browser.page import OUTPUTS, at_size, nameless, press, run_all, shoot, write
 from utils.authoring import KERNEL
 
@@ -121,7 +121,7 @@ def holds_at_every_size(page: Page) -> None:
     for size in ((900, 700), (700, 700), (1280, 720)):
         at_size(page, size)
         page.wait_for_timeout(300)
-        assert found(page.locator(".course-widget"), *LAID_OUT) == [], size
+        assert found(page.locator(".course-widget"), *OF_LAYOUT) == [], size
 
 
 def in_the_dark(page: Page) -> None:

@@ -110,6 +110,14 @@ def test_the_first_run_starts_one_kernel_that_ends_with_the_notebook(open_notebo
     assert len(kernels(name)) == 1
     saved = save(page, folder / name)
     assert saved.metadata == KERNEL | {"language_info": {"name": "python"}}
+    alive = kernels(name)
+    page.reload()
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=60_000)
+    page.locator(f"{SHOWN} [data-command='notebook:restart-kernel']").first.click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.wait_for_timeout(3000)
+    assert kernels(name) == alive
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
     tab(page, name).locator(".lm-TabBar-tabCloseIcon").click()
     expect(tab(page, name)).to_have_count(0)
     page.wait_for_timeout(1000)
@@ -121,7 +129,6 @@ def test_restart_and_run_all_needs_no_kernel_and_one_at_work_goes_on(open_notebo
     page = laptop(open_notebook(name))
     page.locator(f"{SHOWN} [data-command='notebook:restart-run-all']").first.click()
     expect(page.locator(OUTPUTS).get_by_text("at work", exact=True)).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("| Busy")).to_be_visible()
     save(page, folder / name)
     tab(page, name).locator(".lm-TabBar-tabCloseIcon").click()
     expect(tab(page, name)).to_have_count(0)

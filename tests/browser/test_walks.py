@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import test_lab_1, test_lab_2, test_lab_3
-from tests.browser.checks import faults, found, looks, out_of_view, walked
+from tests.browser.checks import OF_LAYOUT, faults, found, out_of_view, walked
 from tests.browser.page import OUTPUTS, PANEL, SIZES, at_size, nameless, open_path, run_to_the_end, shoot
 from utils.authoring import KERNEL, LABS, MASTERS, ROOT
 
@@ -30,10 +30,9 @@ TEXT = "\n\n".join(["Text that stands between cells, as in a lesson. " * 6] * 3)
 REFUSED = {"empty": "", "too long": "word " * 9_000}
 SLOW = {
     "a completion": """
-from utils.decoding import DecodingConfig
-from utils.models import generate, load_model
+from utils.models import load_model
 print("begun")
-generate(load_model(), "Once upon a time", DecodingConfig(max_new_tokens=2000))
+load_model().generate("Once upon a time", max_new_tokens=2000)
 """,
     "a learner's own loop": """
 import time
@@ -55,7 +54,7 @@ def widgets_page(open_module_notebook, folder) -> Page:
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / "widgets.ipynb")
     page = open_module_notebook("widgets.ipynb")
     at_size(page, SIZES[0])
-    run_to_the_end(page, minutes=4)
+    run_to_the_end(page, minutes=8)
     return page
 
 
@@ -94,11 +93,12 @@ def test_notebooks_are_readable_before_they_run_and_reading_changes_nothing(open
     for path in paths[1:]:
         open_path(page, str(path))
     wrong = []
-    for where, checks in looks(page):
+    for size in SIZES:
+        at_size(page, size)
         for path in paths:
             page.locator(f".lm-TabBar-tab[title*='{path}']").click()
             page.wait_for_selector(f"{PANEL} .jp-Cell")
-            wrong += [f"{path.name}, {where}, {sentence}" for sentence in walked(page, *checks)]
+            wrong += [f"{path}, {size[0]} px, {sentence}" for sentence in walked(page, *OF_LAYOUT, "faint")]
     assert wrong == [], "\n".join(wrong)
     assert page.locator(".jp-mod-dirty").count() == 0
     assert {path: (folder / path).read_bytes() for path in paths} == before

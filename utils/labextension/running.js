@@ -4,6 +4,7 @@ import { work } from "./kernels.js";
 import { OldOutput } from "./old_output.js";
 
 const QUIET = 300;
+const PATIENCE = 10_000;
 const starting = new WeakMap();
 
 export function executor(runCell) {
@@ -53,14 +54,15 @@ function started(session) {
 }
 
 async function start(session) {
-  const unknown = await session.startKernel();
-  await session.session?.kernel?.info;
-  await quiet(session);
+  await within(PATIENCE, Promise.all([session.initialize(), session.specsManager.ready]));
+  const unknown = !session.session?.kernel && (await session.startKernel());
+  await within(PATIENCE, quiet(session));
   return unknown;
 }
 
 // What the page itself asks of a new kernel would say "idle" over a cell that runs.
 async function quiet(session) {
+  await session.session?.kernel?.info;
   let timer, heard;
   await new Promise((resolve) => {
     heard = () => {
@@ -71,4 +73,10 @@ async function quiet(session) {
     heard();
   });
   session.iopubMessage.disconnect(heard);
+}
+
+// A wait for the server that never ends must not keep a cell from running.
+function within(milliseconds, waited) {
+  const enough = new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return Promise.race([waited.catch(console.error), enough]);
 }

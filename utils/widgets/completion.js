@@ -21,7 +21,8 @@ function render({ model, el }) {
   let chosen = -1;
 
   function tokenButton(step, index) {
-    const button = make("button", { type: "button", class: "course-token", tabindex: index ? "-1" : "0" }, visible(step.text));
+    // A span, not a button: a line breaks between two words only, not between two tokens of one.
+    const button = make("span", { role: "button", class: "course-token", tabindex: index ? "-1" : "0" }, visible(step.text));
     button.style.setProperty("--unlikely", String(1 - step.model_probability));
     button.setAttribute("aria-label", `Token ${index + 1}: ${visible(step.text)}, probability ${percent(step.model_probability)}`);
     button.addEventListener("focus", () => choose(index));

@@ -36,7 +36,7 @@ class Asked:
     def caption(self) -> str:
         """The prompt and the settings in words."""
         return (
-            f"Measured for '{short(self.prompt)}': {len(self.seeds)} runs a temperature, "
+            f"Measured for '{short(self.prompt)}': {len(self.seeds)} runs at each temperature T, "
             f"seeds {self.seeds[0]} to {self.seeds[-1]}, at most {self.config.max_new_tokens} tokens, "
             f"top-k {self.config.top_k}, top-p {plain(self.config.top_p)}."
         )
@@ -188,12 +188,12 @@ def _panels(curve: pd.DataFrame) -> str:
 
 
 def _numbers(curve: pd.DataFrame) -> TextTable:
-    """Return a row for each temperature; what is not measured yet is three dots."""
+    """Return a row for each temperature T; what is not measured yet is three dots."""
     rows = tuple(
         (plain(float(temperature)), *("..." if pd.isna(value) else f"{value:.2f}" for value in values))
         for temperature, *values in curve.itertuples()
     )
-    return TextTable(("temperature", *COLUMNS), rows)
+    return TextTable(("T", *COLUMNS), rows)
 
 
 def _runs(value: Any) -> int:
