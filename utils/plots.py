@@ -261,7 +261,7 @@ def visibility_grids(families: Mapping[str, pd.DataFrame]) -> Plot:
     sizes = [len(table) for table in families.values()]
     shades = ListedColormap(["0.93", COLOURS[0]])
     with _style(**{"axes.grid": False}):
-        size = (0.33 * sum(sizes) + 1.3 * len(sizes), 0.33 * max(sizes) + 1.8)
+        size = (0.22 * sum(sizes) + 1.2 * len(sizes), 0.22 * max(sizes) + 1.8)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(1, len(sizes), squeeze=False, width_ratios=sizes).flat
         for axes, (name, table) in zip(grid, families.items(), strict=True):

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.page import OUTPUTS, run_all, save, shoot
 from tests.browser.server import TOKEN
-from utils.authoring import KERNEL
+from utils.authoring import KERNEL, WIDGET_VIEW
 
 SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 VIEW = f"{SHOWN} .jp-WindowedPanel-outer"
@@ -151,6 +151,23 @@ def test_a_kernel_that_was_ended_is_told_and_the_next_run_starts_another(open_no
     run_all(page)
     expect(said).not_to_have_text(first, timeout=60_000)
     assert len(kernels(name)) == 1
+
+
+def test_a_widget_of_an_earlier_kernel_shows_its_stored_picture(open_notebook, folder):
+    view = {"model_id": "gone", "version_major": 2, "version_minor": 0}
+    stored = nbformat.v4.new_output("display_data", {"text/html": "<p>The bars as they were</p>", WIDGET_VIEW: view})
+    name = write_cells(folder, "stored.ipynb", "'a widget'", "print('a kernel')")
+    notebook = nbformat.read(folder / name, as_version=4)
+    notebook.cells[0].outputs = [stored]
+    nbformat.write(notebook, folder / name)
+    page = laptop(open_notebook(name))
+    outputs = page.locator(f"{SHOWN} {OUTPUTS}")
+    expect(outputs.first).to_have_text("The bars as they were", timeout=30_000)
+    page.locator(f"{SHOWN} .jp-CodeCell").nth(1).click()
+    page.keyboard.press("Shift+Enter")
+    expect(outputs.get_by_text("a kernel")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(2000)
+    expect(outputs.first).to_have_text("The bars as they were")
 
 
 def test_a_reload_keeps_the_place(open_notebook):

@@ -1,6 +1,7 @@
 import { endWithNotebook, keepMetadata, readyWithKernel, tellOfEnd } from "./kernels.js";
 import { landLinks, keepPlace } from "./places.js";
 import { executor, restartWithout, startWithFirstRun } from "./running.js";
+import { showStored } from "./stored.js";
 
 const ID = "generative-ai-course";
 
@@ -33,6 +34,7 @@ export async function plugins(take) {
         landLinks(NotebookPanel);
         notebooks.widgetAdded.connect((_, panel) => {
           keepMetadata(panel);
+          showStored(panel);
           readyWithKernel(panel.sessionContext);
           keepPlace(panel);
           endWithNotebook(panel.sessionContext);
