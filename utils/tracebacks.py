@@ -5,6 +5,7 @@ An extension of IPython; `utils` loads it into the kernel that imports it.
 
 import builtins
 import signal
+import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -47,7 +48,10 @@ def _show(
 
 @contextmanager
 def _uninterrupted() -> Generator[None]:
-    """Let no second interrupt end the showing of the first."""
+    """Let no second interrupt end the showing of the first; interrupts reach the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
