@@ -8,7 +8,7 @@ from tests.browser.checks import OF_LAYOUT, found
 from tests.browser.page import at_size, run_all, shoot, write
 from utils.exercises import load_quiz
 
-LAB = "labs/lab_1_in_context_learning.ipynb"
+MASTER = "labs/solutions/lab_1_in_context_learning.ipynb"
 WORKBENCH = """
 from utils.datasets import load_dialogues
 from utils.models import load_model
@@ -25,8 +25,8 @@ view = quiz(load_quiz(1))
 """
 
 
-def test_a_fresh_clone_shows_figures_with_their_text_and_widgets_in_words(open_notebook):
-    page = open_notebook(LAB)
+def test_a_page_that_has_not_run_shows_its_stored_figures_and_widgets_in_words(open_notebook):
+    page = open_notebook(MASTER)
     panel = page.locator(".jp-WindowedPanel-outer")
     seen, words = set(), set()
     for step in range(40):
