@@ -95,7 +95,7 @@ def test_notebooks_are_readable_before_they_run_and_reading_changes_nothing(open
     wrong = []
     for size in SIZES:
         at_size(page, size)
-        for path in paths:
+        for path in [path for path in paths if path.parent != LABS.relative_to(ROOT)]:  # masters have the same text
             page.locator(f".lm-TabBar-tab[title*='{path}']").click()
             page.wait_for_selector(f"{PANEL} .jp-Cell")
             wrong += [f"{path}, {size[0]} px, {sentence}" for sentence in walked(page, *OF_LAYOUT, "faint")]
