@@ -42,7 +42,7 @@ from utils import internals
 
 UTILS = Path(__file__).parents[1] / "utils"
 WIDGETS = UTILS / "widgets"
-PROTOCOLS = {"_repr_html_", "_repr_mimebundle_"}
+PROTOCOLS = {"_repr_html_", "_repr_mimebundle_", "_render_traceback_"}
 """Names with an underscore that IPython publishes."""
 
 IDS = torch.tensor([[3, 4, 5]])

@@ -157,7 +157,7 @@ def test_a_restarted_kernel_finds_the_job(model, data, in_this_process):
 def test_a_job_goes_on_when_the_kernel_that_started_it_is_killed(model, data):
     code = f"""
         from utils.tuning import TuningJob
-        job = TuningJob("orphan", {str(data)!r}, model={model!r}, epochs=60, batch_size=2).start()
+        job = TuningJob("orphan", {str(data)!r}, model={model!r}, epochs=60, batch_size=2).start(quiet=True)
         print("started", flush=True)
         job.wait()
     """

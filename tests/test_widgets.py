@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -74,9 +75,8 @@ def test_the_workbench_says_that_it_asked_again_and_keeps_only_the_last_answers(
     assert [row[1][0] for row in answers_of(made)] == ["e", "g", "f", "d", "c"]
 
 
-def test_the_workbench_says_what_is_wrong_in_its_own_place(bench, monkeypatch):
-    monkeypatch.setattr(bench.model, "context_window", 50)
-    made = prompt_workbench(bench)
+def test_the_workbench_says_what_is_wrong_in_its_own_place(bench):
+    made = prompt_workbench(replace(bench, model=replace(bench.model, context_window=50)))
     for _ in range(2):
         assert "context window is 50 tokens" in made.message.value and 'role="alert"' in made.message.value
         made.ask_button.click()

@@ -6,7 +6,7 @@ from utils.widgets.bars import MUTED, ORANGE, TEXT, Axis, bar, bars, beside, lab
 from utils.widgets.view import plain
 
 ROW, TOP = 19, 38
-LEFT, RIGHT = 164, 226
+LEFT, RIGHT = 178, 226
 NARROW = (126, 160)
 BEFORE, AFTER, FATE = -156, -90, -80
 """Where the columns on the right end or begin."""
@@ -100,4 +100,4 @@ def _cumulative(axis: Axis, found: NextToken) -> str:
         f'<line x1="{x}" x2="{x}" y1="{axis.top}" y2="{axis.bottom}" stroke="{ORANGE}" '
         f'stroke-width="{1.5 * on}" stroke-dasharray="5 4"/>'
     )
-    return line + limit + label(x, TOP - 8, f"top-p {plain(p)}" if on else "", anchor="middle", fill=ORANGE)
+    return line + limit + label(x, TOP - 8, f"top-p {plain(p)}" if on else "", anchor="middle")
