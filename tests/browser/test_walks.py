@@ -62,6 +62,10 @@ def test_every_widget_is_whole_and_readable_at_every_size_and_in_both_themes(wid
     wrong = faults(widgets_page)
     assert wrong == [], "\n".join(wrong)
     assert nameless(widgets_page, OUTPUTS) == []
+    labels = widgets_page.locator(f"{OUTPUTS} label:has(input[type=radio]):visible")
+    places = "labels => labels.map(label => label.firstElementChild.offsetLeft - label.offsetLeft)"
+    assert labels.count() > 20
+    assert max(labels.evaluate_all(places)) < 5, "a radio button stands before its name"
 
 
 def test_a_run_cell_leaves_its_widget_in_view(widgets_page):
