@@ -24,9 +24,11 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=BUILD / f"{name}.png")
 
 
-def write(folder: Path, name: str, source: str) -> str:
-    """Write a notebook of one cell and return its name."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip())], metadata=KERNEL)
+def write(folder: Path, name: str, *sources: str) -> str:
+    """Write a notebook of these code cells and return its name."""
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    metadata = KERNEL | {"language_info": {"name": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.write(notebook, folder / f"{name}.ipynb")
     return f"{name}.ipynb"
 

@@ -1,14 +1,11 @@
 """The widgets of Lab 3 in a real page: a job that is watched and cancelled while a cell waits for it, and the dial."""
 
 import re
-from pathlib import Path
 
-import nbformat
 from playwright.sync_api import Page, expect
 
 from tests.browser.checks import OF_LAYOUT, found
-from tests.browser.page import OUTPUTS, at_size, nameless, press, run_all, shoot, write
-from utils.authoring import KERNEL
+from tests.browser.page import OUTPUTS, at_size, in_theme, nameless, press, run_all, shoot, write
 
 JOB = """
 import subprocess, sys
@@ -59,7 +56,7 @@ view = adapter_dial(model, prompts, ["negative", "positive"])
 
 
 def test_a_job_is_watched_and_cancelled_while_a_cell_waits_for_it(open_notebook, folder):
-    page = open_notebook(write_cells(folder, "monitor", [JOB, WAIT]))
+    page = open_notebook(write(folder, "monitor", JOB, WAIT))
     run_all(page)
     cancel = page.get_by_role("button", name="Cancel", exact=True)
     expect(cancel).to_be_visible(timeout=120_000)
@@ -79,7 +76,7 @@ def test_a_job_is_watched_and_cancelled_while_a_cell_waits_for_it(open_notebook,
     expect(page.get_by_role("status").filter(has_text="CANCELLED")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("waited for: CANCELLED")).to_be_visible(timeout=20_000)
     expect(cancel).to_be_disabled()
-    in_the_dark(page)
+    in_theme(page, "Dark")
     shoot(page, "lab_3_monitor_dark")
 
 
@@ -105,15 +102,8 @@ def test_the_dial_answers_by_keyboard(open_notebook, folder):
     expect(page.get_by_text("Old: this picture")).to_be_hidden(timeout=20_000)
     shoot(page, "lab_3_dial")
     holds_at_every_size(page)
-    in_the_dark(page)
+    in_theme(page, "Dark")
     shoot(page, "lab_3_dial_dark")
-
-
-def write_cells(folder: Path, name: str, sources: list[str]) -> str:
-    """Write a notebook of several cells and return its name."""
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / f"{name}.ipynb")
-    return f"{name}.ipynb"
 
 
 def holds_at_every_size(page: Page) -> None:
@@ -122,11 +112,3 @@ def holds_at_every_size(page: Page) -> None:
         at_size(page, size)
         page.wait_for_timeout(300)
         assert found(page.locator(".course-widget"), *OF_LAYOUT) == [], size
-
-
-def in_the_dark(page: Page) -> None:
-    """Choose JupyterLab's dark theme."""
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
-    page.locator(".lm-Menu-item", has_text="JupyterLab Dark").first.click()
-    page.wait_for_timeout(1500)

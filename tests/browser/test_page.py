@@ -8,25 +8,13 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page import OUTPUTS, run_all, save, shoot
+from tests.browser.checks import found
+from tests.browser.page import OUTPUTS, SIZES, at_size, run_all, save, shoot, write
 from tests.browser.server import TOKEN
 from utils.authoring import KERNEL, WIDGET_VIEW
 
 SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 VIEW = f"{SHOWN} .jp-WindowedPanel-outer"
-WORDS = """outputs => outputs.flatMap(output => {
-    const broken = [];
-    const texts = document.createTreeWalker(output, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-        for (const word of texts.currentNode.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
-            const range = document.createRange();
-            range.setStart(texts.currentNode, word.index);
-            range.setEnd(texts.currentNode, word.index + word[0].length);
-            if (new Set([...range.getClientRects()].map(part => Math.round(part.top))).size > 1) broken.push(word[0]);
-        }
-    }
-    return broken;
-})"""
 
 
 @pytest.fixture
@@ -51,18 +39,9 @@ def kernels(api):
     return running
 
 
-def laptop(page: Page, width: int = 1280) -> Page:
-    page.set_viewport_size({"width": width, "height": 720})
+def laptop(page: Page) -> Page:
+    at_size(page, SIZES[0])
     return page
-
-
-def write_cells(folder, name: str, *cells: str) -> str:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells],
-        metadata=KERNEL | {"language_info": {"name": "python"}},
-    )
-    nbformat.write(notebook, folder / name)
-    return name
 
 
 def tab(page: Page, name: str) -> Locator:
@@ -103,7 +82,7 @@ def test_reading_changes_nothing_and_links_land(open_notebook, folder, kernels):
 
 
 def test_the_first_run_starts_one_kernel_that_ends_with_the_notebook(open_notebook, folder, kernels):
-    name = write_cells(folder, "starts.ipynb", "order = [1]", "order.append(2)", "print(order, 'is the order')")
+    name = write(folder, "starts", "order = [1]", "order.append(2)", "print(order, 'is the order')")
     page = laptop(open_notebook(name))
     run_all(page)
     expect(page.get_by_text("[1, 2] is the order", exact=True)).to_be_visible(timeout=60_000)
@@ -125,7 +104,7 @@ def test_the_first_run_starts_one_kernel_that_ends_with_the_notebook(open_notebo
 
 
 def test_restart_and_run_all_needs_no_kernel_and_one_at_work_goes_on(open_notebook, folder, kernels):
-    name = write_cells(folder, "works.ipynb", "import time\nprint('at work')\ntime.sleep(60)")
+    name = write(folder, "works", "import time\nprint('at work')\ntime.sleep(60)")
     page = laptop(open_notebook(name))
     page.locator(f"{SHOWN} [data-command='notebook:restart-run-all']").first.click()
     expect(page.locator(OUTPUTS).get_by_text("at work", exact=True)).to_be_visible(timeout=60_000)
@@ -137,7 +116,7 @@ def test_restart_and_run_all_needs_no_kernel_and_one_at_work_goes_on(open_notebo
 
 
 def test_a_kernel_that_was_ended_is_told_and_the_next_run_starts_another(open_notebook, folder, api, kernels):
-    name = write_cells(folder, "ends.ipynb", "import os\nprint('process', os.getpid())")
+    name = write(folder, "ends", "import os\nprint('process', os.getpid())")
     page = laptop(open_notebook(name))
     run_all(page)
     said = page.locator(f"{SHOWN} {OUTPUTS}").get_by_text(re.compile(r"^process \d+"))
@@ -156,7 +135,7 @@ def test_a_kernel_that_was_ended_is_told_and_the_next_run_starts_another(open_no
 def test_a_widget_of_an_earlier_kernel_shows_its_stored_picture(open_notebook, folder):
     view = {"model_id": "gone", "version_major": 2, "version_minor": 0}
     stored = nbformat.v4.new_output("display_data", {"text/html": "<p>The bars as they were</p>", WIDGET_VIEW: view})
-    name = write_cells(folder, "stored.ipynb", "'a widget'", "print('a kernel')")
+    name = write(folder, "stored", "'a widget'", "print('a kernel')")
     notebook = nbformat.read(folder / name, as_version=4)
     notebook.cells[0].outputs = [stored]
     nbformat.write(notebook, folder / name)
@@ -200,7 +179,7 @@ HEIGHT = "cell => cell.offsetHeight"
 
 
 def test_what_was_shown_stays_greyed_until_something_new_comes(open_notebook, folder):
-    name = write_cells(folder, "again.ipynb", AGAIN)
+    name = write(folder, "again", AGAIN)
     page = laptop(open_notebook(name))
     cell = page.locator(f"{SHOWN} .jp-CodeCell").first
     old = cell.locator(".course-old-output")
@@ -233,12 +212,12 @@ raise ValueError(prose * 3)
 
 
 def test_words_stay_whole(open_notebook, folder):
-    page = laptop(open_notebook(write_cells(folder, "words.ipynb", WIDE)))
+    page = laptop(open_notebook(write(folder, "words", WIDE)))
     run_all(page)
     expect(page.locator(OUTPUTS).get_by_text("Traceback").first).to_be_visible(timeout=60_000)
     outputs = page.locator(f"{SHOWN} .jp-OutputArea-output")
     for width in (1280, 700):
-        laptop(page, width)
-        assert outputs.evaluate_all(WORDS) == []
+        at_size(page, (width, 720))
+        assert [found(output, "broken") for output in outputs.all()] == [[]] * outputs.count()
         assert outputs.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length") == 0
         shoot(page, f"page_words_{width}")
