@@ -13,6 +13,7 @@ from utils.decoding.diversity import completions, diversity_curve, surprise
 from utils.evaluation import ClassificationTask, complete, score_labels, shots_curve
 from utils.evaluation.influence import by_last_label
 from utils.models import packing
+from utils.models.language_model import LanguageModel
 
 LABELS = ("good", "bad")
 REVIEWS = [Review(f"film {letter}", LABELS[n % 2], (-1.0) ** n * 2) for n, letter in enumerate("abcdefghijklmnop")]
@@ -73,6 +74,24 @@ def test_an_interrupted_call_goes_on_from_there_to_the_same_result(tiny, small_p
     assert rest.count < whole.count
     same(found, expected)
     assert not list((tmp_path / "parts").glob("*.parts"))
+
+
+@pytest.mark.parametrize("folder", ["kept", "off"])
+@pytest.mark.parametrize("call", ["shots_curve", "by_last_label", "diversity_curve"])
+def test_an_interrupt_between_two_parts_says_whether_they_are_kept(tiny, monkeypatch, tmp_path, call, folder):
+    monkeypatch.setenv("COURSE_RESULTS", "off" if folder == "off" else str(tmp_path))
+    check, calls = LanguageModel.check_window, iter(range(1000))
+
+    def interrupted(*args, **settings):
+        if any(tmp_path.glob("*.json")) if folder == "kept" else next(calls) > 5:
+            raise KeyboardInterrupt
+        check(*args, **settings)
+
+    monkeypatch.setattr(LanguageModel, "check_window", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        CALLS[call](tiny)
+    kept = [note for note in getattr(stopped.value, "__notes__", ()) if "What is done is kept" in note]
+    assert len(kept) == (folder == "kept")
 
 
 def same(found, expected):

@@ -17,7 +17,7 @@ from utils.logits.config import DecodingConfig, check_seeds
 from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import BATCH_SIZE, LanguageModel
 from utils.progress import progress
-from utils.storage.results import remembered_each
+from utils.storage.results import keeping, remembered_each
 from utils.words import words
 
 COLUMNS = ("distinct-2", "repeated 3-grams", "self-BLEU", "bits per token")
@@ -104,7 +104,8 @@ def completions_by_temperature(
     settings = [replace(config, temperature=each) for each in arguments.a_list(temperatures, "temperatures")]
     found = {}
     for setting in progress(settings, "Writing at each temperature"):
-        found[float(setting.temperature)] = completions(model, prompt, setting, seeds=seeds)
+        with keeping():
+            found[float(setting.temperature)] = completions(model, prompt, setting, seeds=seeds)
     return found
 
 
@@ -122,8 +123,9 @@ def diversity_curve(
     found = completions_by_temperature(model, prompt, config, temperatures=temperatures, seeds=seeds)
     rows = []
     for texts in progress(list(found.values()), "Measuring diversity"):
-        repeated = np.mean([repeated_ngrams(text, 3) for text in texts])
-        rows.append((distinct_n(texts, 2), repeated, self_bleu(texts), surprise(model, prompt, texts)))
+        with keeping():
+            repeated = np.mean([repeated_ngrams(text, 3) for text in texts])
+            rows.append((distinct_n(texts, 2), repeated, self_bleu(texts), surprise(model, prompt, texts)))
     return pd.DataFrame(rows, index=pd.Index(found, name="temperature"), columns=list(COLUMNS)).round(2)
 
 

@@ -18,7 +18,7 @@ from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
 from utils.progress import progress
 from utils.prompts.templates import REVIEWS, Example, Template, build_prompt
-from utils.storage.results import remembered_each
+from utils.storage.results import keeping, remembered_each
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,8 @@ def shots_curve(
         draw_examples(task.train, n, task.labels, seed=seed)
     runs = []
     for n, seed in progress(draws, "Measuring prompts with more and more examples"):
-        runs.append(run_task(model, task, n, seed=seed))
+        with keeping():
+            runs.append(run_task(model, task, n, seed=seed))
     return ShotsCurve(tuple(runs))
 
 

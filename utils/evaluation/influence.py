@@ -12,6 +12,7 @@ from utils.evaluation.classification import ClassificationTask, check_label, che
 from utils.models.language_model import LanguageModel
 from utils.progress import progress
 from utils.prompts.templates import Example, as_examples, build_prompt
+from utils.storage.results import keeping
 
 
 def label_log_probability(
@@ -46,7 +47,8 @@ def by_last_label(
     found: dict[str, list[float]] = {f"last is {label}": [] for label in task.labels}
     number = factorial(len(examples))
     for order in progress(permutations(examples), "Trying orders of the examples", total=number):
-        mean = label_log_probability(model, task, order, queries).mean()
+        with keeping():
+            mean = label_log_probability(model, task, order, queries).mean()
         found[f"last is {order[-1].output_text}"].append(float(mean))
     return found
 

@@ -10,8 +10,8 @@ import ast
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -71,13 +71,29 @@ def remembered_each(
                 found[number] = answer
         except KeyboardInterrupt as stopped:
             if found.keys() <= _kept_parts(parts).keys():
-                stopped.add_note(f"{done_so_far()}. What is done is kept: run the cell again to go on from there.")
+                _say_kept(stopped)
             raise
     answers = [found[number] for number in range(count)]
     if not forget:
         _keep(path, partial(write_text, text=json.dumps(answers)))
     _keep(parts, partial(Path.unlink, missing_ok=True))
     return answers
+
+
+@contextmanager
+def keeping() -> Generator[None]:
+    """Let an interrupt of the block say that what is done is kept: for one turn of a loop over what is remembered."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        folder = results_dir()
+        if folder and folder.exists() and not hasattr(stopped, "__notes__"):
+            _say_kept(stopped)
+        raise
+
+
+def _say_kept(stopped: KeyboardInterrupt) -> None:
+    stopped.add_note(f"{done_so_far()}. What is done is kept: run the cell again to go on from there.")
 
 
 def _path(module: str, question: dict[str, Any]) -> Path | None:
