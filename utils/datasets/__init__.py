@@ -5,6 +5,7 @@ from utils.datasets.questions import Question, load_questions
 from utils.datasets.records import TextToText, load_text_to_text, save_text_to_text
 from utils.datasets.reviews import LABELS, Review, load_reviews
 from utils.datasets.splits import SPLITS
+from utils.datasets.uses import load_code_tasks, load_entities, load_passages, load_translations
 
 __all__ = [
     "LABELS",
@@ -13,9 +14,13 @@ __all__ = [
     "Question",
     "Review",
     "TextToText",
+    "load_code_tasks",
     "load_dialogues",
+    "load_entities",
+    "load_passages",
     "load_questions",
     "load_reviews",
     "load_text_to_text",
+    "load_translations",
     "save_text_to_text",
 ]
