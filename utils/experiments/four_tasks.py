@@ -25,7 +25,7 @@ from utils.models.forcing import continuation_ids, forced_logits
 from utils.models.language_model import LanguageModel
 from utils.progress import progress
 from utils.prompts.templates import PlainTemplate, build_prompt
-from utils.storage.results import remembered
+from utils.storage.results import code_hash, remembered
 from utils.training.tasks import CLASSIFY, SUMMARIZE
 
 DIALOGUES, SHOTS = 16, 3
@@ -141,7 +141,9 @@ def take(model: LanguageModel, measure: Measure, seed: int, items: int | None) -
             answers = measure.answers(model, seed, items)
             return {"answers": answers, "seconds": time.perf_counter() - begun, "date": str(date.today())}
 
-    return remembered({"ladder": measure.name, "seed": seed, "items": items, "model": model.fingerprint}, compute)
+    code = code_hash(getattr(measure.answers, "func", measure.answers).__module__)
+    question = {"ladder": measure.name, "code": code, "seed": seed, "items": items, "model": model.fingerprint}
+    return remembered(question, compute)
 
 
 @contextmanager
