@@ -41,9 +41,9 @@ REFUSED = {
     "import os; os.chdir('/')": "tried to use os.chdir",
 }
 STOPPED = {
-    "while True: pass": "ran longer than 1 seconds and was stopped.",
-    "import time; time.sleep(60)": "ran longer than 1 seconds and was stopped.",
-    "while True:\n    try:\n        while True: pass\n    except BaseException:\n        pass": "ran longer than 1 seconds",
+    "while True: pass": "ran longer than 1 s and was stopped.",
+    "import time; time.sleep(60)": "ran longer than 1 s and was stopped.",
+    "while True:\n    try:\n        while True: pass\n    except BaseException:\n        pass": "ran longer than 1 s",
     "import os; os._exit(0)": "ended its process before its tests were done.",
     "import sys; sys.exit(0)": "ended the process before its tests were done.",
     "while True: print('a' * 1000)": "printed more than 10,000 characters.",
