@@ -9,6 +9,7 @@ from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
 from utils.widgets.repetition import repetition
 from utils.widgets.sampler import sampler
+from utils.widgets.token_viewer import token_viewer
 
 __all__ = [
     "adapter_dial",
@@ -20,4 +21,5 @@ __all__ = [
     "quiz",
     "repetition",
     "sampler",
+    "token_viewer",
 ]
