@@ -74,7 +74,8 @@ def tokens_html(table: pd.DataFrame) -> str:
     """Return a list of tokens, each with its id and its bytes; the sentence below it explains parts of characters."""
     tokens = "".join(_token(*row) for row in table[["token", "id", "bytes", "special"]].itertuples(index=False))
     parts = about_parts(table["token"])
-    return f'<ol class="course-tokens" aria-label="Tokens">{tokens}</ol>{paragraph(parts) if parts else ""}'
+    boxes = paragraph("Each box: a token, its id, and its bytes in hexadecimal.")
+    return f'{boxes}<ol class="course-tokens" aria-label="Tokens">{tokens}</ol>{paragraph(parts) if parts else ""}'
 
 
 def _token(token: str, number: int, written: str, special: bool) -> str:
