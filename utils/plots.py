@@ -201,8 +201,9 @@ def shares_and_accuracies(table: pd.DataFrame, *, chance: float = 0.5) -> Plot:
 def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] = ()) -> Plot:
     """Draw each model's parameters (log axis, 50 million to 5 trillion) against the month of its release.
 
-    named: models whose names are written, besides the largest of their time. The marker says the family; it is filled where the weights are given out. A line leads from a sparse model's
-    active parameters up to all of them. A model without a published count is a cross at the bottom.
+    named: models whose names are written, besides the largest of their time. The marker says the family; it is filled
+    where the weights are given out. A line leads from a sparse model's active parameters up to all of them. A model
+    without a published count is a cross at the bottom.
     """
     counted = [model for model in models if model.parameters]
     uncounted = [model for model in models if not model.parameters]
