@@ -1,6 +1,7 @@
-"""Data: reviews, dialogues, questions, and a learner's own text-to-text file."""
+"""Data: reviews, dialogues, questions, foundation models, and a learner's own text-to-text file."""
 
 from utils.datasets.dialogues import Dialogue, load_dialogues
+from utils.datasets.foundation_models import FoundationModel, load_foundation_models
 from utils.datasets.questions import Question, load_questions
 from utils.datasets.records import TextToText, load_text_to_text, save_text_to_text
 from utils.datasets.reviews import LABELS, Review, load_reviews
@@ -10,10 +11,12 @@ __all__ = [
     "LABELS",
     "SPLITS",
     "Dialogue",
+    "FoundationModel",
     "Question",
     "Review",
     "TextToText",
     "load_dialogues",
+    "load_foundation_models",
     "load_questions",
     "load_reviews",
     "load_text_to_text",
