@@ -16,6 +16,7 @@ import torch
 from utils.datasets.dialogues import load_dialogues
 from utils.datasets.questions import load_questions
 from utils.datasets.reviews import LABELS, load_reviews
+from utils.datasets.splits import check_name
 from utils.errors import DataError
 from utils.evaluation.classification import ClassificationTask, run_task
 from utils.evaluation.completions import complete, first_line
@@ -130,6 +131,14 @@ MEASURES = (
     Measure("dialogues, 3 shots", "ROUGE-1", partial(summarize_dialogues, shots=SHOTS), summary_scores),
     Measure("held-out text", "bits per byte", read_held_out, np.array),
 )
+
+
+def evaluate(model: LanguageModel, name: str) -> Interval:
+    """Return one of MEASURES, by its name, with its 95 % interval: computed now, whatever is kept. Raises DataError."""
+    known = {measure.name: measure for measure in MEASURES}
+    check_name(name, tuple(known), "measure")
+    with _nothing_remembered():
+        return known[name].value([known[name].answers(model, seed, None) for seed in known[name].seeds])
 
 
 def take(model: LanguageModel, measure: Measure, seed: int, items: int | None) -> dict[str, Any]:
