@@ -6,6 +6,7 @@ from utils.datasets.questions import Question, load_questions
 from utils.datasets.records import TextToText, load_text_to_text, save_text_to_text
 from utils.datasets.reviews import LABELS, Review, load_reviews
 from utils.datasets.splits import SPLITS
+from utils.datasets.uses import load_code_tasks, load_entities, load_passages, load_translations
 
 __all__ = [
     "LABELS",
@@ -15,10 +16,14 @@ __all__ = [
     "Question",
     "Review",
     "TextToText",
+    "load_code_tasks",
     "load_dialogues",
+    "load_entities",
     "load_foundation_models",
+    "load_passages",
     "load_questions",
     "load_reviews",
     "load_text_to_text",
+    "load_translations",
     "save_text_to_text",
 ]

@@ -45,7 +45,8 @@ class Measure:
     """One number of the ladder.
 
     answers: (model, seed, items) to one answer an item, of the first `items`, all of them when None.
-    scores: what answers are worth, one number each. seeds: with each, examples are drawn anew.
+    scores: what answers are worth, one number each, or what `interval` takes. seeds: with each, examples are drawn
+    anew. interval: from scores of shape (seeds, items, ...) to their mean and its 95 % interval.
     """
 
     name: str
@@ -53,10 +54,11 @@ class Measure:
     answers: Callable[[LanguageModel, int, int | None], Answers]
     scores: Callable[[Answers], np.ndarray]
     seeds: tuple[int, ...] = (0,)
+    interval: Callable[[np.ndarray], Interval] = bootstrap
 
     def value(self, answers: Sequence[Answers]) -> Interval:
         """Return the mean score with its 95 % interval over seeds and items; answers: one list a seed."""
-        return bootstrap(np.array([self.scores(some) for some in answers]))
+        return self.interval(np.array([self.scores(some) for some in answers]))
 
 
 def label_reviews(model: LanguageModel, seed: int, items: int | None, *, shots: int) -> Answers:

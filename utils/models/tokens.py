@@ -72,13 +72,13 @@ def is_special(tokenizer: PreTrainedTokenizerBase, token: int) -> bool:
     return token in tokenizer.all_special_ids or bool(added and added.special)
 
 
-def token_table(model: LanguageModel, text: str) -> pd.DataFrame:
-    r"""Return a row for each token of a text as the model reads it, special tokens included.
+def token_table(model: LanguageModel, text: str, *, most: int | None = None) -> pd.DataFrame:
+    r"""Return a row for each token of a text as the model reads it, special tokens included; only the first `most`.
 
     Columns: token, in quotation marks (`b'\xe2'` for a part of a character); id; bytes, two hexadecimal digits each;
     special. Raises EmptyPrompt, DataError.
     """
-    tokenizer, ids = model.tokenizer, model.encode(text)
+    tokenizer, ids = model.tokenizer, model.encode(text)[:most]
     rows = [
         (quoted(token_text(tokenizer, n)), n, token_bytes(tokenizer, n).hex(" "), is_special(tokenizer, n)) for n in ids
     ]

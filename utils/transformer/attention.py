@@ -96,6 +96,22 @@ class AttentionWeights:
         index, columns = pd.Index(self.queries, name="query"), pd.Index(self.keys, name="key")
         return pd.DataFrame(self.head(layer, head).numpy(), index=index, columns=columns)
 
+    def strongest(self, layer: int, head: int, count: int = 3) -> pd.DataFrame:
+        """Return the pairs of the largest weights: query, key, weight; only of queries that see more than one token."""
+        weights = self.head(layer, head)
+        choosing = torch.where((weights > 0).sum(-1, keepdim=True) > 1, weights, 0)
+        values, places = choosing.flatten().topk(min(count, choosing.numel()))
+        pairs = [divmod(place, len(self.keys)) for place in places.tolist()]
+        rows = [(self.queries[q], self.keys[k], w) for (q, k), w in zip(pairs, values.tolist(), strict=True) if w > 0]
+        return pd.DataFrame(rows, columns=["query", "key", "weight"])
+
+    def means(self, layer: int, head: int) -> dict[str, float]:
+        """Return the mean weights on the previous and on the first token, as `head_scores`; none for other parts."""
+        if self.part != "decoder" or len(self.queries) < 3:
+            return {}
+        weights = self.head(layer, head)
+        return {"previous token": float(_previous(weights).mean()), "first token": float(_first(weights).mean())}
+
 
 def attention_parts(model: LanguageModel) -> tuple[str, ...]:
     """Return the kinds of attention that a model has: of its decoder, and where it has one, of and on its encoder."""
@@ -134,8 +150,7 @@ def head_scores(model: LanguageModel, texts: Sequence[str], *, repeated: int = 2
         )
     drawn = _twice(model, repeated, seed)
     read = [_weights(model, [row], [row])["decoder"] for row in rows]
-    previous = torch.cat([weights.diagonal(-1, -2, -1)[..., 1:] for weights in read], dim=-1)
-    first = torch.cat([weights[..., 2:, 0] for weights in read], dim=-1)
+    previous, first = (torch.cat([look(weights) for weights in read], dim=-1) for look in (_previous, _first))
     induction = _weights(model, drawn, drawn)["decoder"].diagonal(1 - repeated, -2, -1)[..., 1:-1]
     means = [weights.mean(dim=(1, -1)).flatten() for weights in (previous, first, induction)]
     layers, heads = previous.shape[0], previous.shape[2]
@@ -156,6 +171,16 @@ def heads_over(scores: pd.DataFrame, thresholds: Sequence[float] = (0.3, 0.5, 0.
         for threshold in thresholds
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("threshold").astype(int)
+
+
+def _previous(weights: torch.Tensor) -> torch.Tensor:
+    """Return the weight of each token, from the third on, on the one before it: shape (..., queries - 2)."""
+    return weights.diagonal(-1, -2, -1)[..., 1:]
+
+
+def _first(weights: torch.Tensor) -> torch.Tensor:
+    """Return the weight of each token, from the third on, on the first: shape (..., queries - 2)."""
+    return weights[..., 2:, 0]
 
 
 def _read(model: LanguageModel, text: str) -> list[int]:
