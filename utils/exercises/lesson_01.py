@@ -39,6 +39,7 @@ FIT = Exercise(
         Case((SIZES, 500, 8), "With 8 bits, 1 byte, they take 1000, 100 and 400 bytes: all but the large one fit."),
         *generated(_random_models, why=WEIGHTS),
         Case((SIZES, 260, 4), "4 bits are half a byte: they take 500, 50 and 200 bytes.", edge="fewer bits than a byte has"),
+        Case(({"odd": 101, "even": 100}, 50, 4), "101 parameters of half a byte take 50.5 bytes, and 50 are there.", edge="half a byte too much"),
         Case((SIZES, 400, 32), "100 parameters of 4 bytes take 400 bytes, and 400 are there.", edge="a model that fills the memory"),
         Case((SIZES, 10, 16), "No model fits: the list is empty.", edge="a very small memory"),
     ],
@@ -49,15 +50,17 @@ FIT = Exercise(
         Wrong(lambda s, m, b: [n for n in s if s[n] * 4 <= m], "Every number has 4 bytes here, whatever `bits` says."),
         Wrong(lambda s, m, b: [n for n in s if s[n] <= m], "Every number has one byte here: `bits` is left out."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * (b // 8) <= m], "`//` drops what is left over: 4 bits become 0 bytes. Divide with `/`."),
+        Wrong(lambda s, m, b: [n for n in s if s[n] * b // 8 <= m], "`//` drops what is left over, here half a byte. Divide with `/`."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * b / 8 < m], "A model that fills the memory exactly fits, too: at most, not less."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * b / 8 > m], "These are the models that do not fit."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * 2 * b / 8 <= m], "Twice the weights are asked for: to run a model, once is enough."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * 16 <= m], "That is what tuning takes, 16 bytes a parameter. To run takes the weights alone."),
-        Wrong(lambda s, m, b: [n for n in s if s[n] * b / 8 <= m * 1e9], "`memory` is in bytes already, not in GB."),
-        Wrong(lambda s, m, b: [n for n in s if s[n] * b / 8 / 1e9 <= m], "Both are in bytes: nothing needs to be divided by a billion."),
+        Wrong(lambda s, m, b: [n for n in s if s[n] * b / 8 / 1e9 <= m], "`memory` is in bytes already, not in GB: leave the billion out."),
         Wrong(_together, "Each model is looked at alone: they need not fit beside each other."),
         *[
-            Wrong(lambda s, m, b, down=down: sorted(_fit(s, m, b), key=s.get, reverse=down), "The right models, in another order: keep that of `sizes`.")
+            Wrong(
+                lambda s, m, b, down=down: sorted(_fit(s, m, b), key=s.get, reverse=down), "The right models, in another order: keep that of `sizes`."
+            )
             for down in (False, True)
         ],
         Wrong(lambda s, m, b: sorted(_fit(s, m, b)), "The right models, in another order: keep that of `sizes`."),
@@ -90,10 +93,7 @@ def _ratio(texts: Sequence[str], encode: Encode) -> float:
 
 def _random_texts(draw: Random) -> tuple[list[str], Encode]:
     letters = "etaoinshrdlu"
-    texts = [
-        " ".join("".join(draw.choices(letters, k=draw.randint(1, 10))) for _ in range(draw.randint(1, 9)))
-        for _ in range(draw.randint(2, 5))
-    ]
+    texts = [" ".join("".join(draw.choices(letters, k=draw.randint(1, 10))) for _ in range(draw.randint(1, 9))) for _ in range(draw.randint(2, 5))]
     return texts, pieces
 
 
