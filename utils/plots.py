@@ -234,12 +234,17 @@ def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] =
         axes.set(yscale="log", ylim=(5e7, 5e12), ylabel="parameters", xlim=(2018, 2027))
         axes.set_xticks(range(2018, 2028))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, fontsize=10)
-    said = ", ".join(f"{m.name} {m.parameters / 1e9:.4g} billion in {m.released}" for m in largest)
+    others = [model for model in counted if model.name in written and model not in largest]
     return _plot(
         figure,
-        f"Parameters of {len(counted)} models on a log axis against time. The largest of their time: {said}. "
-        f"{len(uncounted)} models have no published count.",
+        f"Parameters of {len(counted)} models on a log axis against time. "
+        f"The largest of their time: {_sizes(largest)}. "
+        f"Others that are named: {_sizes(others) or 'none'}. {len(uncounted)} models have no published count.",
     )
+
+
+def _sizes(models: Sequence[FoundationModel]) -> str:
+    return ", ".join(f"{m.name} {(m.parameters or 0) / 1e9:.4g} billion in {m.released}" for m in models)
 
 
 def _year(released: str) -> float:
