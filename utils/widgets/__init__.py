@@ -5,6 +5,7 @@ from utils.widgets.attention_view import attention_view
 from utils.widgets.forecasts import predict
 from utils.widgets.guess import guess
 from utils.widgets.job_monitor import monitor
+from utils.widgets.model_garden import model_garden
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
@@ -16,6 +17,7 @@ __all__ = [
     "adapter_dial",
     "attention_view",
     "guess",
+    "model_garden",
     "monitor",
     "playground",
     "predict",
