@@ -68,8 +68,8 @@ class ModelGarden:
         """List the models that pass the filters; the chosen one stays chosen where it is among them."""
         before, found = self.chosen.value, self.selected
         self.chosen.options = [(self._line(model), model) for model in found]
-        if before in found:
-            self.chosen.value = before
+        if found:
+            self.chosen.value = before if before in found else found[0]
         said = f"{len(found)} of {len(models())} models" if found else "No model passes: set a filter to 'any'"
         self.count.value = paragraph(f"{said}. This machine has {_gigabytes(machine_memory())} of memory.")
         self.redraw()
