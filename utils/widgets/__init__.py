@@ -4,6 +4,7 @@ from utils.widgets.adapter_dial import adapter_dial
 from utils.widgets.forecasts import predict
 from utils.widgets.guess import guess
 from utils.widgets.job_monitor import monitor
+from utils.widgets.live import live
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
@@ -13,6 +14,7 @@ from utils.widgets.sampler import sampler
 __all__ = [
     "adapter_dial",
     "guess",
+    "live",
     "monitor",
     "playground",
     "predict",
