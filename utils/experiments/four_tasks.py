@@ -14,6 +14,7 @@ import numpy as np
 from utils.datasets.dialogues import load_dialogues
 from utils.datasets.questions import load_questions
 from utils.datasets.reviews import LABELS, load_reviews
+from utils.datasets.splits import check_name
 from utils.evaluation.classification import ClassificationTask, run_task
 from utils.evaluation.completions import complete, first_line
 from utils.evaluation.intervals import Interval, bootstrap
@@ -40,7 +41,8 @@ class Measure:
     """One number of the ladder.
 
     answers: (model, seed, items) to one answer an item, of the first `items`, all of them when None.
-    scores: what answers are worth, one number each. seeds: with each, examples are drawn anew.
+    scores: what answers are worth, one number each, or what `interval` takes. seeds: with each, examples are drawn
+    anew. interval: from scores of shape (seeds, items, ...) to their mean and its 95 % interval.
     """
 
     name: str
@@ -48,10 +50,11 @@ class Measure:
     answers: Callable[[LanguageModel, int, int | None], Answers]
     scores: Callable[[Answers], np.ndarray]
     seeds: tuple[int, ...] = (0,)
+    interval: Callable[[np.ndarray], Interval] = bootstrap
 
     def value(self, answers: Sequence[Answers]) -> Interval:
         """Return the mean score with its 95 % interval over seeds and items; answers: one list a seed."""
-        return bootstrap(np.array([self.scores(some) for some in answers]))
+        return self.interval(np.array([self.scores(some) for some in answers]))
 
 
 def label_reviews(model: LanguageModel, seed: int, items: int | None, *, shots: int) -> Answers:
@@ -111,6 +114,14 @@ MEASURES = (
     Measure("dialogues, 3 shots", "ROUGE-1", partial(summarize_dialogues, shots=SHOTS), summary_scores),
     Measure("held-out text", "bits per byte", read_held_out, np.array),
 )
+
+
+def evaluate(model: LanguageModel, name: str) -> Interval:
+    """Return one of MEASURES, by its name, with its 95 % interval: computed now, whatever is kept. Raises DataError."""
+    known = {measure.name: measure for measure in MEASURES}
+    check_name(name, tuple(known), "measure")
+    with _nothing_remembered():
+        return known[name].value([known[name].answers(model, seed, None) for seed in known[name].seeds])
 
 
 def take(model: LanguageModel, measure: Measure, seed: int, items: int | None) -> dict[str, Any]:
