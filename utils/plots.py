@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import itertools
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -322,6 +323,34 @@ def _course(values: pd.Series, best: str) -> str:
         f"first {values.iloc[0]:.2f} at {values.index[0]}, last {values.iloc[-1]:.2f} at {values.index[-1]}, "
         f"{best} {values[at]:.2f} at {at}"
     )
+
+
+def line_curves(
+    table: pd.DataFrame, *, xlabel: str, ylabel: str, xscale: str = "linear", yscale: str = "linear", said: int = 8
+) -> Plot:
+    """Draw a line for each column of a table against its index; the scales are "linear" or "log".
+
+    said: how many points of a line its text alternative names at most.
+    """
+    with _style():
+        figure, axes = _figure()
+        for (name, values), (colour, marker) in zip(table.items(), itertools.cycle(LINES), strict=False):
+            points = marker if len(table) <= 12 else ""
+            axes.plot(values.index, values, color=colour, marker=points, label=str(name), clip_on=False)
+        axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        if xscale == "log":
+            axes.set_xticks(table.index, [str(value) for value in table.index])
+            axes.minorticks_off()
+        if yscale == "linear":
+            axes.set_ylim(bottom=0)
+        axes.legend()
+    few = table.iloc[:: -(-len(table) // said)]
+    named = "; ".join(f"{name}: {_significant(few[name])}" for name in table)
+    return _plot(figure, f"Line plot of {ylabel} against {xlabel}. {named}.")
+
+
+def _significant(values: pd.Series) -> str:
+    return ", ".join(f"{value:.3g} at {index}" for index, value in values.items())
 
 
 def token_bars(
