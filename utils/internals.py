@@ -38,6 +38,21 @@ def attention(config: Any) -> str:
     return config._attn_implementation
 
 
+def compute_attention_weights(model: Any) -> None:
+    """Let a model compute its attention weights; transformers 5.23 keeps them only if its attention is "eager".
+
+    `set_attn_implementation` changes it, and a kind that has only one, or no attention, says so aloud.
+    """
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        model.set_attn_implementation("eager")
+    finally:
+        logging.set_verbosity(level)
+
+
 def takes_logits_to_keep(model: Any) -> bool:
     """Whether a model computes only some logits when told; transformers 5.23 names the argument `logits_to_keep`."""
     return "logits_to_keep" in inspect.signature(model.forward).parameters

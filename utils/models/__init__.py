@@ -5,7 +5,7 @@ from utils.models.environment import describe_environment
 from utils.models.forcing import continuation_ids
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
-from utils.models.tokens import token_text
+from utils.models.tokens import token_counts, token_table, token_text
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -14,5 +14,7 @@ __all__ = [
     "continuation_ids",
     "describe_environment",
     "load_model",
+    "token_counts",
+    "token_table",
     "token_text",
 ]

@@ -1,6 +1,7 @@
 """Thin views: a control changes a value, a pure function computes, a renderer draws."""
 
 from utils.widgets.adapter_dial import adapter_dial
+from utils.widgets.attention_view import attention_view
 from utils.widgets.forecasts import predict
 from utils.widgets.guess import guess
 from utils.widgets.job_monitor import monitor
@@ -9,9 +10,11 @@ from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
 from utils.widgets.repetition import repetition
 from utils.widgets.sampler import sampler
+from utils.widgets.token_viewer import token_viewer
 
 __all__ = [
     "adapter_dial",
+    "attention_view",
     "guess",
     "monitor",
     "playground",
@@ -20,4 +23,5 @@ __all__ = [
     "quiz",
     "repetition",
     "sampler",
+    "token_viewer",
 ]
