@@ -407,21 +407,23 @@ def _line(axes: Axes, *points: tuple[float, float]) -> None:
     axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=arrow, zorder=2)
 
 
-def lens(shares: pd.DataFrame, *, xlabel: str) -> Plot:
-    """Draw probabilities as a grid of shades from 0 to 1: a row for each prompt, a column for each depth."""
+def lens(tables: Mapping[str, pd.DataFrame]) -> Plot:
+    """Draw each `logit_lens.lens_table` as a row of shades: the answer's probability before the first block and after each."""
+    shares = pd.DataFrame({prompt: table["of the answer"] for prompt, table in tables.items()}).T
     with _style(**{"axes.grid": False}):
-        figure, axes = _figure(height=0.3 * len(shares) + 1.3)
-        corners = np.arange(shares.shape[1] + 1) - 0.5, np.arange(len(shares) + 1) - 0.5
-        image = axes.pcolormesh(*corners, shares.to_numpy(), cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.3)
+        figure, axes = _figure(height=0.3 * len(shares) + 1.2)
+        corners = [np.arange(size + 1) - 0.5 for size in shares.shape]
+        grid = axes.pcolormesh(corners[1], corners[0], shares, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.3)
         axes.set_yticks(range(len(shares)), shares.index, fontsize=9)
-        axes.set_xticks(range(0, shares.shape[1], max(1, shares.shape[1] // 6)))
-        axes.set_ylim(len(shares) - 0.5, -0.5)
-        axes.set_xlabel(xlabel)
-        figure.colorbar(image, ax=axes, label="probability")
-    said = "; ".join(
-        f"{name}: at most {row.max():.2f} (at {row.idxmax()}), {row.iloc[-1]:.2f} at the end" for name, row in shares.iterrows()
-    )
-    return _plot(figure, f"Grid of probabilities, a row each, 0 to {shares.shape[1] - 1}: {xlabel}. {said}.")
+        axes.set(xlabel="after block (0: before the first)", ylim=(len(shares) - 0.5, -0.5))
+        figure.colorbar(grid, ax=axes, label="probability of the answer")
+    said = "; ".join(f"{prompt}: {_rising(row)}" for prompt, row in shares.iterrows())
+    return _plot(figure, f"Grid of an answer's probability, 0 to 1, before block 1 and after each of {shares.shape[1] - 1}. {said}.")
+
+
+def _rising(row: pd.Series) -> str:
+    over = [f"over {least:g} after {(row > least).idxmax()}" for least in (0.1, 0.5) if (row > least).any()]
+    return ", ".join([*over, f"{row.iloc[-1]:.2f} at the end"])
 
 
 def changes(values: pd.Series, *, xlabel: str) -> Plot:

@@ -65,28 +65,19 @@ def lens_table(model: LanguageModel, prompt: str, answer: str) -> pd.DataFrame:
     return table.rename_axis("after block")
 
 
-def answers_forming(model: LanguageModel, answers: Mapping[str, str]) -> pd.DataFrame:
-    """Return for each prompt after which block its answer is the likeliest token, and stays so.
+def answers_forming(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return a row for each prompt's `lens_table`: after which block its answer is the likeliest token, and how close it came.
 
-    Columns: prompt, answer, "first likeliest after block" and "stays from block" (missing where it is never so, or
-    not at the end), the answer's best rank on the way, the model's own choice. Raises what `lens_table` does.
+    Columns: the first such block, missing where there is none; the answer's best rank; what the model says in the
+    end, with its probability.
     """
     rows = []
-    for prompt, answer in answers.items():
-        table = lens_table(model, prompt, answer)
-        likeliest = table["rank of the answer"] == 1
-        stays = likeliest[::-1].cummin()
-        rows.append(
-            {
-                "prompt": prompt,
-                "answer": answer,
-                "first likeliest": likeliest.idxmax() if likeliest.any() else pd.NA,
-                "stays from": stays[stays].index.min() if stays.any() else pd.NA,
-                "best rank": table["rank of the answer"].min(),
-                "model says": table["likeliest"].iloc[-1],
-            }
-        )
-    return pd.DataFrame(rows).astype({"first likeliest": "Int64", "stays from": "Int64"})
+    for prompt, table in tables.items():
+        ranks, last = table["rank of the answer"], table.iloc[-1]
+        first = (ranks == 1).idxmax() if (ranks == 1).any() else pd.NA
+        rows.append((prompt, first, ranks.min(), last["likeliest"], last["probability"]))
+    columns = ["prompt", "first likeliest after", "best rank", "model says", "probability"]
+    return pd.DataFrame(rows, columns=columns).astype({"first likeliest after": "Int64"}).set_index("prompt")
 
 
 def _first_token(model: LanguageModel, prompt: str, answer: str) -> int:
