@@ -4,7 +4,7 @@ from utils.datasets.dialogues import Dialogue, load_dialogues
 from utils.datasets.foundation_models import FoundationModel, load_foundation_models
 from utils.datasets.questions import Question, load_questions
 from utils.datasets.records import TextToText, load_text_to_text, save_text_to_text
-from utils.datasets.reviews import LABELS, Review, load_reviews
+from utils.datasets.reviews import LABELS, Review, load_reviews, load_sentences
 from utils.datasets.splits import SPLITS
 from utils.datasets.uses import load_code_tasks, load_entities, load_passages, load_translations
 
@@ -23,6 +23,7 @@ __all__ = [
     "load_passages",
     "load_questions",
     "load_reviews",
+    "load_sentences",
     "load_text_to_text",
     "load_translations",
     "save_text_to_text",

@@ -2,7 +2,7 @@
 
 from utils.models import catalog
 from utils.models.environment import describe_environment
-from utils.models.forcing import continuation_ids
+from utils.models.forcing import continuation_bits, continuation_ids
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
 from utils.models.memory import running_memory
@@ -12,6 +12,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "LanguageModel",
     "catalog",
+    "continuation_bits",
     "continuation_ids",
     "describe_environment",
     "load_model",
