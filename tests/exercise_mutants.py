@@ -1,7 +1,7 @@
-"""Change one thing in each master's solution and count what its check lets through.
+"""Change one thing in each solution and count what its check lets through.
 
 python -m tests.exercise_mutants          # every exercise
-python -m tests.exercise_mutants 1.4 2.3  # these
+python -m tests.exercise_mutants 1.4 01.2 # these, of a lab and of a lesson
 
 Changed are operators, comparisons, constants, the order of arguments, names such as `min`; left out are statements,
 conditions, arguments, calls, attributes, one side of an operator and the value of a `return`. The table is written to
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests import masters
-from utils.authoring import BEGIN, ROOT
+from utils.authoring import ROOT
 from utils.exercises import running
 from utils.exercises.checks import assess
+from utils.exercises.notebooks import module_of
 from utils.storage.files import write_text
 
 TABLE = ROOT / "build" / "exercises.md"
@@ -96,7 +97,8 @@ def function_in(tree: ast.Module) -> ast.FunctionDef:
 
 def without_docstring(tree: ast.Module) -> ast.Module:
     """Return a cell whose function has no docstring."""
-    del function_in(tree).body[0]
+    function = function_in(tree)
+    del function.body[: ast.get_docstring(function) is not None]
     return tree
 
 
@@ -169,36 +171,26 @@ def in_words(before: str, after: str) -> str:
     return f"{old} -> {new}"
 
 
-def solutions(lab: int) -> Iterator[tuple[str, str, str]]:
-    """Yield the exercise, the cell and the checked expression of each solution that is a function."""
-    cell = ""
-    for found in masters.code_cells(masters.master(lab)):
-        if BEGIN in found.source:
-            cell = found.source
-        elif (checked := masters.CHECK.fullmatch(found.source)) and "def " in cell:
-            yield checked[1], cell, checked[2]
-
-
-def let_through(lab: int, only: tuple[str, ...] = ()) -> tuple[list[Mutant], list[Mutant]]:
-    """Return all mutants of a lab, and those that its checks accept."""
-    answers = importlib.import_module(f"tests.answers.lab_{lab}")
+def let_through(number: str, only: tuple[str, ...] = ()) -> tuple[list[Mutant], list[Mutant]]:
+    """Return all mutants of a lab ("1") or lesson ("01"), and those that its checks accept."""
+    answers = importlib.import_module(f"tests.answers.{module_of(number)}")
     made, accepted = [], []
-    for exercise, cell, checked in solutions(lab):
-        if only and exercise not in only:
+    for exercise, asked in masters.exercises(masters.notebook(number)).items():
+        if "def " not in asked.solution or (only and exercise not in only):
             continue
-        for mutant in mutants(exercise, cell):
+        for mutant in mutants(exercise, asked.solution):
             names = dict(answers.MASTER)
             try:
                 exec(mutant.code, names)
             except Exception:  # not even a function is left
                 continue
             made.append(mutant)
-            if assess(exercise, names[checked], **answers.GIVEN.get(exercise, {}))[1]:
+            if assess(exercise, names[asked.checked], **answers.GIVEN.get(exercise, {}))[1]:
                 accepted.append(mutant)
     return made, accepted
 
 
-def table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> str:
+def table(found: dict[str, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> str:
     """Return a Markdown table with a row an exercise, and each accepted mutant with its explanation."""
     lines = ["| exercise | changed solutions | the same function | mistakes let through |", "| --- | --- | --- | --- |"]
     whole = [mutant for made, _ in found.values() for mutant in made]
@@ -220,7 +212,7 @@ def table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[t
     return "\n".join([*lines, "", *listed]) + "\n"
 
 
-def write_table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> None:
+def write_table(found: dict[str, tuple[list[Mutant], list[Mutant]]], explained: dict[tuple[str, str], str]) -> None:
     """Write the table to build/exercises.md."""
     TABLE.parent.mkdir(exist_ok=True)
     write_text(TABLE, table(found, explained))
@@ -229,11 +221,11 @@ def write_table(found: dict[int, tuple[list[Mutant], list[Mutant]]], explained: 
 def main(arguments: list[str]) -> None:
     """Print and write the table."""
     running.SECONDS = 1.0
-    labs = sorted({int(exercise.split(".")[0]) for exercise in arguments} or {1, 2, 3})
-    found = {lab: let_through(lab, tuple(arguments)) for lab in labs}
+    numbers = list(dict.fromkeys(exercise.split(".")[0] for exercise in arguments)) or masters.with_exercises()
+    found = {number: let_through(number, tuple(arguments)) for number in numbers}
     explained = {}
-    for lab in labs:
-        explained |= importlib.import_module(f"tests.answers.lab_{lab}").EXPLAINED
+    for number in numbers:
+        explained |= importlib.import_module(f"tests.answers.{module_of(number)}").EXPLAINED
     write_table(found, explained)
     print(TABLE.read_text(encoding="utf8"))
 

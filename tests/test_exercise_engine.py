@@ -63,8 +63,8 @@ CHECKS = {
 
 
 @pytest.fixture(autouse=True)
-def lab_10(monkeypatch, tmp_path):
-    module = ModuleType("utils.exercises.lab_10")
+def lesson_10(monkeypatch, tmp_path):
+    module = ModuleType("utils.exercises.lesson_10")
     module.CHECKS = CHECKS
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(running, "SECONDS", 0.3)
@@ -341,7 +341,7 @@ def test_an_earlier_function_that_is_empty_or_wrong_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("exercise", "given", "said"),
     [
-        ("10.5", {}, "There is no exercise '10.5': Lab 10 has 10.1 to 10.13"),
+        ("10.5", {}, "There is no exercise '10.5': lesson 10 has 10.1 to 10.13"),
         ("10.120", {}, "There is no exercise '10.120'"),
         ("100.1", {}, "There is no exercise '100.1': use the number in the exercise's title"),
         ("../x", {}, "There is no exercise"),
@@ -365,10 +365,10 @@ def test_a_space_around_the_number_changes_nothing(capsys):
     assert verdict(lambda n, items: 2 * n, "10.12", weight=3, more=2) == "not yet. The weight is another."
 
 
-def test_a_package_that_a_lab_needs_and_is_not_there_is_named(monkeypatch, tmp_path):
-    (tmp_path / "lab_11.py").write_text("import nowhere_to_be_found\n")
+def test_a_package_that_a_lesson_needs_and_is_not_there_is_named(monkeypatch, tmp_path):
+    (tmp_path / "lesson_11.py").write_text("import nowhere_to_be_found\n")
     monkeypatch.setattr("utils.exercises.__path__", [str(tmp_path)])
-    with pytest.raises(DataError, match=r"Lab 11 need the package nowhere_to_be_found, which is not installed"):
+    with pytest.raises(DataError, match=r"lesson 11 need the package nowhere_to_be_found, which is not installed"):
         check("11.1", ...)
 
 

@@ -11,7 +11,7 @@ import pytest
 from nbval.plugin import find_comment_markers
 
 from tests import masters, prose_numbers
-from utils.authoring import KERNEL, LABS, MASTERS, STUB, lab_of, labs_in, learner_lab, lessons_in
+from utils.authoring import KERNEL, LABS, MASTERS, STUB, kept_of, lab_of, labs_in, learner_lab, lessons_in
 
 ROOT = Path(__file__).parents[1]
 LESSONS = lessons_in(ROOT / "notebooks")
@@ -292,10 +292,109 @@ def test_in_a_master_every_check_passes_and_every_exercise_is_headed(path):
     assert all(": correct. " in cell.outputs[0].text for cell in checks)
     exercises = [text for text in prose(notebook) if text.startswith("### Exercise")]
     assert len(exercises) == len(checks)
-    for text in exercises:
-        level = r"\*\*Difficulty: (easy|medium|hard)\. Importance: (high|medium|low)\. \d+ minutes\.\*\*"
-        assert re.search(level, text)
-        assert "<details><summary>Hint</summary>" in text
+    assert all(map(is_an_exercise, exercises))
+
+
+def is_an_exercise(text: str) -> bool:
+    """Whether the text of an exercise says how hard it is, and has a folded hint."""
+    level = r"^\*\*Difficulty: (easy|medium|hard)\. Importance: (high|medium|low)\. \d+ minutes\.\*\*$"
+    return re.search(level, text, re.MULTILINE) is not None and "<details><summary>Hint</summary>" in text
+
+
+def exercises_are_whole(notebook, lesson: str) -> bool:
+    """Whether each exercise of a lesson has its text, stub, folded solution and check, which say nothing else.
+
+    The solution begins with what the stub gives; the check, as it is committed, says that nothing was attempted.
+    """
+    places = [n for n, cell in enumerate(notebook.cells) if cell.source.startswith("### Exercise")]
+    parts = [notebook.cells[place : place + 4] for place in places]
+    alone = sum(STUB in cell.source or cell.source.startswith("check(") for cell in code(notebook)) == 2 * len(parts)
+    return alone and all(is_whole(*cells, f"{lesson}.{n}") for n, cells in enumerate(parts, 1))
+
+
+def is_whole(text, stub, solution, check, number: str) -> bool:
+    name = number.replace(".", "-")
+    folded, checked = masters.FOLDED.fullmatch(solution.source), masters.CHECK.fullmatch(check.source)
+    return (
+        is_an_exercise(text.source)
+        and text.source.startswith(f"### Exercise {number}: ")
+        and [stub.id, solution.id, check.id] == [f"exercise-{name}", f"exercise-{name}-solution", f"check-{name}"]
+        and STUB in stub.source
+        and folded is not None
+        and folded[1].startswith(kept_of(stub.source).strip("\n"))
+        and checked is not None
+        and checked[1] == number
+        and [output.get("text") for output in check.outputs] == [masters.not_attempted(number)]
+    )
+
+
+@each(LESSONS)
+def test_the_exercises_of_a_lesson_are_whole(path):
+    assert exercises_are_whole(read(path), path.name[:2])
+    assert len(masters.exercises(path)) in (0, 2, 3, 4)
+
+
+TEXT = """### Exercise 01.1: Twice
+
+**Difficulty: easy. Importance: high. 5 minutes.**
+
+Write `double`.
+
+<details><summary>Hint</summary>
+
+Add.
+
+</details>"""
+FOLDED = "<details><summary>Solution</summary>\n\n```python\n{}\n```\n\n</details>"
+HEAD = 'def double(number):\n    """Return twice a number."""\n'
+
+
+def made_lesson(**changed):
+    """A lesson with one exercise, some of its cells changed."""
+    sources = {
+        "text": TEXT,
+        "stub": f"{HEAD}    # Example: double(2) -> 4\n    {STUB}",
+        "solution": FOLDED.format(f"{HEAD}    return 2 * number"),
+        "check": 'check("01.1", double)',
+        "said": masters.not_attempted("01.1"),
+    } | changed
+    said = nbformat.v4.new_output("stream", text=sources["said"])
+    cells = [
+        nbformat.v4.new_markdown_cell(sources["text"], id="text"),
+        nbformat.v4.new_code_cell(sources["stub"], id="exercise-01-1"),
+        nbformat.v4.new_markdown_cell(sources["solution"], id="exercise-01-1-solution"),
+        nbformat.v4.new_code_cell(sources["check"], id="check-01-1", outputs=[said]),
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_exercises_of_a_lesson_are_found_and_their_solutions_run(tmp_path, monkeypatch):
+    path = tmp_path / "01_made.ipynb"
+    nbformat.write(made_lesson(), path)
+    (tmp_path / "00_none.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook()))
+    monkeypatch.setattr(masters, "LESSONS", tmp_path)
+    assert masters.with_exercises()[:2] == ["01", "1"] and masters.notebook("01") == path
+    assert masters.exercises(path)["01.1"].checked == "double"
+    assert masters.answers("01", masters.names("01"))["01.1"](4) == 8
+
+
+@pytest.mark.parametrize(
+    ("whole", "changed"),
+    [
+        (True, {}),
+        (True, {"stub": f"{HEAD}    {STUB}\n    ..."}),
+        (False, {"text": TEXT.replace("01.1", "01.2")}),
+        (False, {"text": TEXT.replace("easy", "simple")}),
+        (False, {"text": TEXT.replace("<summary>Hint</summary>", "")}),
+        (False, {"stub": f"def twice(number):\n    {STUB}\n    ..."}),
+        (False, {"stub": f"{HEAD}    return 2 * number"}),
+        (False, {"solution": "Add it."}),
+        (False, {"check": 'check("01.2", double)'}),
+        (False, {"said": "Exercise 01.1: correct.\n"}),
+    ],
+)
+def test_an_exercise_that_is_not_whole_is_found(whole, changed):
+    assert exercises_are_whole(made_lesson(**changed), "01") == whole
 
 
 @each(MASTER_LABS)

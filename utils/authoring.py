@@ -49,12 +49,18 @@ def _with_folded_solution(cell: NotebookNode) -> list[NotebookNode]:
     if cell.cell_type != "code" or BEGIN not in cell.source:
         return [cell]
     stub, solution = re.split(rf" *{BEGIN}\n", cell.source, maxsplit=1)
-    kept = [line for line in stub.split("\n") if not line.endswith(" = ...") and not line.strip().startswith("#")]
-    code = "\n".join(kept) + re.sub(rf"\n? *{END}", "", solution)
+    code = kept_of(stub) + re.sub(rf"\n? *{END}", "", solution)
     folded = nbformat.v4.new_markdown_cell(
         f"<details><summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>", id=f"{cell.id}-solution"[:64]
     )
     return [cell, folded]
+
+
+def kept_of(stub: str) -> str:
+    """Return what a solution keeps of its stub: all but comments and what stands for the answer, three dots."""
+    dots = re.compile(r"(.+ = |\s*)\.\.\.")
+    lines = [line for line in stub.split("\n") if not dots.fullmatch(line) and not line.strip().startswith("#")]
+    return "\n".join(lines)
 
 
 def execute(path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Answers that learners write to the exercises, right ones and wrong ones, a file for each lab.
+"""Answers that learners write to the exercises, right ones and wrong ones, a file for each lab and lesson.
 
 RIGHT: for each exercise, answers in different styles. WRONG: plausible wrong ones, each with a pattern of the
-sentence that it must get. GIVEN: what a check needs besides.
+sentence that it must get. GIVEN: what a check needs besides. MASTER: the names of the notebook's own solutions,
+`masters.names("01")`. PATCHES: stand-ins for what takes long. EXPLAINED: changed solutions that a check lets through.
 """
 
 from copy import deepcopy

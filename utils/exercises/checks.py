@@ -11,13 +11,14 @@ from utils.exercises import attempts, showing
 from utils.exercises.exercise import ODD, Exercise
 from utils.exercises.hints import load_hints
 from utils.exercises.mistakes import Mistake, NotAttempted
+from utils.exercises.notebooks import module_of, notebook_of
 from utils.exercises.running import Printed, functions_used, is_stub
 
 NOT_ATTEMPTED = "not attempted yet. Write your answer in the exercise's cell (a function ends with return), run that cell, then run this one again."
 
 
 def check(exercise: str, answer: Any, **given: Any) -> None:
-    """Print what is right or wrong with the answer to an exercise such as "1.3", and keep what was tried.
+    """Print what is right or wrong with the answer to an exercise such as "1.3", or "01.3" of a lesson; keep what was tried.
 
     given: results of the notebook that the check needs. Under nbgrader's autograder an
     answer that is not right raises AssertionError, so that it costs its points. Raises
@@ -35,7 +36,7 @@ def check(exercise: str, answer: Any, **given: Any) -> None:
 def hint(exercise: str) -> None:
     """Print the next hint to an exercise such as "1.3"; after the last one they begin again. Raises DataError."""
     exercise, _ = _find(exercise)
-    hints = load_hints(int(exercise.split(".")[0]))[exercise]
+    hints = load_hints(exercise.split(".")[0])[exercise]
     seen = [line["hint"] for line in attempts.load_attempts() if line["exercise"] == exercise and "hint" in line]
     number = (seen[-1] if seen else 0) % len(hints) + 1
     print(f"Exercise {exercise}, hint {number} of {len(hints)}: {hints[number - 1]}")
@@ -85,9 +86,9 @@ def _require_keywords(exercise: str, found: Exercise, given: Mapping[str, Any]) 
     extra = [name for name in given if name not in known]
     call = f"check({exercise!r}, ...)"
     if missing:
-        raise DataError(f"{call} also needs {' and '.join(f'{name}=...' for name in missing)}: write it as it stands in the lab.")
+        raise DataError(f"{call} also needs {' and '.join(f'{name}=...' for name in missing)}: write it as it stands in the notebook.")
     if extra:
-        raise DataError(f"{call} does not take {' or '.join(extra)}: leave it out, as in the lab.")
+        raise DataError(f"{call} does not take {' or '.join(extra)}: leave it out, as in the notebook.")
 
 
 def _place(number: str) -> int:
@@ -95,20 +96,20 @@ def _place(number: str) -> int:
 
 
 def _find(exercise: Any) -> tuple[str, Mapping[str, Exercise]]:
-    """Return the number of an exercise and all checks of its lab. Raises DataError."""
+    """Return the number of an exercise and all checks of its notebook. Raises DataError."""
     if not isinstance(exercise, str):
         raise DataError(f'The number of an exercise is a text, in quotation marks, as in check("1.3", ...); this is {showing.kind(exercise)}.')
     number = exercise.strip()
-    lab, _, _ = number.partition(".")
-    module = f"utils.exercises.lab_{lab}"
+    notebook, _, _ = number.partition(".")
+    module = f"utils.exercises.{module_of(notebook)}"
     try:
-        checks = import_module(module).CHECKS if re.fullmatch(r"\d+\.\d+", number) else {}
+        checks = import_module(module).CHECKS if re.fullmatch(r"\d\d?\.\d+", number) else {}
     except ModuleNotFoundError as error:
         if error.name != module:
-            raise DataError(f"The checks of Lab {lab} need the package {error.name}, which is not installed.") from None
+            raise DataError(f"The checks of {notebook_of(notebook)} need the package {error.name}, which is not installed.") from None
         checks = {}
     if not checks:
         raise DataError(f'There is no exercise {exercise!r}: use the number in the exercise\'s title, such as "1.3".')
     if number not in checks:
-        raise DataError(f"There is no exercise {exercise!r}: Lab {lab} has {min(checks, key=_place)} to {max(checks, key=_place)}.")
+        raise DataError(f"There is no exercise {exercise!r}: {notebook_of(notebook)} has {min(checks, key=_place)} to {max(checks, key=_place)}.")
     return number, checks

@@ -1,10 +1,11 @@
-"""Multiple-choice questions with a word of explanation for every choice; those of lab N stand in `quiz_N.md`."""
+"""Multiple-choice questions with a word of explanation for every choice; those of Lab N stand in `quiz_N.md`, of lesson NN in `quiz_NN.md`."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.errors import DataError
+from utils.exercises.notebooks import notebook_of
 
 FOLDER = Path(__file__).parent
 CHOICE = re.compile(r"- \[([ x])\] (.+) \| (.+)")
@@ -40,11 +41,11 @@ class Quiz:
         return sum(self.questions[question].right == choice for question, choice in choices.items())
 
 
-def load_quiz(lab: int) -> Quiz:
-    """Return the quiz at the end of a lab. Raises DataError if there is none."""
-    path = FOLDER / f"quiz_{lab}.md"
+def load_quiz(number: int | str) -> Quiz:
+    """Return the quiz at the end of a lab (1) or lesson ("01"). Raises DataError if there is none."""
+    path = FOLDER / f"quiz_{number}.md"
     if not path.exists():
-        raise DataError(f"There is no quiz for lab {lab}: use the number in the lab's title.")
+        raise DataError(f'There is no quiz for {notebook_of(number)}: use the number in the notebook\'s title, of a lesson as "01".')
     return Quiz(tuple(map(_read_question, path.read_text(encoding="utf8").strip().split("\n\n"))))
 
 

@@ -6,6 +6,7 @@ from utils.widgets.forecasts import predict
 from utils.widgets.garden import model_garden
 from utils.widgets.guess import guess
 from utils.widgets.job_monitor import monitor
+from utils.widgets.live import live
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
@@ -17,6 +18,7 @@ __all__ = [
     "adapter_dial",
     "attention_view",
     "guess",
+    "live",
     "model_garden",
     "monitor",
     "playground",

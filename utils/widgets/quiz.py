@@ -1,4 +1,4 @@
-"""The quiz at the end of a lab: choose, and read at once why the choice is right or wrong."""
+"""The quiz at the end of a lab or lesson: choose, and read at once why the choice is right or wrong."""
 
 import html
 
