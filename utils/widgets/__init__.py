@@ -6,6 +6,7 @@ from utils.widgets.forecasts import predict
 from utils.widgets.guess import guess
 from utils.widgets.job_monitor import monitor
 from utils.widgets.live import live
+from utils.widgets.ngram_writer import ngram_writer
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
@@ -19,6 +20,7 @@ __all__ = [
     "guess",
     "live",
     "monitor",
+    "ngram_writer",
     "playground",
     "predict",
     "prompt_workbench",
