@@ -80,5 +80,6 @@ def test_a_damaged_list_is_a_sentence(tmp_path, damaged):
 def test_the_figure_says_the_largest_of_their_time_and_how_many_have_no_count():
     alt = sizes_over_time(MODELS).alt
     assert "BERT-large 0.34 billion in 2018-10, GPT-2 1.542 billion in 2019-02" in alt
+    assert "LLaMA-65B 65.2 billion in 2023-02" in sizes_over_time(MODELS, named=["LLaMA-65B"]).alt
     assert "LLaMA-65B" not in alt and f"{sum(not model.parameters for model in MODELS)} models have no" in alt
     assert sizes_over_time(MODELS).png != sizes_over_time(MODELS, named=["LLaMA-65B"]).png

@@ -16,9 +16,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
 from utils.datasets.foundation_models import FoundationModel
 from utils.decoding.candidates import NextToken
+from utils.transformer.map import ModelMap, StackMap, Step
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Colours that stay apart for colour-blind readers (Okabe and Ito, 2008)."""
@@ -235,12 +237,17 @@ def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] =
         axes.set(yscale="log", ylim=(5e7, 5e12), ylabel="parameters", xlim=(2018, 2027))
         axes.set_xticks(range(2018, 2028))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, fontsize=10)
-    said = ", ".join(f"{m.name} {m.parameters / 1e9:.4g} billion in {m.released}" for m in largest)
+    others = [model for model in counted if model.name in written and model not in largest]
     return _plot(
         figure,
-        f"Parameters of {len(counted)} models on a log axis against time. The largest of their time: {said}. "
-        f"{len(uncounted)} models have no published count.",
+        f"Parameters of {len(counted)} models on a log axis against time. "
+        f"The largest of their time: {_sizes(largest)}. "
+        f"Others that are named: {_sizes(others) or 'none'}. {len(uncounted)} models have no published count.",
     )
+
+
+def _sizes(models: Sequence[FoundationModel]) -> str:
+    return ", ".join(f"{m.name} {(m.parameters or 0) / 1e9:.4g} billion in {m.released}" for m in models)
 
 
 def _year(released: str) -> float:
@@ -400,6 +407,151 @@ def _pattern(block: np.ndarray) -> str:
         return "all filled" if block.all() else "empty"
     triangle = block.shape[0] == block.shape[1] and (block == np.tri(len(block), dtype=bool)).all()
     return "lower triangle" if triangle else f"{int(block.sum())} of {block.size} filled"
+
+
+SHADES = {
+    "norm": "#E6E6E6",
+    "self-attention": "#BFDDEE",
+    "cross-attention": "#F3C9A5",
+    "feed-forward": "#B5E0D2",
+    "embedding": "#EFD3E3",
+}
+"""Light colours of the parts of a transformer, behind black letters; each part is named, too."""
+
+POSITIONS = {
+    "rotary": "positions turn queries and keys",
+    "learned": "learned positions are added",
+    "relative": "distances change the scores",
+}
+STREAM, BRANCH, COLUMN = 0.8, 3.1, 5.4
+"""Where a stack's residual stream and the middle of its branches stand in its column, and the column's width."""
+
+
+def architecture(model: ModelMap) -> Plot:
+    """Draw a model from bottom to top: embedding, the residual stream through its blocks, and what ends it."""
+    with _style(**{"axes.grid": False}):
+        figure = Figure(layout="constrained")
+        axes = figure.add_subplot()
+        heights = [_stack(axes, model, column) for column in range(len(model.stacks))]
+        if len(heights) > 1:
+            corner = COLUMN - 0.3
+            at = _looks_at_the_encoder(model.stacks[1])
+            _line(axes, (STREAM, heights[0]), (corner, heights[0]), (corner, at), (COLUMN + BRANCH - 1.7, at))
+        size = (COLUMN * len(heights), max(heights) + 1.2)
+        figure.set_size_inches(0.82 * size[0], 0.56 * size[1])
+        axes.set(xlim=(0, size[0]), ylim=(-0.5, max(heights) + 0.7))
+        axes.set_axis_off()
+    return _plot(figure, f"Map of a model, from its tokens up. {' '.join(_said(model))}")
+
+
+def _rows(stack: StackMap) -> list[tuple[float, Step]]:
+    """Return each step of a block with its height in the picture."""
+    return [(2.0 + stack.first_norm + row, step) for row, step in enumerate(stack.steps)]
+
+
+def _looks_at_the_encoder(stack: StackMap) -> float:
+    return next(y for y, step in _rows(stack) if step.kind == "cross-attention")
+
+
+def _stack(axes: Axes, model: ModelMap, column: int) -> float:
+    """Draw a stack in its column; return the height at which its stream ends."""
+    stack, left = model.stacks[column], COLUMN * column
+    stream, branch, wide = left + STREAM, left + BRANCH, left + COLUMN / 2 - 0.1
+    rows = _rows(stack)
+    below, above = rows[0][0] - 0.9, rows[-1][0] + 0.5
+    end = above + 0.6 + stack.last_norm
+    _line(axes, (stream, 0.3), (stream, end))
+    _box(axes, wide, 0, f"embedding: {model.vocabulary:,} tokens x {model.hidden:,} numbers", "embedding", 4.7)
+    axes.text(branch, 0.7, "; ".join(POSITIONS[kind] for kind in model.positions), ha="center", va="center", fontsize=9)
+    axes.add_patch(_rounded(left + 0.25, below, COLUMN - 0.75, above - below, facecolor="none", edgecolor="0.5"))
+    axes.text(left + COLUMN - 0.6, above - 0.12, f"{stack.name}: {stack.blocks} x", ha="right", va="top", fontsize=10)
+    for n, (y, step) in enumerate(rows):
+        if step.kind == "add":
+            _line(axes, (branch, y - 0.7), (branch, y), (stream + 0.2, y))
+            axes.plot(stream, y, "o", markersize=14, color="white", markeredgecolor="black", zorder=3)
+            axes.text(stream, y - 0.03, "+", ha="center", va="center", zorder=4)
+        elif not step.in_branch:
+            _box(axes, stream, y, "norm", "norm", 0.9)
+        else:
+            if n == 0 or rows[n - 1][1].kind == "add" or not rows[n - 1][1].in_branch:
+                _line(axes, (stream, y - 0.6), (branch, y - 0.6), (branch, y - 0.3))
+            else:
+                _line(axes, (branch, y - 0.7), (branch, y - 0.3))
+            _box(axes, branch, y, _step_text(step), step.kind, 3.4)
+    for y in [below - 0.5] * stack.first_norm + [above + 0.5] * stack.last_norm:
+        _box(axes, stream, y, "norm", "norm", 0.9)
+    if column < len(model.stacks) - 1 or model.tied is None:
+        return end
+    shared = "the embedding again" if model.tied else "a matrix of its own"
+    _box(axes, wide, end + 0.3, f"output: {shared}, {model.vocabulary:,} logits", "embedding", 4.7)
+    return end
+
+
+def _step_text(step: Step) -> str:
+    return f"{step.kind}: {step.says}".removesuffix(": ").replace("attention: ", "attention\n")
+
+
+def _said(model: ModelMap) -> list[str]:
+    """Return the map in sentences."""
+    positions = "; ".join(POSITIONS[kind] for kind in model.positions)
+    said = [f"Embedding of {model.vocabulary:,} tokens, {model.hidden:,} numbers each; {positions}."]
+    for stack in model.stacks:
+        parts = ", ".join(f"{step.kind} {step.says}".strip() for step in stack.steps)
+        sees = "each token sees what is before it" if stack.causal else "all tokens see all"
+        norms = [" a norm before them"] * stack.first_norm + [" a norm behind them"] * stack.last_norm
+        said.append(f"{stack.name.capitalize()} of {stack.blocks} blocks ({sees}): {parts};{','.join(norms) or ' no norm around them'}.")
+    tied = {True: "The embedding makes the logits.", False: "A matrix of its own makes the logits.", None: ""}
+    return [*said, tied[model.tied]]
+
+
+def _box(axes: Axes, x: float, y: float, text: str, kind: str, width: float) -> None:
+    axes.add_patch(_rounded(x - width / 2, y - 0.3, width, 0.6, facecolor=SHADES[kind], edgecolor="0.3", zorder=3))
+    axes.text(x, y, text, ha="center", va="center", fontsize=9, linespacing=0.9, zorder=4)
+
+
+def _rounded(x: float, y: float, width: float, height: float, **look: Any) -> FancyBboxPatch:
+    return FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=0.12", **look)
+
+
+def _line(axes: Axes, *points: tuple[float, float]) -> None:
+    """Draw a line through points that ends in an arrow."""
+    x, y = zip(*points, strict=True)
+    axes.plot(x[:-1], y[:-1], color="0.3", linewidth=1.2, zorder=2)
+    arrow = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=arrow, zorder=2)
+
+
+def lens(tables: Mapping[str, pd.DataFrame]) -> Plot:
+    """Draw each `logit_lens.lens_table` as a row of shades: the answer's probability before the first block and after each."""
+    shares = pd.DataFrame({prompt: table["of the answer"] for prompt, table in tables.items()}).T
+    with _style(**{"axes.grid": False}):
+        figure, axes = _figure(height=0.3 * len(shares) + 1.2)
+        corners = [np.arange(size + 1) - 0.5 for size in shares.shape]
+        grid = axes.pcolormesh(corners[1], corners[0], shares, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.3)
+        axes.set_yticks(range(len(shares)), shares.index, fontsize=9)
+        axes.set(xlabel="after block (0: before the first)", ylim=(len(shares) - 0.5, -0.5))
+        figure.colorbar(grid, ax=axes, label="probability of the answer")
+    said = "; ".join(f"{prompt}: {_rising(row)}" for prompt, row in shares.iterrows())
+    return _plot(figure, f"Grid of an answer's probability, 0 to 1, before block 1 and after each of {shares.shape[1] - 1}. {said}.")
+
+
+def _rising(row: pd.Series) -> str:
+    over = [f"over {least:g} after {(row > least).idxmax()}" for least in (0.1, 0.5) if (row > least).any()]
+    return ", ".join([*over, f"{row.iloc[-1]:.2f} at the end"])
+
+
+def changes(values: pd.Series, *, xlabel: str) -> Plot:
+    """Draw a horizontal bar for each change from 0, in the given order, with its value written beside it."""
+    with _style():
+        figure, axes = _figure(height=0.32 * len(values) + 0.9)
+        bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])
+        axes.bar_label(bars, fmt="%+.2f", padding=4, fontsize=10)
+        axes.set_yticks(range(len(values)), values.index)
+        axes.set_ylim(len(values) - 0.5, -0.5)
+        axes.set(xlabel=xlabel, xlim=(min(0, 1.15 * values.min()), max(0.1, 1.15 * values.max())))
+        axes.grid(visible=False, axis="y")
+    said = "; ".join(f"{name}: {value:+.2f}" for name, value in values.items())
+    return _plot(figure, f"Horizontal bars of {xlabel}, from 0. {said}.")
 
 
 @contextmanager

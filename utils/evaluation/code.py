@@ -83,7 +83,7 @@ def run_tests(code: str, tests: str, *, seconds: int = SECONDS) -> Outcome:
         sentence = f"The code {found['reason'] or 'passed its tests'}."
         return Outcome(not found["reason"], sentence, found["printed"])
     if too_long:
-        return Outcome(False, f"The code ran longer than {seconds} seconds and was stopped.")
+        return Outcome(False, f"The code ran longer than {seconds} s and was stopped.")
     return Outcome(False, "The code ended its process before its tests were done.")
 
 

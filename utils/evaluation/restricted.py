@@ -37,6 +37,7 @@ ACTS = {
     "os.startfile": "start another process",
     "subprocess": "start another process",
     "pty": "start another process",
+    "_winapi": "start another process",
     "socket": "use the network",
     "urllib": "use the network",
     "ctypes": "call the system's own functions",
@@ -44,7 +45,6 @@ ACTS = {
 """What an event or a module is called in a sentence, by how it begins."""
 MODULES = {
     "_posixsubprocess": "start another process",
-    "_winapi": "start another process",
     "_socket": "use the network",
     "_ctypes": "call the system's own functions",
 }

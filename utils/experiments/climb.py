@@ -1,9 +1,9 @@
 """Measure the course's own four tasks on models of several sizes: `make ladder MODELS="name-or-path ..."`.
 
-With `--uses` (`make ladder USES=1 ...`) it is what language models are used for (`utils.experiments.uses`). Each
-model's record, `labs/data/models/NAME.json` or `labs/data/uses/NAME.json`, has its answers and what they are worth, the weights they came from,
+Each model's record, `labs/data/models/NAME.json`, has its answers and what they are worth, the weights they came from,
 and what they were made with. What was measured is kept (`utils.storage.results`), so that an interrupted ladder goes
-on where it was, and a second one changes nothing.
+on where it was, and a second one changes nothing. With "--uses" (`make ladder USES=1`) the measures are those of
+`utils.experiments.uses`, and the records stand in `labs/data/uses`.
 """
 
 import json
@@ -32,8 +32,9 @@ from utils.storage.files import sha256, write_text
 def measured(source: str, *, items: int | None = None, measures: Sequence[Measure] | None = None) -> dict[str, Any]:
     """Return the record of a model: what it is, each measure, and what both depend on, as JSON values.
 
-    source: as for `load_model`. measures: the course's four tasks (`MEASURES`) unless given. A measure that the model cannot take, because its window is too short or its tokenizer
-    does not give a text back, says so ("refused") and has no number. Raises ModelNotFound.
+    source: as for `load_model`; measures: the course's four tasks unless given. A measure that the model cannot take,
+    because its window is too short or its tokenizer does not give a text back, says so ("refused") and has no number.
+    Raises ModelNotFound.
     """
     model = load_model(source)
     file = _file(source)

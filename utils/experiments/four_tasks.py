@@ -22,7 +22,7 @@ from utils.evaluation.summaries import rouge_scores, summarize
 from utils.models.forcing import continuation_bits
 from utils.models.language_model import LanguageModel
 from utils.prompts.templates import PlainTemplate, build_prompt
-from utils.storage.results import remembered
+from utils.storage.results import code_hash, remembered
 from utils.training.tasks import CLASSIFY, SUMMARIZE
 
 DIALOGUES, SHOTS = 16, 3
@@ -133,7 +133,9 @@ def take(model: LanguageModel, measure: Measure, seed: int, items: int | None) -
             answers = measure.answers(model, seed, items)
             return {"answers": answers, "seconds": time.perf_counter() - begun, "date": str(date.today())}
 
-    return remembered({"ladder": measure.name, "seed": seed, "items": items, "model": model.fingerprint}, compute)
+    code = code_hash(getattr(measure.answers, "func", measure.answers).__module__)
+    question = {"ladder": measure.name, "code": code, "seed": seed, "items": items, "model": model.fingerprint}
+    return remembered(question, compute)
 
 
 @contextmanager
