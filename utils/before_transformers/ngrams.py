@@ -58,6 +58,10 @@ class NGrams:
         reach = self.order - 1
         return np.stack([self.after(ids[max(0, end - reach) : end]) for end in range(1, len(ids) + 1)])
 
+    def kinds(self, ids: Sequence[int]) -> int:
+        """Return how many different tokens stood behind the longest context of some ids; 0 where it was never seen."""
+        return len(self._seen(ids, min(len(ids), self.order - 1)))
+
     def unseen(self, texts: Sequence[Sequence[int]]) -> float:
         """Return the share, 0 to 1, of all n-grams in some texts that were never counted."""
         new = [
@@ -66,6 +70,10 @@ class NGrams:
             for at in range(1, len(ids))
         ]
         return float(np.mean(new))
+
+    def forced(self, ids: Sequence[int]) -> float:
+        """Return the share, 0 to 1, of tokens whose context had one kind of token behind it: no choice was left."""
+        return float(np.mean([self.kinds(ids[:at]) == 1 for at in range(1, len(ids))]))
 
     def _seen(self, ids: Sequence[int], length: int) -> Counter[int]:
         return self.counts[length].get(tuple(ids[len(ids) - length :]), Counter())

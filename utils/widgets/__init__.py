@@ -7,6 +7,7 @@ from utils.widgets.garden import model_garden
 from utils.widgets.guess import guess
 from utils.widgets.job_monitor import monitor
 from utils.widgets.live import live
+from utils.widgets.ngram_writer import ngram_writer
 from utils.widgets.playground import playground
 from utils.widgets.prompt_workbench import prompt_workbench
 from utils.widgets.quiz import quiz
@@ -21,6 +22,7 @@ __all__ = [
     "live",
     "model_garden",
     "monitor",
+    "ngram_writer",
     "playground",
     "predict",
     "prompt_workbench",
