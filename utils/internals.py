@@ -148,11 +148,6 @@ def position_modules(model: "nn.Module") -> "list[tuple[str, nn.Module]]":
     return [(kinds[name], module) for name, module in named if name in kinds]
 
 
-def rotary_base(config: Any) -> float:
-    """Return the base of the angles of rotary positions; transformers 5.23 has it as `rope_parameters["rope_theta"]`."""
-    return config.rope_parameters["rope_theta"]
-
-
 def tokenizer_state(tokenizer: Any) -> str:
     """Return all of a tokenizer as JSON; transformers 5.23 wraps one of `tokenizers` as `backend_tokenizer`.
 

@@ -428,6 +428,7 @@ def _rising(row: pd.Series) -> str:
 
 def changes(values: pd.Series, *, xlabel: str) -> Plot:
     """Draw a horizontal bar for each change from 0, in the given order, with its value written beside it."""
+    values = values.round(2) + 0.0  # no -0.00
     with _style():
         figure, axes = _figure(height=0.32 * len(values) + 0.9)
         bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])

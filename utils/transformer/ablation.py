@@ -112,5 +112,4 @@ def _no_rotation(_: nn.Module, __: tuple, ___: Mapping[str, Any], output: tuple)
 
 
 def _nothing_added(_: nn.Module, given: tuple, named: Mapping[str, Any], output: Any) -> Any:
-    assert hidden_states(output) is not None
     return with_states(output, given_states(given, named))
