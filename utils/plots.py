@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import itertools
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from utils.datasets.foundation_models import FoundationModel
 from utils.decoding.candidates import NextToken
 from utils.transformer.map import ModelMap, StackMap, Step
 
@@ -24,6 +26,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Colours that stay apart for colour-blind readers (Okabe and Ito, 2008)."""
 
 MARKERS = ("o", "s", "^", "D")
+FAMILIES = {"decoder": "o", "encoder": "s", "encoder-decoder": "^"}
 LINES = tuple(zip(COLOURS, MARKERS, strict=True))
 STYLE = {
     "figure.dpi": 110,
@@ -198,6 +201,89 @@ def shares_and_accuracies(table: pd.DataFrame, *, chance: float = 0.5) -> Plot:
     )
 
 
+def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] = ()) -> Plot:
+    """Draw each model's parameters (log axis, 50 million to 5 trillion) against the month of its release.
+
+    named: models whose names are written, besides the largest of their time. The marker says the family; it is filled
+    where the weights are given out. A line leads from a sparse model's active parameters up to all of them. A model
+    without a published count is a cross at the bottom.
+    """
+    counted = [model for model in models if model.parameters]
+    uncounted = [model for model in models if not model.parameters]
+    largest = [m for n, m in enumerate(counted) if all(m.parameters > before.parameters for before in counted[:n])]
+    written = {*named, *(model.name for model in largest)}
+    with _style():
+        figure, axes = _figure(height=4.6)
+        for (family, shape), colour in zip(FAMILIES.items(), COLOURS, strict=False):
+            for open_weights, fill in ((True, colour), (False, "white")):
+                some = [m for m in counted if (m.family, m.open_weights) == (family, open_weights)]
+                axes.plot(
+                    [_year(m.released) for m in some],
+                    [m.parameters for m in some],
+                    shape,
+                    color=colour,
+                    markerfacecolor=fill,
+                    label=family if open_weights else None,
+                )
+        for model in counted:
+            if model.active:
+                axes.vlines(_year(model.released), model.active, model.parameters, color="0.6", linewidth=1, zorder=1)
+            if model.name in written:
+                place = (_year(model.released), model.parameters)
+                axes.annotate(model.name, place, (0, 6), textcoords="offset points", ha="center", fontsize=9)
+        crosses = [_year(model.released) for model in uncounted]
+        axes.plot(crosses, [6.5e7] * len(crosses), "x", color="0.25", label="no count published")
+        axes.plot([], [], "o", color="0.25", markerfacecolor="white", label="weights not given out")
+        axes.set(yscale="log", ylim=(5e7, 5e12), ylabel="parameters", xlim=(2018, 2027))
+        axes.set_xticks(range(2018, 2028))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, fontsize=10)
+    others = [model for model in counted if model.name in written and model not in largest]
+    return _plot(
+        figure,
+        f"Parameters of {len(counted)} models on a log axis against time. "
+        f"The largest of their time: {_sizes(largest)}. "
+        f"Others that are named: {_sizes(others) or 'none'}. {len(uncounted)} models have no published count.",
+    )
+
+
+def _sizes(models: Sequence[FoundationModel]) -> str:
+    return ", ".join(f"{m.name} {(m.parameters or 0) / 1e9:.4g} billion in {m.released}" for m in models)
+
+
+def _year(released: str) -> float:
+    year, month = released.split("-")
+    return int(year) + (int(month) - 0.5) / 12
+
+
+def ability_against_size(ladder: pd.DataFrame) -> Plot:
+    """Draw a panel for each measure of `load_ladder`: every model's mean with its 95 % interval against its parameters.
+
+    The axes are 100 million to 1 billion parameters (log), 0 to 1 for shares and 0 to 2 for bits per byte.
+    """
+    measures = ladder["measure"].unique()
+    with _style():
+        figure = Figure(figsize=(SIZE[0], 2.1 * -(-len(measures) // 3) + 0.6), layout="constrained")
+        panels = figure.subplots(-(-len(measures) // 3), 3, sharex=True, squeeze=False).flat
+        for axes, measure in zip(panels, measures, strict=False):
+            rows = ladder[ladder["measure"] == measure]
+            for row, (colour, marker) in zip(rows.itertuples(), LINES, strict=False):
+                axes.vlines(row.parameters, row.low, row.high, color=colour, linewidth=3, alpha=0.4)
+                axes.plot(row.parameters, row.mean, color=colour, marker=marker, linestyle="", label=row.model)
+            unit = rows["unit"].iloc[0]
+            axes.set(xscale="log", xlim=(1e8, 1e9), ylim=(0, 2 if unit == "bits per byte" else 1))
+            axes.set_xticks((1e8, 1e9), ("100 million", "1 billion"), fontsize=9)
+            axes.set_xticks((), minor=True)
+            axes.set_title(measure, fontsize=11)
+            axes.set_ylabel(unit, fontsize=10)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    said = "; ".join(
+        f"{measure}, {rows['unit'].iloc[0]}: "
+        + ", ".join(f"{row.model} {row.mean:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples())
+        for measure, rows in ladder.groupby("measure", sort=False)
+    )
+    return _plot(figure, f"Points with 95 % intervals against the number of parameters, a panel a measure. {said}.")
+
+
 def training_curves(metrics: pd.DataFrame) -> tuple[Plot, Plot]:
     """Draw the loss, and the fraction of correct next-step predictions, of `TuningJob.metrics` against the step.
 
@@ -239,6 +325,34 @@ def _course(values: pd.Series, best: str) -> str:
         f"first {values.iloc[0]:.2f} at {values.index[0]}, last {values.iloc[-1]:.2f} at {values.index[-1]}, "
         f"{best} {values[at]:.2f} at {at}"
     )
+
+
+def line_curves(
+    table: pd.DataFrame, *, xlabel: str, ylabel: str, xscale: str = "linear", yscale: str = "linear", said: int = 8
+) -> Plot:
+    """Draw a line for each column of a table against its index; the scales are "linear" or "log".
+
+    said: how many points of a line its text alternative names at most.
+    """
+    with _style():
+        figure, axes = _figure()
+        for (name, values), (colour, marker) in zip(table.items(), itertools.cycle(LINES), strict=False):
+            points = marker if len(table) <= 12 else ""
+            axes.plot(values.index, values, color=colour, marker=points, label=str(name), clip_on=False)
+        axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        if xscale == "log":
+            axes.set_xticks(table.index, [str(value) for value in table.index])
+            axes.minorticks_off()
+        if yscale == "linear":
+            axes.set_ylim(bottom=0)
+        axes.legend()
+    few = table.iloc[:: -(-len(table) // said)]
+    named = "; ".join(f"{name}: {_significant(few[name])}" for name in table)
+    return _plot(figure, f"Line plot of {ylabel} against {xlabel}. {named}.")
+
+
+def _significant(values: pd.Series) -> str:
+    return ", ".join(f"{value:.3g} at {index}" for index, value in values.items())
 
 
 def token_bars(

@@ -15,8 +15,6 @@ DIGITS = 12
 """Columns up to which the weights are written in the squares."""
 
 LONGEST = 12
-SQUARE = "padding: 0; height: 20px; border: 1px solid #8888; text-align: center; background"
-HATCHED = "repeating-linear-gradient(45deg, #8888 0 1px, transparent 1px 6px)"
 
 
 def grid_html(found: AttentionWeights, layer: int, head: int) -> str:
@@ -47,11 +45,11 @@ def describe(found: AttentionWeights, layer: int, head: int) -> str:
 
 def _square(weight: float, *, written: bool) -> str:
     if weight == 0:
-        return f'<td style="{SQUARE}: {HATCHED}"></td>'
+        return '<td class="course-unseen"></td>'
     red, green, blue = (round(255 + (dark - 255) * weight) for dark in DARKEST)
     ink = "#fff" if weight >= MIDDLE else "#000"
     number = f"{100 * weight:.0f}" if written and weight >= 0.005 else ""
-    return f'<td style="{SQUARE}: rgb({red}, {green}, {blue}); color: {ink}">{number}</td>'
+    return f'<td style="background: rgb({red}, {green}, {blue}); color: {ink}">{number}</td>'
 
 
 def _name(token: str) -> str:

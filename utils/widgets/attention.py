@@ -87,7 +87,7 @@ class AttentionView:
     def _look_ahead(self) -> None:
         for name, slider in (("layer", self.layer), ("head", self.head)):
             if slider is self.reached:
-                slider.draw_ahead(lambda value, name=name: self._drawn(**{name: value}))
+                slider.draw_ahead(lambda value, name=name: self._drawn(**{name: int(value)}))
             else:
                 slider.ahead = {}
 

@@ -64,7 +64,7 @@ class TokenViewer:
 def token_viewer(model: LanguageModel, text: str) -> TokenViewer:
     """Show a text's tokens, which follow what is typed, and return the viewer. Raises EmptyPrompt, DataError."""
     made = TokenViewer(model, text)
-    table = made.table.rename(columns=str).to_html()
+    table = made.table.to_html(index_names=False)
     summary = paragraph(text) + paragraph(made.said) + table + paragraph("Run this cell to type another text.")
     show(made.view, summary=summary, text=f"A token viewer. {made.said}")
     return made
