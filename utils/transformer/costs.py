@@ -74,16 +74,14 @@ def time_by_part(model: LanguageModel, lengths: Sequence[int]) -> pd.DataFrame:
 def _times(model: LanguageModel, length: int) -> dict[str, float]:
     if length > model.context_window:
         raise ContextWindowExceeded(
-            f"A text of {length} tokens is longer than the context window, {model.context_window}: give a shorter length."
+            f"A text of {length} tokens is longer than the context window, {model.context_window}: give a shorter one."
         )
     inputs = {name: ids[:, :1].expand(-1, length) for name, ids in inputs_of(model, "a").items()}
     return min((_timed(model, inputs) for _ in range(2)), key=lambda run: sum(run.values()))
 
 
 def _timed(model: LanguageModel, inputs: dict[str, torch.Tensor]) -> dict[str, float]:
-    attention = [
-        layer for _, blocks in stacks_of(model.model) for block in blocks for layer in attention_layers(block)
-    ]
+    attention = [layer for _, blocks in stacks_of(model.model) for block in blocks for layer in attention_layers(block)]
     clocks = {name: Clock(modules) for name, modules in {**parts_by_cost(model), SCORES: attention}.items()}
     whole = Clock([model.model])
     try:
@@ -109,6 +107,7 @@ class Clock:
         self._begun = 0.0
 
     def stop(self) -> None:
+        """Leave the modules as they were."""
         for handle in self._handles:
             handle.remove()
 
