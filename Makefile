@@ -102,8 +102,9 @@ sweeps: assets
 	COURSE_MODEL= $(BIN)/python -m utils.experiments.sweeps
 
 # The course's four tasks on models of several sizes, MODELS="name-or-path ..."; a record each in labs/data/models.
+# With USES=1, what language models are used for; a record each in labs/data/uses.
 ladder: assets
-	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.experiments.climb $(MODELS)
+	COURSE_MODEL= COURSE_DEVICE=cpu $(BIN)/python -m utils.experiments.climb $(if $(USES),--uses) $(MODELS)
 
 # The committed outputs on one thread, and with the oldest kernels that torch has.
 reproduce: dev assets

@@ -31,6 +31,7 @@ from transformers import (
     LlamaForCausalLM,
     LlamaModel,
     PreTrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     modeling_gguf_pytorch_utils,
 )
@@ -200,6 +201,20 @@ def attention():
 def _hides_its_arguments(patch: pytest.MonkeyPatch) -> None:
     forward = LlamaForCausalLM.forward
     patch.setattr(LlamaForCausalLM, "forward", lambda self, *given, **named: forward(self, *given, **named))
+
+
+@contract(
+    "transformers",
+    'set_attn_implementation("eager")',
+    lambda patch: patch.delattr(PreTrainedModel, "set_attn_implementation"),
+    lambda patch: patch.setattr(PreTrainedModel, "set_attn_implementation", lambda self, name: None),
+)
+def compute_attention_weights():
+    model = copy.deepcopy(tiny())
+    internals.compute_attention_weights(model)
+    weights = model(IDS, output_attentions=True).attentions
+    assert len(weights) == 2 and all(torch.allclose(layer.sum(-1), torch.ones(1)) for layer in weights)
+    assert internals.attention(tiny().config) == "sdpa"
 
 
 @contract("transformers", "argument logits_to_keep of forward()", _hides_its_arguments)

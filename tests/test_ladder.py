@@ -8,6 +8,7 @@ import os
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from gguf import GGUFWriter, LlamaFileType
@@ -16,11 +17,12 @@ from utils.datasets.dialogues import Dialogue
 from utils.errors import DataError, ModelNotFound
 from utils.experiments import climb, four_tasks
 from utils.experiments.climb import measured
-from utils.experiments.four_tasks import MEASURES, OPENING, read_held_out
-from utils.experiments.ladder import RECORDS, load_ladder, records
+from utils.experiments.four_tasks import MEASURES, OPENING, evaluate, read_held_out
+from utils.experiments.ladder import RECORDS, apart, ladder_table, load_ladder, records
 from utils.experiments.provenance import machine
 from utils.models import catalog
 from utils.models.loading import DEFAULT_MODEL, load_model
+from utils.plots import ability_against_size
 
 KEPT = {"SmolLM2-135M-Instruct", "gemma-3-270m", "Qwen2.5-Coder-0.5B-Instruct"}
 ITEMS = {"reviews, 0 shots": 60, "reviews, 8 shots": 60, "questions": 40}
@@ -70,6 +72,49 @@ def test_the_table_has_a_row_for_each_model_and_measure_smallest_model_first():
     assert table["parameters"].is_monotonic_increasing
     assert table["measure"].tolist()[: len(MEASURES)] == [measure.name for measure in MEASURES]
     assert table.loc[0, ["model", "mean"]].tolist() == ["SmolLM2-135M-Instruct", 0.65]
+
+
+def rungs(*models: tuple[str, int, float, float, float], unit: str = "accuracy") -> pd.DataFrame:
+    """A ladder of one measure: model, parameters, mean, low and high."""
+    columns = ["model", "parameters", "mean", "low", "high"]
+    return pd.DataFrame(models, columns=columns).assign(measure="one", unit=unit)
+
+
+def test_a_row_a_measure_and_a_column_a_model_in_their_order():
+    table = ladder_table(load_ladder())
+    assert [name for name, _ in table.index] == [measure.name for measure in MEASURES]
+    assert list(table) == [record["name"] for record in records()]
+    assert table.iloc[0, 0] == "0.65 (0.53 to 0.77)"
+
+
+def test_apart_are_models_whose_intervals_have_no_value_in_common():
+    close = rungs(("small", 1, 0.5, 0.4, 0.6), ("large", 2, 0.7, 0.6, 0.8))
+    assert apart(close).empty and list(apart(close)) == ["measure", "better", "worse", "the larger is better"]
+    far = rungs(("small", 1, 0.5, 0.4, 0.59), ("large", 2, 0.7, 0.6, 0.8), ("larger", 3, 0.5, 0.4, 0.59))
+    assert apart(far).to_numpy().tolist() == [["one", "large", "small", True], ["one", "large", "larger", False]]
+    bits = rungs(("small", 1, 1.2, 1.1, 1.3), ("large", 2, 1.5, 1.4, 1.6), unit="bits per byte")
+    assert apart(bits).to_numpy().tolist() == [["one", "small", "large", False]]
+
+
+def test_a_measure_is_taken_now_and_by_its_name(tiny, monkeypatch):
+    asked = []
+
+    def answers(model, seed, items):
+        asked.append((seed, items, os.environ["COURSE_RESULTS"]))
+        return [0.25, 0.75]
+
+    monkeypatch.setattr(
+        four_tasks, "MEASURES", (four_tasks.Measure("quick", "share", answers, np.array, seeds=(0, 1)),)
+    )
+    assert evaluate(tiny, "quick").mean == 0.5 and asked == [(0, None, "off"), (1, None, "off")]
+    with pytest.raises(DataError, match="There is no measure 'slow': take one of quick"):
+        evaluate(tiny, "slow")
+
+
+def test_the_figure_says_every_mean_with_its_interval():
+    alt = ability_against_size(load_ladder()).alt
+    assert "reviews, 0 shots, accuracy: SmolLM2-135M-Instruct 0.65 (0.53 to 0.77), gemma" in alt
+    assert all(measure.name in alt for measure in MEASURES)
 
 
 def test_a_folder_without_records_and_a_damaged_record_are_named(tmp_path):

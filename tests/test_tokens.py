@@ -1,20 +1,24 @@
 """A single token as it is shown: whole texts as they stand, parts of characters as bytes, no two tokens alike."""
 
+import copy
 from types import SimpleNamespace
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import LlamaConfig, PreTrainedTokenizerFast
 
+from tests.tiny_models import tiny_model
 from utils.adapters.soft_prompts import nearest_tokens
 from utils.datasets.records import TextToText
 from utils.decoding.candidates import given, next_token
 from utils.decoding.generation import END_OF_TEXT, TOKEN_LIMIT, Step, generate_stream
 from utils.decoding.steps import steps_table
+from utils.errors import DataError, EmptyPrompt
 from utils.internals import byte_alphabet
 from utils.logits.config import DecodingConfig
-from utils.models.tokens import is_bytes, quoted, token_text
+from utils.models.language_model import LanguageModel
+from utils.models.tokens import is_bytes, quoted, token_bytes, token_counts, token_table, token_text
 from utils.training.masking import loss_mask
 from utils.transformer.attention import visibility
 from utils.widgets.completion import Completion, completion_html
@@ -97,6 +101,53 @@ def test_the_course_s_vocabulary_is_shown_as_ever_but_for_half_characters(course
     whole = {token: text for token, text in enumerate(texts) if not is_bytes(text)}
     assert len(set(texts)) == len(texts) and len(texts) - len(whole) > 250
     assert all(course_model.decode([token]) == text for token, text in whole.items())
+
+
+# A text in tokens
+
+
+@pytest.mark.parametrize("kind", ["byte_level", "sentencepiece"])
+def test_the_bytes_of_tokens_together_are_the_text(kind, request):
+    tokenizer = request.getfixturevalue(kind)
+    for text in ("the é", "\N{SNOWMAN}é\r\n", "é\N{SNOWMAN} the"):
+        ids = tokenizer(text.replace(" ", "▁") if kind == "sentencepiece" else text)["input_ids"]
+        assert b"".join(token_bytes(tokenizer, token) for token in ids) == text.encode()
+    assert token_bytes(tokenizer, tokenizer.eos_token_id) == token_bytes(tokenizer, 5000) == b""
+
+
+def test_a_table_of_tokens_is_the_text_again_and_shows_what_is_special(course_model):
+    text = "def 한국(x): # 12.5 €\n\t\N{SNOWMAN}"
+    table = token_table(course_model, text + "<|im_end|>")
+    assert table["id"].tolist() == course_model.encode(text + "<|im_end|>")
+    assert bytes.fromhex(" ".join(table["bytes"])).decode() == text
+    assert table["token"][table["special"]].tolist() == ["'<|im_end|>'"] and table["bytes"].iloc[-1] == ""
+
+
+def test_a_table_shows_the_tokens_that_the_tokenizer_adds(tiny_tokenizer):
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
+    model = LanguageModel("tiny", tiny_model("llama"), tokenizer, 256)
+    assert token_table(model, "ab")["token"].tolist() == ["'a'", "'b'", "'</s>'"]
+    assert token_table(model, "ab")["special"].tolist() == [False, False, True]
+    assert token_counts(model, {"ab": "ab"}).loc["ab", "tokens"] == 2
+
+
+def test_counts_of_a_text(course_model):
+    counts = token_counts(course_model, {"English": "Two words, here: 7", "Korean": "한국 말"})
+    assert counts.loc["English", ["words", "characters", "bytes"]].tolist() == [4, 18, 18]
+    assert counts.loc["Korean", ["words", "characters", "bytes"]].tolist() == [2, 4, 10]
+    assert counts["tokens"].tolist() == [len(course_model.encode(text)) for text in ("Two words, here: 7", "한국 말")]
+    assert (counts["tokens per word"] == counts["tokens"] / counts["words"]).all()
+    assert (counts["tokens per character"] == counts["tokens"] / counts["characters"]).all()
+
+
+def test_no_text_has_no_tokens(course_model):
+    with pytest.raises(EmptyPrompt, match="empty"):
+        token_table(course_model, " ")
+    with pytest.raises(EmptyPrompt, match="empty"):
+        token_counts(course_model, {"none": ""})
+    with pytest.raises(DataError, match="'number' is a text; 7"):
+        token_counts(course_model, {"number": 7})
 
 
 # Where a token is shown

@@ -38,6 +38,21 @@ def attention(config: Any) -> str:
     return config._attn_implementation
 
 
+def compute_attention_weights(model: Any) -> None:
+    """Let a model compute its attention weights; transformers 5.23 keeps them only if its attention is "eager".
+
+    `set_attn_implementation` changes it, and a kind that has only one, or no attention, says so aloud.
+    """
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        model.set_attn_implementation("eager")
+    finally:
+        logging.set_verbosity(level)
+
+
 def takes_logits_to_keep(model: Any) -> bool:
     """Whether a model computes only some logits when told; transformers 5.23 names the argument `logits_to_keep`."""
     return "logits_to_keep" in inspect.signature(model.forward).parameters
@@ -91,6 +106,51 @@ def before_logits(model: Any, select: "Callable[[torch.Tensor], torch.Tensor]") 
         yield
     finally:
         hook.remove()
+
+
+def part_of_a_block(name: str, module: Any) -> str | None:
+    """Return what a module of a transformer's block is, by its name in the block and its class; None: nothing of its own.
+
+    One of "norm", "self-attention", "cross-attention" and "feed-forward"; the last three are matrices. transformers 5.23
+    has `attn` or `attention` in the names of all that belongs to attention, `enc` or `cross` where it looks at an
+    encoder, and `Norm` in the classes of norms; GPT-2's matrices are of the class `Conv1D`.
+    """
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    if "Norm" in type(module).__name__:
+        return "norm"
+    if not isinstance(module, nn.Linear | Conv1D):
+        return None
+    if not is_attention(name):
+        return "feed-forward"
+    return "cross-attention" if "enc" in name.lower() or "cross" in name.lower() else "self-attention"
+
+
+def is_attention(name: str) -> bool:
+    """Whether a module of a block belongs to attention; transformers 5.23 has `attn` or `attention` in its name."""
+    return "attn" in name.lower() or "attention" in name.lower()
+
+
+def position_modules(model: "nn.Module") -> "list[tuple[str, nn.Module]]":
+    """Return what tells a model where a token stands, with its kind: "rotary", "learned" or "relative".
+
+    transformers 5.23 has a few names for them.
+    """
+    kinds = {
+        "rotary_emb": "rotary",
+        "wpe": "learned",
+        "embed_positions": "learned",
+        "position_embeddings": "learned",
+        "relative_attention_bias": "relative",
+    }
+    named = [(name.split(".")[-1], module) for name, module in model.named_modules()]
+    return [(kinds[name], module) for name, module in named if name in kinds]
+
+
+def rotary_base(config: Any) -> float:
+    """Return the base of the angles of rotary positions; transformers 5.23 has it as `rope_parameters["rope_theta"]`."""
+    return config.rope_parameters["rope_theta"]
 
 
 def tokenizer_state(tokenizer: Any) -> str:

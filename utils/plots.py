@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import itertools
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,13 +16,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
+from utils.datasets.foundation_models import FoundationModel
 from utils.decoding.candidates import NextToken
+from utils.transformer.map import ModelMap, StackMap, Step
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Colours that stay apart for colour-blind readers (Okabe and Ito, 2008)."""
 
 MARKERS = ("o", "s", "^", "D")
+FAMILIES = {"decoder": "o", "encoder": "s", "encoder-decoder": "^"}
 LINES = tuple(zip(COLOURS, MARKERS, strict=True))
 STYLE = {
     "figure.dpi": 110,
@@ -196,6 +201,89 @@ def shares_and_accuracies(table: pd.DataFrame, *, chance: float = 0.5) -> Plot:
     )
 
 
+def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] = ()) -> Plot:
+    """Draw each model's parameters (log axis, 50 million to 5 trillion) against the month of its release.
+
+    named: models whose names are written, besides the largest of their time. The marker says the family; it is filled
+    where the weights are given out. A line leads from a sparse model's active parameters up to all of them. A model
+    without a published count is a cross at the bottom.
+    """
+    counted = [model for model in models if model.parameters]
+    uncounted = [model for model in models if not model.parameters]
+    largest = [m for n, m in enumerate(counted) if all(m.parameters > before.parameters for before in counted[:n])]
+    written = {*named, *(model.name for model in largest)}
+    with _style():
+        figure, axes = _figure(height=4.6)
+        for (family, shape), colour in zip(FAMILIES.items(), COLOURS, strict=False):
+            for open_weights, fill in ((True, colour), (False, "white")):
+                some = [m for m in counted if (m.family, m.open_weights) == (family, open_weights)]
+                axes.plot(
+                    [_year(m.released) for m in some],
+                    [m.parameters for m in some],
+                    shape,
+                    color=colour,
+                    markerfacecolor=fill,
+                    label=family if open_weights else None,
+                )
+        for model in counted:
+            if model.active:
+                axes.vlines(_year(model.released), model.active, model.parameters, color="0.6", linewidth=1, zorder=1)
+            if model.name in written:
+                place = (_year(model.released), model.parameters)
+                axes.annotate(model.name, place, (0, 6), textcoords="offset points", ha="center", fontsize=9)
+        crosses = [_year(model.released) for model in uncounted]
+        axes.plot(crosses, [6.5e7] * len(crosses), "x", color="0.25", label="no count published")
+        axes.plot([], [], "o", color="0.25", markerfacecolor="white", label="weights not given out")
+        axes.set(yscale="log", ylim=(5e7, 5e12), ylabel="parameters", xlim=(2018, 2027))
+        axes.set_xticks(range(2018, 2028))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, fontsize=10)
+    others = [model for model in counted if model.name in written and model not in largest]
+    return _plot(
+        figure,
+        f"Parameters of {len(counted)} models on a log axis against time. "
+        f"The largest of their time: {_sizes(largest)}. "
+        f"Others that are named: {_sizes(others) or 'none'}. {len(uncounted)} models have no published count.",
+    )
+
+
+def _sizes(models: Sequence[FoundationModel]) -> str:
+    return ", ".join(f"{m.name} {(m.parameters or 0) / 1e9:.4g} billion in {m.released}" for m in models)
+
+
+def _year(released: str) -> float:
+    year, month = released.split("-")
+    return int(year) + (int(month) - 0.5) / 12
+
+
+def ability_against_size(ladder: pd.DataFrame) -> Plot:
+    """Draw a panel for each measure of `load_ladder`: every model's mean with its 95 % interval against its parameters.
+
+    The axes are 100 million to 1 billion parameters (log), 0 to 1 for shares and 0 to 2 for bits per byte.
+    """
+    measures = ladder["measure"].unique()
+    with _style():
+        figure = Figure(figsize=(SIZE[0], 2.1 * -(-len(measures) // 3) + 0.6), layout="constrained")
+        panels = figure.subplots(-(-len(measures) // 3), 3, sharex=True, squeeze=False).flat
+        for axes, measure in zip(panels, measures, strict=False):
+            rows = ladder[ladder["measure"] == measure]
+            for row, (colour, marker) in zip(rows.itertuples(), LINES, strict=False):
+                axes.vlines(row.parameters, row.low, row.high, color=colour, linewidth=3, alpha=0.4)
+                axes.plot(row.parameters, row.mean, color=colour, marker=marker, linestyle="", label=row.model)
+            unit = rows["unit"].iloc[0]
+            axes.set(xscale="log", xlim=(1e8, 1e9), ylim=(0, 2 if unit == "bits per byte" else 1))
+            axes.set_xticks((1e8, 1e9), ("100 million", "1 billion"), fontsize=9)
+            axes.set_xticks((), minor=True)
+            axes.set_title(measure, fontsize=11)
+            axes.set_ylabel(unit, fontsize=10)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    said = "; ".join(
+        f"{measure}, {rows['unit'].iloc[0]}: "
+        + ", ".join(f"{row.model} {row.mean:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples())
+        for measure, rows in ladder.groupby("measure", sort=False)
+    )
+    return _plot(figure, f"Points with 95 % intervals against the number of parameters, a panel a measure. {said}.")
+
+
 def training_curves(metrics: pd.DataFrame) -> tuple[Plot, Plot]:
     """Draw the loss, and the fraction of correct next-step predictions, of `TuningJob.metrics` against the step.
 
@@ -237,6 +325,34 @@ def _course(values: pd.Series, best: str) -> str:
         f"first {values.iloc[0]:.2f} at {values.index[0]}, last {values.iloc[-1]:.2f} at {values.index[-1]}, "
         f"{best} {values[at]:.2f} at {at}"
     )
+
+
+def line_curves(
+    table: pd.DataFrame, *, xlabel: str, ylabel: str, xscale: str = "linear", yscale: str = "linear", said: int = 8
+) -> Plot:
+    """Draw a line for each column of a table against its index; the scales are "linear" or "log".
+
+    said: how many points of a line its text alternative names at most.
+    """
+    with _style():
+        figure, axes = _figure()
+        for (name, values), (colour, marker) in zip(table.items(), itertools.cycle(LINES), strict=False):
+            points = marker if len(table) <= 12 else ""
+            axes.plot(values.index, values, color=colour, marker=points, label=str(name), clip_on=False)
+        axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+        if xscale == "log":
+            axes.set_xticks(table.index, [str(value) for value in table.index])
+            axes.minorticks_off()
+        if yscale == "linear":
+            axes.set_ylim(bottom=0)
+        axes.legend()
+    few = table.iloc[:: -(-len(table) // said)]
+    named = "; ".join(f"{name}: {_significant(few[name])}" for name in table)
+    return _plot(figure, f"Line plot of {ylabel} against {xlabel}. {named}.")
+
+
+def _significant(values: pd.Series) -> str:
+    return ", ".join(f"{value:.3g} at {index}" for index, value in values.items())
 
 
 def token_bars(
@@ -291,6 +407,151 @@ def _pattern(block: np.ndarray) -> str:
         return "all filled" if block.all() else "empty"
     triangle = block.shape[0] == block.shape[1] and (block == np.tri(len(block), dtype=bool)).all()
     return "lower triangle" if triangle else f"{int(block.sum())} of {block.size} filled"
+
+
+SHADES = {
+    "norm": "#E6E6E6",
+    "self-attention": "#BFDDEE",
+    "cross-attention": "#F3C9A5",
+    "feed-forward": "#B5E0D2",
+    "embedding": "#EFD3E3",
+}
+"""Light colours of the parts of a transformer, behind black letters; each part is named, too."""
+
+POSITIONS = {
+    "rotary": "positions turn queries and keys",
+    "learned": "learned positions are added",
+    "relative": "distances change the scores",
+}
+STREAM, BRANCH, COLUMN = 0.8, 3.1, 5.4
+"""Where a stack's residual stream and the middle of its branches stand in its column, and the column's width."""
+
+
+def architecture(model: ModelMap) -> Plot:
+    """Draw a model from bottom to top: embedding, the residual stream through its blocks, and what ends it."""
+    with _style(**{"axes.grid": False}):
+        figure = Figure(layout="constrained")
+        axes = figure.add_subplot()
+        heights = [_stack(axes, model, column) for column in range(len(model.stacks))]
+        if len(heights) > 1:
+            corner = COLUMN - 0.3
+            at = _looks_at_the_encoder(model.stacks[1])
+            _line(axes, (STREAM, heights[0]), (corner, heights[0]), (corner, at), (COLUMN + BRANCH - 1.7, at))
+        size = (COLUMN * len(heights), max(heights) + 1.2)
+        figure.set_size_inches(0.82 * size[0], 0.56 * size[1])
+        axes.set(xlim=(0, size[0]), ylim=(-0.5, max(heights) + 0.7))
+        axes.set_axis_off()
+    return _plot(figure, f"Map of a model, from its tokens up. {' '.join(_said(model))}")
+
+
+def _rows(stack: StackMap) -> list[tuple[float, Step]]:
+    """Return each step of a block with its height in the picture."""
+    return [(2.0 + stack.first_norm + row, step) for row, step in enumerate(stack.steps)]
+
+
+def _looks_at_the_encoder(stack: StackMap) -> float:
+    return next(y for y, step in _rows(stack) if step.kind == "cross-attention")
+
+
+def _stack(axes: Axes, model: ModelMap, column: int) -> float:
+    """Draw a stack in its column; return the height at which its stream ends."""
+    stack, left = model.stacks[column], COLUMN * column
+    stream, branch, wide = left + STREAM, left + BRANCH, left + COLUMN / 2 - 0.1
+    rows = _rows(stack)
+    below, above = rows[0][0] - 0.9, rows[-1][0] + 0.5
+    end = above + 0.6 + stack.last_norm
+    _line(axes, (stream, 0.3), (stream, end))
+    _box(axes, wide, 0, f"embedding: {model.vocabulary:,} tokens x {model.hidden:,} numbers", "embedding", 4.7)
+    axes.text(branch, 0.7, "; ".join(POSITIONS[kind] for kind in model.positions), ha="center", va="center", fontsize=9)
+    axes.add_patch(_rounded(left + 0.25, below, COLUMN - 0.75, above - below, facecolor="none", edgecolor="0.5"))
+    axes.text(left + COLUMN - 0.6, above - 0.12, f"{stack.name}: {stack.blocks} x", ha="right", va="top", fontsize=10)
+    for n, (y, step) in enumerate(rows):
+        if step.kind == "add":
+            _line(axes, (branch, y - 0.7), (branch, y), (stream + 0.2, y))
+            axes.plot(stream, y, "o", markersize=14, color="white", markeredgecolor="black", zorder=3)
+            axes.text(stream, y - 0.03, "+", ha="center", va="center", zorder=4)
+        elif not step.in_branch:
+            _box(axes, stream, y, "norm", "norm", 0.9)
+        else:
+            if n == 0 or rows[n - 1][1].kind == "add" or not rows[n - 1][1].in_branch:
+                _line(axes, (stream, y - 0.6), (branch, y - 0.6), (branch, y - 0.3))
+            else:
+                _line(axes, (branch, y - 0.7), (branch, y - 0.3))
+            _box(axes, branch, y, _step_text(step), step.kind, 3.4)
+    for y in [below - 0.5] * stack.first_norm + [above + 0.5] * stack.last_norm:
+        _box(axes, stream, y, "norm", "norm", 0.9)
+    if column < len(model.stacks) - 1 or model.tied is None:
+        return end
+    shared = "the embedding again" if model.tied else "a matrix of its own"
+    _box(axes, wide, end + 0.3, f"output: {shared}, {model.vocabulary:,} logits", "embedding", 4.7)
+    return end
+
+
+def _step_text(step: Step) -> str:
+    return f"{step.kind}: {step.says}".removesuffix(": ").replace("attention: ", "attention\n")
+
+
+def _said(model: ModelMap) -> list[str]:
+    """Return the map in sentences."""
+    positions = "; ".join(POSITIONS[kind] for kind in model.positions)
+    said = [f"Embedding of {model.vocabulary:,} tokens, {model.hidden:,} numbers each; {positions}."]
+    for stack in model.stacks:
+        parts = ", ".join(f"{step.kind} {step.says}".strip() for step in stack.steps)
+        sees = "each token sees what is before it" if stack.causal else "all tokens see all"
+        norms = [" a norm before them"] * stack.first_norm + [" a norm behind them"] * stack.last_norm
+        said.append(f"{stack.name.capitalize()} of {stack.blocks} blocks ({sees}): {parts};{','.join(norms) or ' no norm around them'}.")
+    tied = {True: "The embedding makes the logits.", False: "A matrix of its own makes the logits.", None: ""}
+    return [*said, tied[model.tied]]
+
+
+def _box(axes: Axes, x: float, y: float, text: str, kind: str, width: float) -> None:
+    axes.add_patch(_rounded(x - width / 2, y - 0.3, width, 0.6, facecolor=SHADES[kind], edgecolor="0.3", zorder=3))
+    axes.text(x, y, text, ha="center", va="center", fontsize=9, linespacing=0.9, zorder=4)
+
+
+def _rounded(x: float, y: float, width: float, height: float, **look: Any) -> FancyBboxPatch:
+    return FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=0.12", **look)
+
+
+def _line(axes: Axes, *points: tuple[float, float]) -> None:
+    """Draw a line through points that ends in an arrow."""
+    x, y = zip(*points, strict=True)
+    axes.plot(x[:-1], y[:-1], color="0.3", linewidth=1.2, zorder=2)
+    arrow = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=arrow, zorder=2)
+
+
+def lens(tables: Mapping[str, pd.DataFrame]) -> Plot:
+    """Draw each `logit_lens.lens_table` as a row of shades: the answer's probability before the first block and after each."""
+    shares = pd.DataFrame({prompt: table["of the answer"] for prompt, table in tables.items()}).T
+    with _style(**{"axes.grid": False}):
+        figure, axes = _figure(height=0.3 * len(shares) + 1.2)
+        corners = [np.arange(size + 1) - 0.5 for size in shares.shape]
+        grid = axes.pcolormesh(corners[1], corners[0], shares, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.3)
+        axes.set_yticks(range(len(shares)), shares.index, fontsize=9)
+        axes.set(xlabel="after block (0: before the first)", ylim=(len(shares) - 0.5, -0.5))
+        figure.colorbar(grid, ax=axes, label="probability of the answer")
+    said = "; ".join(f"{prompt}: {_rising(row)}" for prompt, row in shares.iterrows())
+    return _plot(figure, f"Grid of an answer's probability, 0 to 1, before block 1 and after each of {shares.shape[1] - 1}. {said}.")
+
+
+def _rising(row: pd.Series) -> str:
+    over = [f"over {least:g} after {(row > least).idxmax()}" for least in (0.1, 0.5) if (row > least).any()]
+    return ", ".join([*over, f"{row.iloc[-1]:.2f} at the end"])
+
+
+def changes(values: pd.Series, *, xlabel: str) -> Plot:
+    """Draw a horizontal bar for each change from 0, in the given order, with its value written beside it."""
+    with _style():
+        figure, axes = _figure(height=0.32 * len(values) + 0.9)
+        bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])
+        axes.bar_label(bars, fmt="%+.2f", padding=4, fontsize=10)
+        axes.set_yticks(range(len(values)), values.index)
+        axes.set_ylim(len(values) - 0.5, -0.5)
+        axes.set(xlabel=xlabel, xlim=(min(0, 1.15 * values.min()), max(0.1, 1.15 * values.max())))
+        axes.grid(visible=False, axis="y")
+    said = "; ".join(f"{name}: {value:+.2f}" for name, value in values.items())
+    return _plot(figure, f"Horizontal bars of {xlabel}, from 0. {said}.")
 
 
 @contextmanager

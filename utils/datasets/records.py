@@ -84,15 +84,15 @@ def to_json_lines(records: Sequence[TextToText]) -> str:
     return "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs)
 
 
-def read_records(address: str) -> list[dict]:
-    """Return the records of a JSON Lines file, each with text in `input_text` and `output_text`. Raises DataError."""
+def read_records(address: str, fields: Sequence[str] = FIELDS) -> list[dict]:
+    """Return the records of a JSON Lines file, each with text in all `fields`. Raises DataError naming the line."""
     lines = read_text(address).replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     if not any(line.strip() for line in lines):
         raise DataError(f"{address} is empty: it needs one JSON object a line.")
-    return [_parse_record(line, f"{address}, line {number}") for number, line in enumerate(lines, start=1)]
+    return [_parse_record(line, f"{address}, line {number}", fields) for number, line in enumerate(lines, start=1)]
 
 
-def _parse_record(line: str, where: str) -> dict:
+def _parse_record(line: str, where: str, fields: Sequence[str]) -> dict:
     if not line.strip():
         raise DataError(f"{where} is empty: delete it, every line holds one record.")
     if not line.lstrip().startswith("{"):
@@ -109,9 +109,10 @@ def _parse_record(line: str, where: str) -> dict:
         raise DataError(
             f"{where} is nested too deeply to be read: a record needs two texts and nothing else."
         ) from None
-    for field in FIELDS:
+    for field in fields:
         if not isinstance(record.get(field), str) or not record[field].strip():
-            raise DataError(f'{where} has no text in "{field}": a record is {{"input_text": ..., "output_text": ...}}.')
+            form = ", ".join(f'"{name}": ...' for name in fields)
+            raise DataError(f'{where} has no text in "{field}": a record is {{{form}}}.')
         text(record[field], f'"{field}" of {where}')
     return record
 

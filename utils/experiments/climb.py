@@ -2,7 +2,8 @@
 
 Each model's record, `labs/data/models/NAME.json`, has its answers and what they are worth, the weights they came from,
 and what they were made with. What was measured is kept (`utils.storage.results`), so that an interrupted ladder goes
-on where it was, and a second one changes nothing.
+on where it was, and a second one changes nothing. With "--uses" (`make ladder USES=1`) the measures are those of
+`utils.experiments.uses`, and the records stand in `labs/data/uses`.
 """
 
 import json
@@ -18,6 +19,7 @@ from utils.errors import ContextWindowExceeded, CourseError, DataError, ModelNot
 from utils.experiments.four_tasks import MEASURES, Measure, take
 from utils.experiments.ladder import RECORDS
 from utils.experiments.provenance import machine, made_by, versions
+from utils.experiments.uses import USES, USES_RECORDS
 from utils.models import catalog
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, load_model
@@ -27,16 +29,17 @@ from utils.storage.downloads import SMOLLM2, fetch
 from utils.storage.files import sha256, write_text
 
 
-def measured(source: str, *, items: int | None = None) -> dict[str, Any]:
+def measured(source: str, *, items: int | None = None, measures: Sequence[Measure] | None = None) -> dict[str, Any]:
     """Return the record of a model: what it is, each measure, and what both depend on, as JSON values.
 
-    source: as for `load_model`. A measure that the model cannot take, because its window is too short or its tokenizer
-    does not give a text back, says so ("refused") and has no number. Raises ModelNotFound.
+    source: as for `load_model`; measures: the course's four tasks unless given. A measure that the model cannot take,
+    because its window is too short or its tokenizer does not give a text back, says so ("refused") and has no number.
+    Raises ModelNotFound.
     """
     model = load_model(source)
     file = _file(source)
     known = _entry(source, model, file)
-    taken = [_take(model, measure, items) for measure in MEASURES]
+    taken = [_take(model, measure, items) for measure in (MEASURES if measures is None else measures)]
     return {
         "name": known.name if known else _called(source),
         "hub": known.hub if known else None,
@@ -118,16 +121,17 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def main(sources: Sequence[str]) -> None:
-    """Measure models and write their records."""
-    for source in map(_source, sources):
+    """Measure models and write their records; with "--uses" among the sources, of the uses."""
+    measures, folder = (USES, USES_RECORDS) if "--uses" in sources else (MEASURES, RECORDS)
+    for source in map(_source, [given for given in sources if given != "--uses"] or [DEFAULT_MODEL]):
         print(f"{_called(source)}:", flush=True)
-        record = measured(source)
-        RECORDS.mkdir(parents=True, exist_ok=True)
-        write_text(RECORDS / f"{record['name']}.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        record = measured(source, measures=measures)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / f"{record['name']}.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:] or [DEFAULT_MODEL])
+        main(sys.argv[1:])
     except CourseError as error:
         sys.exit(str(error))

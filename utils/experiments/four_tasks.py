@@ -1,6 +1,5 @@
 """The course's own four tasks, for any model: reviews, questions, dialogues, and bits per byte of held-out text."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -11,21 +10,19 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from utils.datasets.dialogues import load_dialogues
 from utils.datasets.questions import load_questions
 from utils.datasets.reviews import LABELS, load_reviews
-from utils.errors import DataError
+from utils.datasets.splits import check_name
 from utils.evaluation.classification import ClassificationTask, run_task
 from utils.evaluation.completions import complete, first_line
 from utils.evaluation.intervals import Interval, bootstrap
 from utils.evaluation.summaries import rouge_scores, summarize
-from utils.models.forcing import continuation_ids, forced_logits
+from utils.models.forcing import continuation_bits
 from utils.models.language_model import LanguageModel
-from utils.progress import progress
 from utils.prompts.templates import PlainTemplate, build_prompt
-from utils.storage.results import remembered
+from utils.storage.results import code_hash, remembered
 from utils.training.tasks import CLASSIFY, SUMMARIZE
 
 DIALOGUES, SHOTS = 16, 3
@@ -44,7 +41,8 @@ class Measure:
     """One number of the ladder.
 
     answers: (model, seed, items) to one answer an item, of the first `items`, all of them when None.
-    scores: what answers are worth, one number each. seeds: with each, examples are drawn anew.
+    scores: what answers are worth, one number each, or what `interval` takes. seeds: with each, examples are drawn
+    anew. interval: from scores of shape (seeds, items, ...) to their mean and its 95 % interval.
     """
 
     name: str
@@ -52,10 +50,11 @@ class Measure:
     answers: Callable[[LanguageModel, int, int | None], Answers]
     scores: Callable[[Answers], np.ndarray]
     seeds: tuple[int, ...] = (0,)
+    interval: Callable[[np.ndarray], Interval] = bootstrap
 
     def value(self, answers: Sequence[Answers]) -> Interval:
         """Return the mean score with its 95 % interval over seeds and items; answers: one list a seed."""
-        return bootstrap(np.array([self.scores(some) for some in answers]))
+        return self.interval(np.array([self.scores(some) for some in answers]))
 
 
 def label_reviews(model: LanguageModel, seed: int, items: int | None, *, shots: int) -> Answers:
@@ -87,21 +86,8 @@ def read_held_out(model: LanguageModel, seed: int, items: int | None) -> Answers
     DataError for a tokenizer that does not give the text back.
     """
     texts = [f"{item.input_text}\n{item.output_text}".removeprefix(OPENING) for item in load_dialogues("test")[:items]]
-    prompt = model.encode(OPENING)
-    rows = [(prompt, continuation_ids(model, OPENING, text)) for text in texts]
-    for text, (_, ids) in zip(texts, rows, strict=True):
-        model.check_window(OPENING, max_new_tokens=len(ids))
-        if model.decode(ids).strip() != text.strip():
-            raise DataError(f"The tokenizer of {model.name} does not give a text back: its bits are not of that text.")
-    bits = []
-    for one, (_, ids) in zip(progress(forced_logits(model, rows), "Reading texts", total=len(rows)), rows, strict=True):
-        bits.append(_bits(one, ids))
+    bits = continuation_bits(model, [(OPENING, text) for text in texts])
     return [round(some / len(text.encode()), 4) for some, text in zip(bits, texts, strict=True)]
-
-
-def _bits(logits: torch.Tensor, ids: list[int]) -> float:
-    nats = torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(ids, device=logits.device), reduction="sum")
-    return float(nats) / math.log(2)
 
 
 def right_labels(said: Answers) -> np.ndarray:
@@ -130,6 +116,14 @@ MEASURES = (
 )
 
 
+def evaluate(model: LanguageModel, name: str) -> Interval:
+    """Return one of MEASURES, by its name, with its 95 % interval: computed now, whatever is kept. Raises DataError."""
+    known = {measure.name: measure for measure in MEASURES}
+    check_name(name, tuple(known), "measure")
+    with _nothing_remembered():
+        return known[name].value([known[name].answers(model, seed, None) for seed in known[name].seeds])
+
+
 def take(model: LanguageModel, measure: Measure, seed: int, items: int | None) -> dict[str, Any]:
     """Return the answers to one measure with one seed, with the seconds they took when they were computed."""
 
@@ -139,7 +133,9 @@ def take(model: LanguageModel, measure: Measure, seed: int, items: int | None) -
             answers = measure.answers(model, seed, items)
             return {"answers": answers, "seconds": time.perf_counter() - begun, "date": str(date.today())}
 
-    return remembered({"ladder": measure.name, "seed": seed, "items": items, "model": model.fingerprint}, compute)
+    code = code_hash(getattr(measure.answers, "func", measure.answers).__module__)
+    question = {"ladder": measure.name, "code": code, "seed": seed, "items": items, "model": model.fingerprint}
+    return remembered(question, compute)
 
 
 @contextmanager

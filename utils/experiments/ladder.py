@@ -3,6 +3,7 @@
 `utils.experiments.climb` makes the records (`make ladder`).
 """
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from utils.datasets.splits import DATA
 from utils.errors import DataError
+from utils.evaluation.intervals import Interval
 
 RECORDS = DATA / "models"
 
@@ -40,3 +42,25 @@ def load_ladder(folder: Path = RECORDS) -> pd.DataFrame:
     if not rows:
         raise DataError(f"There is no record of a model in {folder}: they are files of the course, get them again.")
     return pd.DataFrame(rows)
+
+
+def ladder_table(ladder: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each measure of `load_ladder`, a column for each model: its mean with the interval, as text."""
+    said = [str(Interval(row.mean, row.low, row.high)) for row in ladder.itertuples()]
+    table = ladder.assign(said=said).set_index(["measure", "unit", "model"])["said"].unstack()
+    order = list(dict.fromkeys(zip(ladder["measure"], ladder["unit"], strict=True)))
+    return table.loc[order, list(dict.fromkeys(ladder["model"]))].rename_axis(columns=None)
+
+
+def apart(ladder: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each measure and pair of models whose 95 % intervals have no value in common.
+
+    Columns: measure, better, worse (models), and whether the better one is the larger. Fewer bits per byte are better.
+    """
+    rows = []
+    for measure, some in ladder.groupby("measure", sort=False):
+        for pair in itertools.combinations(some.itertuples(), 2):
+            better, worse = sorted(pair, key=lambda row: row.mean, reverse=pair[0].unit != "bits per byte")
+            if better.low > worse.high or worse.low > better.high:
+                rows.append((measure, better.model, worse.model, better.parameters > worse.parameters))
+    return pd.DataFrame(rows, columns=["measure", "better", "worse", "the larger is better"])

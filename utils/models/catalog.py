@@ -85,6 +85,32 @@ def find(name: str) -> CatalogModel:
     raise ModelNotFound(f"The catalog has no model {name!r}: take one of {names}.")
 
 
+def select(
+    chosen: Sequence[CatalogModel] | None = None,
+    *,
+    task: str | None = None,
+    licence: str | None = None,
+    parameters: int | None = None,
+    window: int | None = None,
+    memory: int | None = None,
+    tune: bool = False,
+) -> tuple[CatalogModel, ...]:
+    """Return the models, of the whole catalog when None, that fit all that is given, smallest first.
+
+    parameters: the most; window: the least, in tokens; memory: the bytes that must hold the weights, or with `tune`
+    all that tuning keeps.
+    """
+    return tuple(
+        model
+        for model in (models() if chosen is None else chosen)
+        if task in (None, model.task)
+        and licence in (None, model.licence)
+        and (parameters is None or model.parameters <= parameters)
+        and (window is None or model.window >= window)
+        and (memory is None or (model.tune_bytes if tune else model.run_bytes) <= memory)
+    )
+
+
 def table(chosen: Sequence[CatalogModel] | None = None) -> pd.DataFrame:
     """Return a row for each model, all of the catalog when None; GB are billions of bytes, in float32."""
     rows = {

@@ -1,11 +1,14 @@
 """Teacher forcing: what a model says at each token of a continuation that is already written."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 
+from utils.errors import DataError
 from utils.models import packing
 from utils.models.language_model import LanguageModel
+from utils.progress import progress
 
 
 def continuation_ids(model: LanguageModel, prompt: str, continuation: str) -> list[int]:
@@ -38,6 +41,27 @@ def forced_logits(
         return
     for prompt, ids in rows[first:]:
         yield _read(model, prompt, ids)[-len(ids) - 1 :]
+
+
+def continuation_bits(model: LanguageModel, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """Return for each (prompt, continuation) the bits of the continuation: its cross-entropy on the model's own tokens.
+
+    Divided by the continuation's bytes, models with different tokenizers are comparable. Raises EmptyPrompt,
+    ContextWindowExceeded, and DataError for a tokenizer that does not give the continuation back.
+    """
+    rows = [(model.encode(prompt), continuation_ids(model, prompt, text)) for prompt, text in pairs]
+    for (prompt, text), (_, ids) in zip(pairs, rows, strict=True):
+        model.check_window(prompt, max_new_tokens=len(ids))
+        if model.decode(ids).strip() != text.strip():
+            raise DataError(f"The tokenizer of {model.name} does not give a text back: its bits are not of that text.")
+    found = []
+    for logits, (_, ids) in zip(
+        progress(forced_logits(model, rows), "Reading texts", total=len(rows)), rows, strict=True
+    ):
+        targets = torch.tensor(ids, device=logits.device)
+        nats = torch.nn.functional.cross_entropy(logits[:-1], targets, reduction="sum")
+        found.append(float(nats) / math.log(2))
+    return found
 
 
 @torch.inference_mode()

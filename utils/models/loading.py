@@ -2,6 +2,8 @@
 
 import os
 import re
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,10 @@ from transformers import PreTrainedTokenizerBase
 
 from utils.arguments import text
 from utils.errors import CourseError, ModelNotFound, UnsupportedSetting, short_reason
+from utils.models.catalog import CatalogModel
 from utils.models.fitting import fit
 from utils.models.language_model import LanguageModel
+from utils.models.memory import machine_memory
 from utils.progress import working
 from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
 from utils.storage.places import lasting
@@ -20,6 +24,10 @@ DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 ADAPTER_FILES = ("adapter_config.json", "adapter.json")
 UNSTATED_WINDOW = 2048
 """Context window taken for a model that states none; most of those were trained with this length."""
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+HUB_SECONDS = 4.0
+"""How long the hub may take to answer before it counts as out of reach."""
 
 
 def load_model(
@@ -47,6 +55,60 @@ def load_model(
         raise ModelNotFound(_why_not_found(name, source, error)) from None
     fitted = fit(LanguageModel(name, model.eval(), tokenizer, _context_window(model.config, tokenizer)))
     return replace(fitted, model=fitted.model.to(device))
+
+
+def load_from_catalog(model: CatalogModel) -> LanguageModel:
+    """Load a model of the catalog, from this machine or from the hub. Raises ModelNotFound where neither can be.
+
+    What cannot be had is said within seconds: a model larger than the memory, or a hub that does not answer.
+    """
+    memory = machine_memory()
+    if model.run_bytes > memory:
+        raise ModelNotFound(
+            f"{model.name} takes {model.run_bytes / 1e9:.1f} GB to run and this machine has {memory / 1e9:.1f}: "
+            "choose a smaller one."
+        )
+    source = found_here(model)
+    if source is None and not hub_answers(model.hub):
+        raise ModelNotFound(
+            f"{model.name} is not on this machine and the hub does not give it: run load_model({model.hub!r}) once "
+            "with a network, or set COURSE_MODEL to a folder of that name that holds it."
+        )
+    return load_model(source or model.hub)
+
+
+def found_here(model: CatalogModel) -> str | None:
+    """Return by which name `load_model` finds a model of the catalog on this machine, None where it is not here.
+
+    The default model, which the course brings; the one that COURSE_MODEL names; and what the hub's cache holds whole.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    own = os.environ.get("COURSE_MODEL") or ""
+    if own and (own == model.hub or Path(own).name in (model.name, model.file)):
+        return own
+    if model.hub == DEFAULT_MODEL:
+        return DEFAULT_MODEL
+    held = [isinstance(try_to_load_from_cache(model.hub, file), str) for file in ("config.json", *WEIGHTS)]
+    return model.hub if held[0] and any(held[1:]) else None
+
+
+def hub_answers(hub: str) -> bool:
+    """Whether the hub tells of a model of that name, within seconds: a name that is not resolved may wait for long."""
+    from huggingface_hub import model_info
+    from huggingface_hub.constants import is_offline_mode
+
+    found = []
+
+    def ask() -> None:
+        with suppress(Exception):  # no network, no such model, not for everyone
+            found.append(model_info(hub, timeout=HUB_SECONDS))
+
+    if not is_offline_mode():
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(HUB_SECONDS)
+    return bool(found)
 
 
 def lasting_name(name: str) -> str:

@@ -1,6 +1,8 @@
-"""What a model takes in memory, computed: to run, and to train."""
+"""What a model takes in memory, computed: to run, and to train; and what this machine has."""
 
 from dataclasses import dataclass
+
+import psutil
 
 FLOAT32 = 4
 """Bytes of one number."""
@@ -34,3 +36,8 @@ def training_memory(parameters: int, *, added: int | None = None) -> TrainingMem
 def running_memory(parameters: int, *, bits: int = 8 * FLOAT32) -> int:
     """Return the bytes of a model's weights at so many bits a number; what a prompt adds is left out."""
     return parameters * bits // 8
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that this machine has in all, used or not."""
+    return psutil.virtual_memory().total

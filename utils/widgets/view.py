@@ -75,6 +75,12 @@ class Dropdown(widgets.Dropdown):
     value = Option(None)
 
 
+class Select(widgets.Select):
+    """ipywidgets' own list, which refuses what is no option in words."""
+
+    value = Option(None)
+
+
 class RadioButtons(widgets.RadioButtons):
     """ipywidgets' own, which refuses what is no option in words."""
 
