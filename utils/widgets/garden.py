@@ -71,7 +71,8 @@ class ModelGarden:
         if found:
             self.chosen.value = before if before in found else found[0]
         said = f"{len(found)} of {len(models())} models" if found else "No model passes: set a filter to 'any'"
-        self.count.value = paragraph(f"{said}. This machine has {_gigabytes(machine_memory())} of memory.")
+        memory = _gigabytes(machine_memory())
+        self.count.value = paragraph(f"{said}. This machine has {memory} of memory; it holds what is marked 'here'.")
         self.redraw()
 
     def redraw(self) -> None:
@@ -96,7 +97,7 @@ class ModelGarden:
             self.message.value = paragraph(f"{model.name} is loaded: it is the .model of this garden.")
 
     def _line(self, model: CatalogModel) -> str:
-        here = ", on this machine" if model.name in self.here else ""
+        here = ", here" if model.name in self.here else ""
         return f"{model.name}: {_millions(model)}{here}"
 
     def _card(self, model: CatalogModel) -> str:
