@@ -133,7 +133,11 @@ def model_garden() -> ModelGarden:
     made = ModelGarden()
     sizes = [model.parameters for model in models()]
     said = f"{len(sizes)} models from {min(sizes) / 1e6:,.0f} to {max(sizes) / 1e6:,.0f} million parameters."
-    summary = paragraph(said) + table().to_html() + paragraph("Run this cell to filter, read cards and load.")
+    listed = table()[["task", "window", "licence", "to run (GB)", "to tune (GB)"]]
+    listed.insert(0, "size (million)", [f"{model.parameters / 1e6:,.0f}" for model in models()])
+    summary = (
+        paragraph(said) + listed.to_html(index_names=False) + paragraph("Run this cell to filter, read cards and load.")
+    )
     show(made.view, summary=summary, text=f"A model garden. {said}")
     return made
 
