@@ -351,6 +351,13 @@ def line_curves(
     return _plot(figure, f"Line plot of {ylabel} against {xlabel}. {named}.")
 
 
+def loss_curve(losses: Sequence[float], *, every: int = 10) -> Plot:
+    """Draw the loss of a training, in nats a token, against the step: the mean of each so many steps."""
+    steps = pd.RangeIndex(1, len(losses) + 1)
+    means = pd.Series(losses, index=steps).groupby(-(-steps // every) * every).mean()
+    return line_curves(means.to_frame("loss"), xlabel="step", ylabel="loss (nats a token)")
+
+
 def _significant(values: pd.Series) -> str:
     return ", ".join(f"{value:.3g} at {index}" for index, value in values.items())
 
@@ -499,7 +506,9 @@ def _said(model: ModelMap) -> list[str]:
         parts = ", ".join(f"{step.kind} {step.says}".strip() for step in stack.steps)
         sees = "each token sees what is before it" if stack.causal else "all tokens see all"
         norms = [" a norm before them"] * stack.first_norm + [" a norm behind them"] * stack.last_norm
-        said.append(f"{stack.name.capitalize()} of {stack.blocks} blocks ({sees}): {parts};{','.join(norms) or ' no norm around them'}.")
+        said.append(
+            f"{stack.name.capitalize()} of {stack.blocks} blocks ({sees}): {parts};{','.join(norms) or ' no norm around them'}."
+        )
     tied = {True: "The embedding makes the logits.", False: "A matrix of its own makes the logits.", None: ""}
     return [*said, tied[model.tied]]
 
@@ -527,12 +536,17 @@ def lens(tables: Mapping[str, pd.DataFrame]) -> Plot:
     with _style(**{"axes.grid": False}):
         figure, axes = _figure(height=0.3 * len(shares) + 1.2)
         corners = [np.arange(size + 1) - 0.5 for size in shares.shape]
-        grid = axes.pcolormesh(corners[1], corners[0], shares, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.3)
+        grid = axes.pcolormesh(
+            corners[1], corners[0], shares, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.3
+        )
         axes.set_yticks(range(len(shares)), shares.index, fontsize=9)
         axes.set(xlabel="after block (0: before the first)", ylim=(len(shares) - 0.5, -0.5))
         figure.colorbar(grid, ax=axes, label="probability of the answer")
     said = "; ".join(f"{prompt}: {_rising(row)}" for prompt, row in shares.iterrows())
-    return _plot(figure, f"Grid of an answer's probability, 0 to 1, before block 1 and after each of {shares.shape[1] - 1}. {said}.")
+    return _plot(
+        figure,
+        f"Grid of an answer's probability, 0 to 1, before block 1 and after each of {shares.shape[1] - 1}. {said}.",
+    )
 
 
 def _rising(row: pd.Series) -> str:
