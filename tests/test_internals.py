@@ -34,12 +34,14 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     modeling_gguf_pytorch_utils,
+    pytorch_utils,
 )
 from transformers.cache_utils import DynamicLayer
 from transformers.quantizers.auto import get_hf_quantizer
 
 from tests.tiny_models import tiny_model
 from utils import internals
+from utils.models.sharing import blocks
 
 UTILS = Path(__file__).parents[1] / "utils"
 WIDGETS = UTILS / "widgets"
@@ -222,6 +224,41 @@ def takes_logits_to_keep():
     assert internals.takes_logits_to_keep(tiny())
     assert tiny()(IDS, logits_to_keep=1).logits.shape[1] == 1
     assert not internals.takes_logits_to_keep(tiny("t5"))
+
+
+@contract(
+    "transformers",
+    "names and classes of a block's parts",
+    replaced(pytorch_utils, "Conv1D", torch.nn.Linear),
+    replaced(LlamaForCausalLM, "named_modules", lambda model: []),
+)
+def part_of_a_block():
+    kinds = {"norm", "self-attention", "feed-forward"}
+    for kind in ("llama", "gpt2", "opt", "t5", "bart"):
+        found = {internals.part_of_a_block(*named) for named in blocks(tiny(kind))[0].named_modules()} - {None}
+        assert found == (kinds | {"cross-attention"} if kind in ("t5", "bart") else kinds)
+    named = [internals.part_of_a_block(*one) for one in tiny().named_modules() if "layers.0." in one[0]]
+    assert named.count("self-attention") == 4 and named.count("feed-forward") == 3
+
+
+NAMELESS = replaced(torch.nn.Module, "named_modules", lambda module: [])
+
+
+@contract(
+    "transformers",
+    "attn in the names of attention's modules",
+    NAMELESS,
+)
+def is_attention():
+    names = [name for name, _ in blocks(tiny())[0].named_modules() if internals.is_attention(name)]
+    assert names == ["self_attn", *(f"self_attn.{one}_proj" for one in "qkvo")]
+
+
+@contract("transformers", "names of modules for positions", NAMELESS)
+def position_modules():
+    kinds = {"llama": "rotary", "gpt2": "learned", "opt": "learned", "bart": "learned", "t5": "relative"}
+    for kind, positions in kinds.items():
+        assert {found for found, _ in internals.position_modules(tiny(kind))} == {positions}, kind
 
 
 def _reads_embeddings(patch: pytest.MonkeyPatch) -> None:

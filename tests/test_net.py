@@ -1,5 +1,6 @@
 """The net holds: what nbval must find in a notebook, it finds, with the options that `make test` uses."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ module = import_module("utils.widgets.sampler")
 module.read_prompt = lambda model, prompt: given(prompt, {"a": 0.75, "b": 0.25})
 view = module.Sampler(None, "a or b", DecodingConfig())
 """
-MOVED = "view.temperature.value = 0.5"
+MOVED, MOVED_ON = "view.temperature.value = 0.5", "view.temperature.value = 0.7"
 BREAK = """
 def broken(read, config):
     raise RuntimeError("broken")
@@ -39,20 +40,6 @@ intervals(table, xlabel="effect", xlim=(0, 1))
 """
 
 
-def run_nbval(tmp_path: Path, *cells: tuple[str, list]) -> str:
-    """Write a notebook with these (source, outputs) cells and return nbval's verdict on it."""
-    notebook = nbformat.v4.new_notebook(metadata=KERNEL)
-    for number, (source, outputs) in enumerate(cells, start=1):
-        notebook.cells.append(nbformat.v4.new_code_cell(source.strip(), outputs=outputs, execution_count=number))
-    path = tmp_path / "fixture.ipynb"
-    nbformat.write(notebook, path)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", path],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    return done.stdout.strip().split("\n")[-1]
-
-
 def stream(text: str) -> list:
     return [nbformat.v4.new_output("stream", name="stdout", text=text)]
 
@@ -62,6 +49,7 @@ def result(text: str, html: str) -> list:
 
 
 ALT = "Points with 95 % intervals of effect. first: 0.25 (0.20 to 0.30); second: 0.50 (0.40 to 0.60)."
+OTHER = ALT.replace("0.25", "0.26")
 HTML = '<img src="data:image/png;base64,AAAA" alt="{}" style="max-width: 100%">'
 
 
@@ -74,34 +62,38 @@ WRONG = {
 }
 
 
-def test_a_right_notebook_passes(tmp_path):
-    assert run_nbval(tmp_path, RIGHT).startswith("1 passed")
+PASSES, FAILS = "PASSED", "FAILED"
+NOTEBOOKS: dict[str, list[tuple[str, list, str]]] = {
+    "right": [(*RIGHT, PASSES)],
+    "figure": [(FIGURE, result(ALT, HTML.format(ALT)), PASSES), (FIGURE, result(OTHER, HTML.format(OTHER)), FAILS)],
+    "callback that works": [(WIDGET.replace("1 / 0", "None"), [], PASSES)],
+    "ignored cell that raises": [("# NBVAL_IGNORE_OUTPUT\n" + WIDGET.strip(), [], FAILS)],
+    "sampler that breaks": [(SAMPLER, [], PASSES), (MOVED, [], PASSES), (BREAK, [], PASSES), (MOVED_ON, [], FAILS)],
+} | {name: [(*cell, FAILS)] for name, cell in WRONG.items()}
+"""Notebooks by what is in them: the source of each cell, the outputs that are stored, and what nbval must say."""
 
 
-@pytest.mark.parametrize("cell", WRONG.values(), ids=WRONG)
-def test_a_wrong_notebook_fails(tmp_path, cell):
-    assert run_nbval(tmp_path, cell).startswith("1 failed")
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory) -> dict[str, list[str]]:
+    """What nbval says of each cell, notebook by notebook, from one run over all of them."""
+    folder = tmp_path_factory.mktemp("net")
+    for name, cells in NOTEBOOKS.items():
+        notebook = nbformat.v4.new_notebook(metadata=KERNEL)
+        notebook.cells = [
+            nbformat.v4.new_code_cell(source.strip(), outputs=outputs, execution_count=number)
+            for number, (source, outputs, _) in enumerate(cells, start=1)
+        ]
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", folder],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    said: dict[str, list[str]] = {}
+    for name, verdict in re.findall(r"([^/\n]+)\.ipynb::Cell \d+ ([A-Z]+)", done.stdout):
+        said.setdefault(name, []).append(verdict)
+    return said
 
 
-def test_a_widget_callback_that_works_passes(tmp_path):
-    assert run_nbval(tmp_path, (WIDGET.replace("1 / 0", "None"), [])).startswith("1 passed")
-
-
-@pytest.mark.parametrize(
-    ("broken", "verdict"), [("", "3 passed"), (BREAK, "1 failed, 2 passed")], ids=["works", "breaks"]
-)
-def test_a_sampler_that_breaks_when_a_slider_moves_fails(tmp_path, broken, verdict):
-    assert run_nbval(tmp_path, (SAMPLER, []), (broken, []), (MOVED, [])).startswith(verdict)
-
-
-def test_a_figure_is_compared_by_its_text_and_not_by_its_pixels(tmp_path):
-    assert run_nbval(tmp_path, (FIGURE, result(ALT, HTML.format(ALT)))).startswith("1 passed")
-
-
-def test_a_figure_whose_numbers_changed_fails(tmp_path):
-    wrong = ALT.replace("0.25", "0.26")
-    assert run_nbval(tmp_path, (FIGURE, result(wrong, HTML.format(wrong)))).startswith("1 failed")
-
-
-def test_an_ignored_cell_that_raises_fails_all_the_same(tmp_path):
-    assert run_nbval(tmp_path, ("# NBVAL_IGNORE_OUTPUT\n" + WIDGET.strip(), [])).startswith("1 failed")
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_what_is_wrong_in_a_notebook_fails_and_nothing_else(name, verdicts):
+    assert verdicts[name] == [verdict for _, _, verdict in NOTEBOOKS[name]]

@@ -26,7 +26,7 @@ from utils.widgets.playground import Playground
 from utils.widgets.sampler import Sampler
 from utils.widgets.view import told_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 NOTEBOOKS = [*lessons_in(ROOT / "notebooks"), *labs_in(MASTERS)]
 VOCABULARY = 2048

@@ -109,11 +109,11 @@ def before_logits(model: Any, select: "Callable[[torch.Tensor], torch.Tensor]") 
 
 
 def part_of_a_block(name: str, module: Any) -> str | None:
-    """Return what a module of a transformer's block is, by its name in the block and its class; None: nothing of its own.
+    """Return what a module is by its name in its block: "norm", "self-attention", "cross-attention", "feed-forward".
 
-    One of "norm", "self-attention", "cross-attention" and "feed-forward"; the last three are matrices. transformers 5.23
-    has `attn` or `attention` in the names of all that belongs to attention, `enc` or `cross` where it looks at an
-    encoder, and `Norm` in the classes of norms; GPT-2's matrices are of the class `Conv1D`.
+    The last three are matrices; None for all else. transformers 5.23 has `attn` or `attention` in the names of all
+    that belongs to attention, `enc` or `cross` where it looks at an encoder, and `Norm` in the classes of norms;
+    GPT-2's matrices are of the class `Conv1D`.
     """
     from torch import nn
     from transformers.pytorch_utils import Conv1D
@@ -146,11 +146,6 @@ def position_modules(model: "nn.Module") -> "list[tuple[str, nn.Module]]":
     }
     named = [(name.split(".")[-1], module) for name, module in model.named_modules()]
     return [(kinds[name], module) for name, module in named if name in kinds]
-
-
-def rotary_base(config: Any) -> float:
-    """Return the base of the angles of rotary positions; transformers 5.23 has it as `rope_parameters["rope_theta"]`."""
-    return config.rope_parameters["rope_theta"]
 
 
 def tokenizer_state(tokenizer: Any) -> str:

@@ -501,16 +501,17 @@ def _step_text(step: Step) -> str:
 def _said(model: ModelMap) -> list[str]:
     """Return the map in sentences."""
     positions = "; ".join(POSITIONS[kind] for kind in model.positions)
-    said = [f"Embedding of {model.vocabulary:,} tokens, {model.hidden:,} numbers each; {positions}."]
-    for stack in model.stacks:
-        parts = ", ".join(f"{step.kind} {step.says}".strip() for step in stack.steps)
-        sees = "each token sees what is before it" if stack.causal else "all tokens see all"
-        norms = [" a norm before them"] * stack.first_norm + [" a norm behind them"] * stack.last_norm
-        said.append(
-            f"{stack.name.capitalize()} of {stack.blocks} blocks ({sees}): {parts};{','.join(norms) or ' no norm around them'}."
-        )
     tied = {True: "The embedding makes the logits.", False: "A matrix of its own makes the logits.", None: ""}
-    return [*said, tied[model.tied]]
+    first = f"Embedding of {model.vocabulary:,} tokens, {model.hidden:,} numbers each; {positions}."
+    return [first, *map(_said_of, model.stacks), tied[model.tied]]
+
+
+def _said_of(stack: StackMap) -> str:
+    parts = ", ".join(f"{step.kind} {step.says}".strip() for step in stack.steps)
+    sees = "each token sees what is before it" if stack.causal else "all tokens see all"
+    norms = ["a norm before them"] * stack.first_norm + ["a norm behind them"] * stack.last_norm
+    around = " and ".join(norms) or "no norm around them"
+    return f"{stack.name.capitalize()} of {stack.blocks} blocks ({sees}): {parts}; {around}."
 
 
 def _box(axes: Axes, x: float, y: float, text: str, kind: str, width: float) -> None:
@@ -531,7 +532,7 @@ def _line(axes: Axes, *points: tuple[float, float]) -> None:
 
 
 def lens(tables: Mapping[str, pd.DataFrame]) -> Plot:
-    """Draw each `logit_lens.lens_table` as a row of shades: the answer's probability before the first block and after each."""
+    """Draw each `logit_lens.lens_table` as a row of shades: the probability of its answer at each depth."""
     shares = pd.DataFrame({prompt: table["of the answer"] for prompt, table in tables.items()}).T
     with _style(**{"axes.grid": False}):
         figure, axes = _figure(height=0.3 * len(shares) + 1.2)
@@ -556,6 +557,7 @@ def _rising(row: pd.Series) -> str:
 
 def changes(values: pd.Series, *, xlabel: str) -> Plot:
     """Draw a horizontal bar for each change from 0, in the given order, with its value written beside it."""
+    values = values.round(2) + 0.0  # no -0.00
     with _style():
         figure, axes = _figure(height=0.32 * len(values) + 0.9)
         bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])

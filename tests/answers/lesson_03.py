@@ -51,12 +51,20 @@ RIGHT["03.1"] = [
     norm_changes_x,
 ]
 WRONG["03.1"] = [
-    (lambda x, weight, bias: x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt() * weight + bias, "RMS norm with a bias"),
     (
-        lambda x, weight, bias: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + 1e-5).sqrt() * weight + bias,
+        lambda x, weight, bias: x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt() * weight + bias,
+        "RMS norm with a bias",
+    ),
+    (
+        lambda x, weight, bias: (
+            (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + 1e-5).sqrt() * weight + bias
+        ),
         "one number fewer",
     ),
-    (lambda x, weight, bias: (x - x.mean(0)) / (x.var(0, correction=0) + 1e-5).sqrt() * weight + bias, "over the tokens"),
+    (
+        lambda x, weight, bias: (x - x.mean(0)) / (x.var(0, correction=0) + 1e-5).sqrt() * weight + bias,
+        "over the tokens",
+    ),
     (lambda x, weight, bias: (x - x.mean()) / (x.var(correction=0) + 1e-5).sqrt() * weight + bias, "of all numbers"),
     (
         lambda x, weight, bias: (
@@ -104,16 +112,23 @@ def window_added(scores, window):
 
 RIGHT["03.2"] = [window_in_loops, window_by_distance, window_in_numpy, window_added]
 WRONG["03.2"] = [
-    (lambda s, w: s.masked_fill(~torch.ones_like(s).tril().triu(-w).bool(), -torch.inf).softmax(-1), "one token too long"),
+    (
+        lambda s, w: s.masked_fill(~torch.ones_like(s).tril().triu(-w).bool(), -torch.inf).softmax(-1),
+        "one token too long",
+    ),
     (lambda s, w: s.masked_fill(~torch.ones_like(s).tril().bool(), -torch.inf).softmax(-1), "further back"),
     (lambda s, w: s.masked_fill(torch.ones_like(s).tril(-w).bool(), -torch.inf).softmax(-1), "come later"),
     (lambda s, w: s.softmax(-1) * torch.ones_like(s).tril().triu(1 - w), "no longer sums to 1"),
     (lambda s, w: (s * torch.ones_like(s).tril().triu(1 - w)).softmax(-1), "exp\\(0\\) is 1"),
-    (lambda s, w: s.masked_fill(~torch.ones_like(s).tril().triu(1 - w).bool(), -torch.inf).softmax(0), "down the columns"),
+    (
+        lambda s, w: s.masked_fill(~torch.ones_like(s).tril().triu(1 - w).bool(), -torch.inf).softmax(0),
+        "down the columns",
+    ),
     (lambda s, w: s.masked_fill(~torch.ones_like(s).tril(-1).triu(-w).bool(), -torch.inf).softmax(-1), "NaN"),
     (
         lambda s, w: (
-            s.exp() * torch.ones_like(s).tril().triu(1 - w)
+            s.exp()
+            * torch.ones_like(s).tril().triu(1 - w)
             / (s.exp() * torch.ones_like(s).tril().triu(1 - w)).sum(-1, keepdim=True)
         ),
         "large scores",

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.page import at_size, in_theme, reload_from_disk, run_all, write
 from tests.browser.server import ENVIRONMENT, NO_CHROMIUM, browsing, chromium, serving
 from utils.authoring import ROOT
+
+OPENED = (1280, 1000)
+"""The size of the window that a test begins with, in pixels."""
 
 
 @pytest.fixture(scope="package")
@@ -48,12 +52,37 @@ def open_module_notebook(browser, lab_url):
     yield from opening(browser, lab_url)
 
 
+@pytest.fixture(scope="module")
+def show_widget(open_module_notebook, folder, request):
+    """Return a function that runs cells in a notebook whose kernel all tests share, and those of a file its page, too.
+
+    Behind a test that failed, both are new.
+    """
+    shared: dict[int, Page] = {}
+
+    def show(*sources: str) -> Page:
+        failed = request.session.testsfailed
+        path = write(folder, f"shown_{failed}", *sources)
+        if failed in shared:
+            reload_from_disk(shared[failed])
+        else:
+            shared[failed] = open_module_notebook(path)
+        page = shared[failed]
+        at_size(page, OPENED)
+        in_theme(page, "Light")
+        run_all(page)
+        return page
+
+    return show
+
+
 def opening(browser: Browser, lab_url: str) -> Iterator[Callable[[str], Page]]:
     """Yield a function that opens a notebook in a page of its own; the pages are closed at the end."""
     pages: list[Page] = []
 
     def open_page(path: str) -> Page:
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page = browser.new_page()
+        at_size(page, OPENED)
         pages.append(page)
         page.goto(lab_url.format(path))
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)

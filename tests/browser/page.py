@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from utils.authoring import KERNEL, ROOT
 
@@ -55,6 +55,15 @@ def run_by_hand(cell: Locator, *, minutes: float = 2) -> None:
     cell.locator(".cm-content").click()
     cell.page.keyboard.press("Shift+Enter")
     expect(prompt).not_to_have_text(re.compile(rf"^({re.escape(before)}|\[\*\]:)$"), timeout=minutes * 60_000)
+
+
+def reload_from_disk(page: Page) -> None:
+    """Show the notebook of a page as its file is now; its kernel goes on."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_role("menuitem", name="Reload Notebook from Disk").click()
+    with suppress(TimeoutError):  # asked only where something was run since
+        page.locator(".jp-Dialog").get_by_role("button", name="Reload").click(timeout=2_000)
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
 
 
 def at_size(page: Page, size: tuple[int, int]) -> None:

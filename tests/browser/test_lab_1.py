@@ -5,7 +5,7 @@ from itertools import pairwise
 from playwright.sync_api import expect
 
 from tests.browser.checks import OF_LAYOUT, found
-from tests.browser.page import at_size, run_all, shoot, write
+from tests.browser.page import at_size, shoot
 from utils.exercises import load_quiz
 
 MASTER = "labs/solutions/lab_1_in_context_learning.ipynb"
@@ -54,9 +54,8 @@ def test_the_first_page_leads_to_the_lab(open_notebook):
     expect(page.get_by_role("heading", name="Lab 1: In-context learning")).to_be_visible(timeout=60_000)
 
 
-def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(open_notebook, folder):
-    page = open_notebook(write(folder, "quiz", QUIZ))
-    run_all(page)
+def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(show_widget):
+    page = show_widget(QUIZ)
     groups = page.get_by_role("radio")
     expect(groups.first).to_be_visible(timeout=90_000)
     assert groups.count() == 15
@@ -76,10 +75,9 @@ def test_the_quiz_is_answered_with_the_keyboard_and_every_control_has_a_name(ope
     shoot(page, "lab_1_quiz")
 
 
-def test_the_workbench_keeps_its_answers_to_be_compared_and_fits_the_page(open_notebook, folder):
-    page = open_notebook(write(folder, "workbench", WORKBENCH))
+def test_the_workbench_keeps_its_answers_to_be_compared_and_fits_the_page(show_widget):
+    page = show_widget(WORKBENCH)
     page.set_viewport_size({"width": 1280, "height": 720})
-    run_all(page)
     shots = page.get_by_role("combobox", name="Shots (examples)")
     expect(shots).to_be_visible(timeout=120_000)
     for role, name in (("combobox", "Dialogue"), ("textbox", "Instruction"), ("combobox", "Template")):

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.checks import OF_LAYOUT, found
-from tests.browser.page import OUTPUTS, in_theme, nameless, press, run_all, shoot, write
+from tests.browser.page import OUTPUTS, in_theme, nameless, press, shoot
 
 SAMPLER = """
 from utils.models import load_model
@@ -87,9 +87,8 @@ def typed(page: Page, box: Locator, text: str) -> None:
 
 
 @pytest.fixture
-def sampler_page(open_notebook, folder):
-    page = open_notebook(write(folder, "sampler", SAMPLER))
-    run_all(page)
+def sampler_page(show_widget):
+    page = show_widget(SAMPLER)
     expect(page.get_by_role("slider", name="Temperature")).to_be_visible(timeout=240_000)
     page.wait_for_timeout(1000)
     return page
@@ -151,9 +150,8 @@ def test_a_wrong_value_is_refused_in_words_and_the_last_good_one_stays(sampler_p
     shoot(page, "lab_2_refused")
 
 
-def test_values_beyond_a_slider_s_stops_are_shown_as_they_are_and_others_typed(open_notebook, folder):
-    page = open_notebook(write(folder, "far", FAR))
-    run_all(page)
+def test_values_beyond_a_slider_s_stops_are_shown_as_they_are_and_others_typed(show_widget):
+    page = show_widget(FAR)
     seed, top_k = page.get_by_role("spinbutton", name="Seed"), page.get_by_role("textbox", name="Top-k, typed")
     slider, box = page.get_by_role("slider", name="Temperature"), page.get_by_role("textbox", name="Temperature, typed")
     expect(seed).to_have_value(str(2**60 + 1), timeout=120_000)
@@ -260,10 +258,9 @@ def test_moved_faster_than_it_can_answer_the_sampler_ends_at_the_last_value(samp
 
 
 @pytest.fixture
-def playground_page(open_notebook, folder):
-    page = open_notebook(write(folder, "playground", PLAYGROUND))
+def playground_page(show_widget):
+    page = show_widget(PLAYGROUND)
     page.set_viewport_size({"width": 1280, "height": 720})
-    run_all(page)
     expect(page.get_by_role("button", name="Generate")).to_be_visible(timeout=120_000)
     return page
 
@@ -328,9 +325,8 @@ def test_the_playground_is_seen_whole_from_700_pixels_up_and_marks_what_is_old(p
     in_theme(page, "Light")
 
 
-def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
-    page = open_notebook(write(folder, "forecasts", FORECASTS))
-    run_all(page)
+def test_a_slider_unlocks_when_its_forecast_is_committed(show_widget):
+    page = show_widget(FORECASTS)
     commit = page.get_by_role("button", name="Commit forecast 1")
     expect(commit).to_be_visible(timeout=120_000)
     slider, guess = page.get_by_role("slider", name="Temperature").first, page.get_by_role("textbox", name="Forecast 1")
@@ -369,10 +365,9 @@ def test_a_slider_unlocks_when_its_forecast_is_committed(open_notebook, folder):
     in_theme(page, "Light")
 
 
-def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(open_notebook, folder):
-    page = open_notebook(write(folder, "repetition", REPETITION))
+def test_repetition_is_measured_by_a_button_and_drawn_with_its_table(show_widget):
+    page = show_widget(REPETITION)
     page.set_viewport_size({"width": 1280, "height": 720})
-    run_all(page)
     measure = page.get_by_role("button", name="Measure")
     expect(measure).to_be_visible(timeout=120_000)
     widget = page.locator(f"{OUTPUTS} .widget-vbox").first

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.checks import OF_LAYOUT, found
-from tests.browser.page import OUTPUTS, at_size, in_theme, nameless, press, run_all, shoot, write
+from tests.browser.page import OUTPUTS, at_size, in_theme, nameless, press, shoot
 
 JOB = """
 import subprocess, sys
@@ -55,9 +55,8 @@ view = adapter_dial(model, prompts, ["negative", "positive"])
 """
 
 
-def test_a_job_is_watched_and_cancelled_while_a_cell_waits_for_it(open_notebook, folder):
-    page = open_notebook(write(folder, "monitor", JOB, WAIT))
-    run_all(page)
+def test_a_job_is_watched_and_cancelled_while_a_cell_waits_for_it(show_widget):
+    page = show_widget(JOB, WAIT)
     cancel = page.get_by_role("button", name="Cancel", exact=True)
     expect(cancel).to_be_visible(timeout=120_000)
     expect(page.get_by_role("status").filter(has_text="RUNNING")).to_be_visible(timeout=20_000)
@@ -80,9 +79,8 @@ def test_a_job_is_watched_and_cancelled_while_a_cell_waits_for_it(open_notebook,
     shoot(page, "lab_3_monitor_dark")
 
 
-def test_the_dial_answers_by_keyboard(open_notebook, folder):
-    page = open_notebook(write(folder, "dial", DIAL))
-    run_all(page)
+def test_the_dial_answers_by_keyboard(show_widget):
+    page = show_widget(DIAL)
     slider = page.get_by_role("slider", name="Adapter scale")
     expect(slider).to_be_visible(timeout=120_000)
     drawing = page.get_by_role("img", name="Label probabilities at scale 1.")

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import test_lab_1, test_lab_2, test_lab_3
+from tests.browser import test_lab_1, test_lab_2, test_lab_3, test_lessons
 from tests.browser.checks import OF_LAYOUT, faults, found, out_of_view, walked
 from tests.browser.page import OUTPUTS, PANEL, SIZES, at_size, nameless, open_path, run_to_the_end, shoot
 from utils.authoring import KERNEL, LABS, MASTERS, ROOT
@@ -24,6 +24,9 @@ WIDGETS = [
     test_lab_1.QUIZ,
     *test_lab_3.JOB.replace("range(1, 401)", "range(1, 41)").partition("view = monitor(job)")[:2],
     test_lab_3.DIAL,
+    test_lessons.TOKENS,
+    test_lessons.ATTENTION,
+    test_lessons.GARDEN,
     GUESS,
 ]
 TEXT = "\n\n".join(["Text that stands between cells, as in a lesson. " * 6] * 3)

@@ -64,7 +64,9 @@ LAYER_NORM = Exercise(
             lambda x, weight, bias: _norm(x, weight, bias, unbiased=True),
             "Your variance divides by one number fewer than there are, as torch's var and std do by default: take the plain mean of the squared distances.",
         ),
-        Wrong(lambda x, weight, bias: _norm(x, weight, bias, dim=0), "You take mean and variance over the tokens: each token's row is normed by itself."),
+        Wrong(
+            lambda x, weight, bias: _norm(x, weight, bias, dim=0), "You take mean and variance over the tokens: each token's row is normed by itself."
+        ),
         Wrong(
             lambda x, weight, bias: _norm(x, weight, bias, dim=(0, 1)),
             "You take one mean and variance of all numbers: each token's row is normed by itself.",
@@ -125,7 +127,9 @@ WINDOW = Exercise(
             lambda x, n: _shares(x, n, seen=lambda back, n: back < n),
             "What is too far back is hidden, but a token still sees those that come later.",
         ),
-        Wrong(lambda x, n: _shares(x, n, seen=lambda back, n: (back <= 0) & (back > -n)), "Your tokens look ahead: rows are queries, columns are keys."),
+        Wrong(
+            lambda x, n: _shares(x, n, seen=lambda back, n: (back <= 0) & (back > -n)), "Your tokens look ahead: rows are queries, columns are keys."
+        ),
         Wrong(lambda x, n: _shares(x, n, seen=lambda back, n: back.abs() < n), "Your window reaches to both sides: what comes later is hidden, too."),
         Wrong(lambda x, n: x.softmax(-1), "Nothing is hidden: every token sees every other one."),
         Wrong(
@@ -169,13 +173,19 @@ PARAMETERS = Exercise(
     "The feed-forward net holds most of a block.",
     call="block_parameters(hidden, heads, key_value_heads, head_size, wide)",
     cases=[
-        Case((8, 2, 1, 4, 16), "Queries and output have a matrix of hidden x heads * head_size each; keys and values one of hidden x key_value_heads * head_size each."),
+        Case(
+            (8, 2, 1, 4, 16),
+            "Queries and output have a matrix of hidden x heads * head_size each; keys and values one of hidden x key_value_heads * head_size each.",
+        ),
         Case((576, 9, 3, 64, 1536), "This is the block of the course's own model: add up the shapes that the first section prints."),
         *generated(_sizes, why="Four matrices of attention, three of the feed-forward net, two norms of `hidden` numbers each."),
     ],
     right=_parameters,
     mistakes=[
-        Wrong(lambda h, q, kv, s, w: _parameters(h, q, q, s, w), "Keys and values are counted with as many heads as the queries: they have `key_value_heads`."),
+        Wrong(
+            lambda h, q, kv, s, w: _parameters(h, q, q, s, w),
+            "Keys and values are counted with as many heads as the queries: they have `key_value_heads`.",
+        ),
         Wrong(lambda h, q, kv, s, w: _parameters(h, q, kv, s, w, matrices=2), "A gated feed-forward net has three matrices: gate, up and down."),
         Wrong(lambda h, q, kv, s, w: _parameters(h, q, kv, s, w, norms=0), "The two norms are missing: each has `hidden` parameters."),
         Wrong(lambda h, q, kv, s, w: _parameters(h, q, kv, s, w, norms=1), "One norm is missing: there is one before each of the two branches."),

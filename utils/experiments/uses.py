@@ -50,9 +50,9 @@ def list_items(text: str) -> list[str]:
 
 
 def first_mentions(items: list[str]) -> np.ndarray:
-    """Return 1 for each item that did not stand in the list before, else 0; case does not count."""
+    """Return 1 for each item that did not stand in the list before, else 0; case does not count. No item is one 0."""
     seen = [item.lower() for item in items]
-    return np.array([item not in seen[:n] for n, item in enumerate(seen)], float)
+    return np.array([item not in seen[:n] for n, item in enumerate(seen)] or [0], float)
 
 
 def _essays(model: LanguageModel, seed: int, items: int | None) -> Answers:
@@ -74,10 +74,6 @@ def _rouge(said: Answers) -> np.ndarray:
 
 def _ideas(model: LanguageModel, seed: int, items: int | None) -> Answers:
     return list_items(complete(model, [ask(model, IDEAS)], max_new_tokens=LONGEST)[0])
-
-
-def _new_ideas(said: Answers) -> np.ndarray:
-    return first_mentions(said) if said else np.zeros(1)
 
 
 def _translations(model: LanguageModel, seed: int, items: int | None, *, language: str) -> Answers:
@@ -116,7 +112,7 @@ def _against_passages(score: Callable[..., np.ndarray], said: Answers) -> np.nda
 USES = (
     Measure("essay", "repeated 3-grams", _essays, _repeated),
     Measure("summary of a dialogue", "ROUGE-1", _summaries, _rouge),
-    Measure("ideas", "different ones", _ideas, _new_ideas),
+    Measure("ideas", "different ones", _ideas, first_mentions),
     *(
         Measure(
             f"translation, {language}",

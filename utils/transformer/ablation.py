@@ -15,7 +15,7 @@ from utils.internals import position_modules
 from utils.models.language_model import LanguageModel
 from utils.progress import progress
 from utils.transformer.activations import Hook, given_states, hooked
-from utils.transformer.parts import block_at, hidden_states, last_of, with_states
+from utils.transformer.parts import block_at, last_of, with_states
 from utils.transformer.sizes import read_sizes
 
 PARTS = ("head", "attention", "feed-forward", "layer", "positions")
@@ -112,5 +112,4 @@ def _no_rotation(_: nn.Module, __: tuple, ___: Mapping[str, Any], output: tuple)
 
 
 def _nothing_added(_: nn.Module, given: tuple, named: Mapping[str, Any], output: Any) -> Any:
-    assert hidden_states(output) is not None
     return with_states(output, given_states(given, named))

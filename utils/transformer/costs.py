@@ -1,13 +1,14 @@
 """What reading a text costs, part by part: parameters, floating-point operations, seconds."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
 from torch import nn
 
+from utils.errors import ContextWindowExceeded
 from utils.models.language_model import LanguageModel
 from utils.transformer.parts import attention_layers, inputs_of, parts_of, stacks_of
 from utils.transformer.sizes import read_sizes
@@ -71,16 +72,16 @@ def time_by_part(model: LanguageModel, lengths: Sequence[int]) -> pd.DataFrame:
 
 
 def _times(model: LanguageModel, length: int) -> dict[str, float]:
-    prompt = model.decode([model.encode("a b")[-1]] * length)
-    inputs = {name: ids[:, :1].expand(-1, length) for name, ids in inputs_of(model, prompt).items()}
-    runs = [_timed(model, inputs) for _ in range(2)]
-    return min(runs, key=lambda run: sum(run.values()))
+    if length > model.context_window:
+        raise ContextWindowExceeded(
+            f"A text of {length} tokens is longer than the context window, {model.context_window}: give a shorter one."
+        )
+    inputs = {name: ids[:, :1].expand(-1, length) for name, ids in inputs_of(model, "a").items()}
+    return min((_timed(model, inputs) for _ in range(2)), key=lambda run: sum(run.values()))
 
 
 def _timed(model: LanguageModel, inputs: dict[str, torch.Tensor]) -> dict[str, float]:
-    attention = [
-        layer for _, blocks in stacks_of(model.model) for block in blocks for layer in attention_layers(block)
-    ]
+    attention = [layer for _, blocks in stacks_of(model.model) for block in blocks for layer in attention_layers(block)]
     clocks = {name: Clock(modules) for name, modules in {**parts_by_cost(model), SCORES: attention}.items()}
     whole = Clock([model.model])
     try:
@@ -94,7 +95,7 @@ def _timed(model: LanguageModel, inputs: dict[str, torch.Tensor]) -> dict[str, f
 
 
 class Clock:
-    """Adds up the time that some modules take, until it is stopped."""
+    """Adds up the time that some modules take, none of them inside another, until it is stopped."""
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.milliseconds = 0.0
@@ -106,6 +107,7 @@ class Clock:
         self._begun = 0.0
 
     def stop(self) -> None:
+        """Leave the modules as they were."""
         for handle in self._handles:
             handle.remove()
 
@@ -120,7 +122,8 @@ def _numbers(modules: Sequence[nn.Module]) -> int:
     return sum(weight.numel() for module in modules for name, weight in module.named_parameters() if "bias" not in name)
 
 
-def _counted(parts: dict[str, list[nn.Module]]):
+def _counted(parts: dict[str, list[nn.Module]]) -> Iterator[tuple[str, int]]:
+    """Yield how many parameters each part has, each counted where it comes first."""
     seen: set[int] = set()
     for name, modules in parts.items():
         weights = {id(weight): weight for module in modules for weight in module.parameters()}

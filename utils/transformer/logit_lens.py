@@ -66,7 +66,7 @@ def lens_table(model: LanguageModel, prompt: str, answer: str) -> pd.DataFrame:
 
 
 def answers_forming(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return a row for each prompt's `lens_table`: after which block its answer is the likeliest token, and how close it came.
+    """Return a row for each prompt's `lens_table`: after which block its answer is the likeliest, or how close it came.
 
     Columns: the first such block, missing where there is none; the answer's best rank; what the model says in the
     end, with its probability.

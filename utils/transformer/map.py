@@ -44,10 +44,10 @@ class StackMap:
 
 @dataclass(frozen=True)
 class ModelMap:
-    """The map of a model. vocabulary, hidden: its tokens, and numbers for each; positions: "rotary", "learned", "relative".
+    """The map of a model. vocabulary, hidden: its tokens, and numbers for each.
 
-    tied: whether the matrix that reads tokens also makes their logits; None where a model makes no logits. What an
-    encoder has between its last block and its logits is not on the map.
+    positions: "rotary", "learned" or "relative". tied: whether the matrix that reads tokens also makes their logits;
+    None where a model makes none. What an encoder has between its last block and its logits is not on the map.
     """
 
     vocabulary: int
@@ -59,7 +59,7 @@ class ModelMap:
 
 @torch.inference_mode()
 def model_map(model: PreTrainedModel) -> ModelMap:
-    """Return the map of a model: sizes from its configuration and matrices, the order of parts from reading one token."""
+    """Return the map of a model: sizes from its configuration and matrices, the order of the parts from one token."""
     sizes, output = read_sizes(model.config), model.get_output_embeddings()
     seen = _read_one_token(model)
     return ModelMap(
@@ -110,7 +110,7 @@ def _stack(model: PreTrainedModel, name: str, blocks: nn.ModuleList, seen: Passe
 
 def _parts(block: nn.Module, seen: Passed, hidden: int) -> list[Part]:
     """Return a block's parts as a text passes them, without norms inside attention, which are narrower."""
-    whole = [part for part in parts_of(block) if part.kind != "norm" or part.module.weight.numel() == hidden]
+    whole = [part for part in parts_of(block) if part.kind != "norm" or _size(part.module) == hidden]
     return sorted(whole, key=lambda part: seen[part.module][0])
 
 
@@ -137,7 +137,11 @@ def _says(block: nn.Module, kind: str, sizes: Sizes, heads: int) -> str:
     matrices = [part.module for part in parts_of(block) if part.kind == kind]
     if kind == "feed-forward":
         gated = ", gated" if len(matrices) == 3 else ""
-        return f"{matrices[-1].weight.numel() // sizes.hidden:,} wide{gated}"
-    size = matrices[-1].weight.numel() // sizes.hidden // heads
+        return f"{_size(matrices[-1]) // sizes.hidden:,} wide{gated}"
+    size = _size(matrices[-1]) // sizes.hidden // heads
     shared = f", {sizes.key_value_heads} of keys and values" if sizes.key_value_heads < heads else ""
     return f"{heads} heads of {size}{shared}"
+
+
+def _size(module: nn.Module) -> int:
+    return sum(weight.numel() for name, weight in module.named_parameters() if name == "weight")
