@@ -10,7 +10,7 @@ import torch
 from utils.before_transformers.networks import Network
 from utils.before_transformers.training import next_token_loss
 
-REPEATS = 3
+REPEATS = 5
 
 
 def seconds_table(
