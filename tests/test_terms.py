@@ -10,7 +10,10 @@ from utils.authoring import LABS, ROOT, labs_in, lessons_in
 GLOSSARY = ROOT / "notebooks" / "glossary.ipynb"
 BEHIND = {"05": "1", "06": "2", "08": "3"}
 """The lesson and the lab that comes behind it, by their numbers; other labs come last."""
-OTHER_MEANING = {"rank": "In lessons it is first the place of a token among the likeliest, in Lab 3 that of a matrix."}
+OTHER_MEANING = {
+    "query": "In lesson 03 what a token looks for in attention, from lesson 05 on the part of a prompt to be answered.",
+    "rank": "In lessons it is first the place of a token among the likeliest, in Lab 3 that of a matrix.",
+}
 """Terms that the course uses in another sense before, and what that is."""
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]*)\)")
 NO_PROSE = re.compile(r"```.*?```|`[^`]*`|^[#|][^\n]*|<[^>]*>", re.DOTALL | re.MULTILINE)

@@ -516,7 +516,7 @@ def _said_of(stack: StackMap) -> str:
 
 def _box(axes: Axes, x: float, y: float, text: str, kind: str, width: float) -> None:
     axes.add_patch(_rounded(x - width / 2, y - 0.3, width, 0.6, facecolor=SHADES[kind], edgecolor="0.3", zorder=3))
-    axes.text(x, y, text, ha="center", va="center", fontsize=9, linespacing=0.9, zorder=4)
+    axes.text(x, y, text, ha="center", va="center", fontsize=9, linespacing=1.1, zorder=4)
 
 
 def _rounded(x: float, y: float, width: float, height: float, **look: Any) -> FancyBboxPatch:
