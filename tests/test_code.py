@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,7 +160,8 @@ def test_every_task_s_body_passes_its_tests_and_no_body_fails_them(split):
 
 
 def test_what_is_no_text_and_no_number_of_seconds_is_named():
+    nothing: Any = None
     with pytest.raises(DataError, match="The code is a text"):
-        run_tests(None, TESTS)
+        run_tests(nothing, TESTS)
     with pytest.raises(UnsupportedSetting, match="limit of a run"):
         run_tests(RIGHT, TESTS, seconds=0)

@@ -11,8 +11,8 @@ GLOSSARY = ROOT / "notebooks" / "glossary.ipynb"
 BEHIND = {"05": "1", "06": "2", "08": "3"}
 """The lesson and the lab that comes behind it, by their numbers; other labs come last."""
 OTHER_MEANING = {
+    "query": "In lesson 03 what a token looks for in attention, from lesson 05 on the part of a prompt to be answered.",
     "rank": "In lessons it is first the place of a token among the likeliest, in Lab 3 that of a matrix.",
-    "query": "In lesson 03 it is what a token looks for in attention, in lesson 05 what a prompt asks about.",
 }
 """Terms that the course uses in another sense before, and what that is."""
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]*)\)")

@@ -351,6 +351,13 @@ def line_curves(
     return _plot(figure, f"Line plot of {ylabel} against {xlabel}. {named}.")
 
 
+def loss_curve(losses: Sequence[float], *, every: int = 10) -> Plot:
+    """Draw the loss of a training, in nats a token, against the step: the mean of each so many steps."""
+    steps = pd.RangeIndex(1, len(losses) + 1)
+    means = pd.Series(losses, index=steps).groupby(-(-steps // every) * every).mean()
+    return line_curves(means.to_frame("loss"), xlabel="step", ylabel="loss (nats a token)")
+
+
 def _significant(values: pd.Series) -> str:
     return ", ".join(f"{value:.3g} at {index}" for index, value in values.items())
 

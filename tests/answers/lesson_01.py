@@ -196,9 +196,93 @@ def divides_the_lists(texts, encode):
     return sum(encode(text) / text.split() for text in texts)
 
 
+# 01.3, right
+
+
+def shares_in_a_loop(found, right):
+    hits = 0
+    for entity in found:
+        if entity in right:
+            hits += 1
+    if not found:
+        return 0, 0
+    return hits / len(found), hits / len(right)
+
+
+def shares_of_sets(found, right):
+    hits = len(set(found).intersection(right))
+    return [hits / max(len(found), 1), hits / len(right)]
+
+
+def shares_in_numpy(found, right):
+    return np.array([np.isin(found, right).sum() / (len(found) or 1), np.isin(right, found).mean()])
+
+
+def shares_in_pandas(found, right):
+    hits = pd.Series(right).isin(found)
+    return pd.Series([hits.sum() / len(found) if found else 0, hits.mean()], index=["precision", "recall"])
+
+
+# 01.3, wrong
+
+
+def the_other_way_round(found, right):
+    precision, recall = shares_in_a_loop(found, right)
+    return recall, precision
+
+
+def both_of_those_found(found, right):
+    hits = sum(entity in right for entity in found)
+    return hits / max(len(found), 1), hits / max(len(found), 1)
+
+
+def place_by_place(found, right):
+    hits = sum(one == other for one, other in zip(found, right, strict=False))
+    return hits / max(len(found), 1), hits / len(right)
+
+
+def counts_only(found, right):
+    hits = sum(entity in right for entity in found)
+    return hits, hits
+
+
+def shares_of_what_is_wrong(found, right):
+    precision, recall = shares_in_a_loop(found, right)
+    return (1 - precision if found else 0), 1 - recall
+
+
+def per_cent(found, right):
+    return tuple(100 * share for share in shares_in_a_loop(found, right))
+
+
+def nothing_found_is_forgotten(found, right):
+    hits = sum(entity in right for entity in found)
+    return hits / len(found), hits / len(right)
+
+
+def parts_of_names(found, right):
+    text, said = " ".join(right), " ".join(found)
+    return sum(name in text for name in found) / max(len(found), 1), sum(name in said for name in right) / len(right)
+
+
+def over_all_of_both(found, right):
+    share = len(set(found) & set(right)) / len(set(found) | set(right))
+    return share, share
+
+
+def precision_only(found, right):
+    return shares_in_a_loop(found, right)[0]
+
+
+def f1(found, right):
+    precision, recall = shares_in_a_loop(found, right)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
 RIGHT: dict[str, list] = {
     "01.1": [SOLUTIONS["01.1"], fit_in_a_loop, fit_by_a_filter, fit_in_pandas, fit_in_numpy, fit_one_by_one],
     "01.2": [SOLUTIONS["01.2"], ratio_in_a_loop, ratio_by_maps, ratio_in_numpy, ratio_in_pandas],
+    "01.3": [SOLUTIONS["01.3"], shares_in_a_loop, shares_of_sets, shares_in_numpy, shares_in_pandas],
 }
 WRONG: dict[str, list] = {
     "01.1": [
@@ -231,6 +315,19 @@ WRONG: dict[str, list] = {
         (forgets_the_words, "divide it by the number of words"),
         (a_list_of_ratios, "One number, tokens per word, was expected"),
         (divides_the_lists, "stopped with"),
+    ],
+    "01.3": [
+        (the_other_way_round, "the other way round"),
+        (both_of_those_found, "recall is a share of `right`"),
+        (place_by_place, "place by place"),
+        (counts_only, "divide it, once by each list's length"),
+        (shares_of_what_is_wrong, "what is wrong and of what was missed"),
+        (per_cent, "per cent"),
+        (nothing_found_is_forgotten, "stopped with"),
+        (parts_of_names, "A part of a name"),
+        (over_all_of_both, "two lists together"),
+        (precision_only, "A pair of numbers"),
+        (f1, "A pair of numbers"),
     ],
 }
 GIVEN: dict[str, dict[str, Any]] = {}

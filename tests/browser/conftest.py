@@ -54,16 +54,15 @@ def open_module_notebook(browser, lab_url):
 
 @pytest.fixture(scope="module")
 def show_widget(open_module_notebook, folder, request):
-    """Return a function that puts cells into a notebook and runs them; the tests of a file share its page and kernel.
+    """Return a function that runs cells in a notebook whose kernel all tests share, and those of a file its page, too.
 
-    Behind a test that failed, the page is a new one.
+    Behind a test that failed, both are new.
     """
-    name = request.module.__name__.split(".")[-1]
     shared: dict[int, Page] = {}
 
     def show(*sources: str) -> Page:
-        path = write(folder, name, *sources)
         failed = request.session.testsfailed
+        path = write(folder, f"shown_{failed}", *sources)
         if failed in shared:
             reload_from_disk(shared[failed])
         else:

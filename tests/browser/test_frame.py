@@ -10,7 +10,13 @@ from utils.authoring import KERNEL
 
 WIDGET = """
 import asyncio
+import sys
+from types import ModuleType
 import ipywidgets as widgets
+import utils
+
+sys.modules["utils.widgets"] = ModuleType("utils.widgets")
+sys.modules["utils.widgets"].__path__ = [f"{utils.__path__[0]}/widgets"]
 from utils.widgets.picture import Picture
 from utils.widgets.slider import temperature_slider
 from utils.widgets.view import paragraph, show
@@ -19,6 +25,7 @@ slider, said, picture = temperature_slider(), widgets.HTML(), Picture()
 slider.when_moved(lambda: setattr(said, "value", paragraph(f"The kernel heard {slider.value}.")))
 show(widgets.VBox([slider, said, picture]), summary="<p>Run this cell.</p>", text="Run this cell.")
 """
+"""A widget of the course's parts, without the face of `utils.widgets`, which imports torch: many kernels run this."""
 DRAWN_LATE = """
 async def draw():
     await asyncio.sleep(1.5)

@@ -166,8 +166,9 @@ def main() -> None:
     watch, dumps, say, end = Watch(), json.dumps, os.write, os._exit  # the code may change what modules hold
     os.environ.clear()
     printed = Printed(watch)
-    sys.stdin = sys.__stdin__ = io.StringIO()
-    sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = printed
+    nothing_typed = io.StringIO()
+    vars(sys).update(stdin=nothing_typed, __stdin__=nothing_typed)
+    vars(sys).update(dict.fromkeys(("stdout", "stderr", "__stdout__", "__stderr__"), printed))
     limit(asked["seconds"], asked["memory"])
     sys.addaudithook(watch)
     reason = verdict(asked["code"], asked["tests"], watch)

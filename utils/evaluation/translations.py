@@ -31,8 +31,9 @@ def translate(model: LanguageModel, sentences: Sequence[Translation], *, max_new
 def chrf(predictions: Sequence[str], references: Sequence[str]) -> Interval:
     """Return the mean chrF3, 0 to 1, of translations with its 95 % interval over the sentences.
 
-    The F-measure of the n-grams of 1 to 6 letters that a translation and its reference share, recall counting three
-    times, spaces left out; computed by nltk. Source: M. Popović, "chrF", WMT 2015. Raises DataError.
+    The mean F-measure of the n-grams of 1, 2, ... 6 letters that a translation and its reference share, recall counting
+    three times, spaces left out; computed by nltk, with which a text of fewer than six letters cannot reach 1. Source:
+    M. Popović, "chrF", WMT 2015. Raises DataError.
     """
     return bootstrap(chrf_scores(predictions, references))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from utils.exercises.exercise import Case, Exercise, Wrong, generated
-from utils.exercises.reading import as_number, as_texts
+from utils.exercises.reading import as_number, as_numbers, as_texts
 
 # 01.1: memory
 
@@ -141,4 +141,59 @@ TOKENS_PER_WORD = Exercise(
     ],
 )
 
-CHECKS = {"01.1": FIT, "01.2": TOKENS_PER_WORD}
+# 01.3: entities
+
+
+def _shared(found: Sequence[str], right: Sequence[str]) -> int:
+    return len(set(found) & set(right))
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _precision_and_recall(found: Sequence[str], right: Sequence[str]) -> tuple[float, float]:
+    return _share(_shared(found, right), len(found)), _share(_shared(found, right), len(right))
+
+
+def _random_entities(draw: Random) -> tuple[list[str], list[str]]:
+    names = ["Oslo", "Lima", "Ghent", "Pune", "Anna Berg", "Omar", "3 May", "1998", "New Lima", "Accra"]
+    return draw.sample(names, draw.randint(1, 6)), draw.sample(names, draw.randint(1, 6))
+
+
+SHARES = "Precision is the share of `found` that is right, recall the share of `right` that was found."
+ENTITIES = Exercise(
+    "Precision falls with each wrong entity, recall with each that was missed.",
+    call="precision_and_recall(found, right)",
+    cases=[
+        Case((["Lima", "Oslo", "Rain"], ["Oslo", "Lima", "Ghent", "Omar"]), "Two of three found are right, and two of four right ones were found."),
+        *generated(_random_entities, why=SHARES),
+        Case((["Rain"], ["Oslo", "Lima"]), "Nothing that was found is right: both are 0.", edge="nothing in common"),
+        Case(([], ["Oslo", "Lima"]), "Nothing was found: both are 0.", edge="an empty list of what was found"),
+    ],
+    right=_precision_and_recall,
+    read=lambda value: as_numbers(value, 2, "a pair of numbers, precision and recall,"),
+    mistakes=[
+        Wrong(lambda f, r: _precision_and_recall(r, f), "These are recall and precision: the other way round."),
+        Wrong(lambda f, r: (_share(_shared(f, r), len(f)),) * 2, "Both are divided by the number of those found: recall is a share of `right`."),
+        Wrong(lambda f, r: (_share(_shared(f, r), len(r)),) * 2, "Both are divided by the number of right ones: precision is a share of `found`."),
+        Wrong(
+            lambda f, r: (_share(sum(map(str.__eq__, f, r)), len(f)), _share(sum(map(str.__eq__, f, r)), len(r))),
+            "Entities are compared place by place, but the two lists need not be in the same order.",
+        ),
+        Wrong(lambda f, r: (_shared(f, r),) * 2, "That is how many are in both lists: divide it, once by each list's length."),
+        Wrong(
+            lambda f, r: (_share(len(f) - _shared(f, r), len(f)), _share(len(r) - _shared(f, r), len(r))),
+            "These are the shares of what is wrong and of what was missed.",
+        ),
+        Wrong(lambda f, r: (_share(_shared(f, r), len(set(f) | set(r))),) * 2, "Both are divided by all entities of the two lists together."),
+        Wrong(lambda f, r: tuple(100 * share for share in _precision_and_recall(f, r)), "These are per cent: shares go from 0 to 1."),
+        Wrong(lambda f, r: tuple(round(share) for share in _precision_and_recall(f, r)), "These are whole numbers: keep what is behind the point."),
+        Wrong(
+            lambda f, r: (_share(sum(x in " ".join(r) for x in f), len(f)), _share(sum(x in " ".join(f) for x in r), len(r))),
+            "A part of a name counts here as the name: look for it in the list, not in a text.",
+        ),
+    ],
+)
+
+CHECKS = {"01.1": FIT, "01.2": TOKENS_PER_WORD, "01.3": ENTITIES}
