@@ -134,6 +134,12 @@ def test_weights_are_named_by_the_tokens_that_look_and_are_looked_at(tiny):
     assert np.allclose(table.to_numpy(), last.weights[1, 3])
 
 
+def test_an_adapter_s_weights_are_the_adapted_model_s(tiny, lora):
+    part = attention_parts(tiny)[0]
+    base, adapted = (attention_weights(model, TEXT, part).weights for model in (tiny, lora))
+    assert base.shape == adapted.shape and (base - adapted).abs().max() > 1e-3
+
+
 def test_weights_recomputed_from_queries_and_keys(course_model):
     """Layer 0 of the course's model by the paper's formula, with rotary positions from the library."""
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb, repeat_kv

@@ -4,6 +4,7 @@ import math
 import signal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -17,7 +18,6 @@ from utils.before_transformers import (
     count_parameters,
     gradient_reach,
     learn_vocabulary,
-    loss_table,
     name_gains,
     seconds_table,
     train,
@@ -25,7 +25,7 @@ from utils.before_transformers import (
 from utils.before_transformers.training import next_token_loss
 from utils.datasets import load_reviews, load_sentences
 from utils.errors import DataError, TuningError, UnsupportedSetting
-from utils.plots import Plot, line_curves
+from utils.plots import Plot, line_curves, loss_curve
 from utils.widgets.live import live
 from utils.widgets.ngram_writer import NGramWriter
 
@@ -203,11 +203,6 @@ def test_an_interrupt_says_what_is_kept(vocabulary):
     assert next_token_loss(network, rows).item() < before and not network.training
 
 
-def test_losses_are_means_by_their_last_step():
-    table = loss_table([4.0, 2.0, 1.0, 1.0, 9.0], every=2)
-    assert table["loss"].to_dict() == {2: 3.0, 4: 1.0, 6: 9.0}
-
-
 def test_the_gradient_reaches_back_as_far_as_the_weights_let_it():
     network = Recurrent(300, cell="tanh")
     with torch.no_grad():
@@ -249,13 +244,15 @@ def test_seconds_are_measured_for_each_length_and_the_threads_are_given_back():
     before = torch.get_num_threads()
     table = seconds_table({"GRU": Recurrent(1024)}, [4, 8], threads=[1, 2])
     assert torch.get_num_threads() == before
-    assert table.index.tolist() == [4, 8] and (table > 0).all(axis=None)
-    assert {*table.columns} == {(task, "GRU", count) for task in ("read", "train") for count in (1, 2)}
+    assert table.index.tolist() == [("read", 4), ("read", 8), ("train", 4), ("train", 8)]
+    assert table.columns.tolist() == ["GRU, threads: 1", "GRU, threads: 2"] and (table > 0).all(axis=None)
 
 
 def test_curves_say_in_words_what_they_draw():
-    plot = line_curves(loss_table([4.0, 2.0, 1.0, 1.0], every=2), xlabel="step", ylabel="loss")
-    assert plot.alt == "Line plot of loss against step. loss: 3 at 2, 1 at 4." and plot.png
+    plot = loss_curve([4.0, 2.0, 1.0, 1.0, 9.0], every=2)
+    assert plot.alt == "Line plot of loss (nats a token) against step. loss: 3 at 2, 1 at 4, 9 at 6." and plot.png
+    table = pd.DataFrame({"a": np.linspace(1, 0.1, 40), "b": 0.5})
+    assert line_curves(table, xlabel="x", ylabel="y", yscale="log").alt.count(" at ") <= 16
 
 
 def test_a_live_picture_is_drawn_every_so_many_calls(monkeypatch):
@@ -276,5 +273,7 @@ def test_the_writer_writes_anew_when_a_hand_moves_and_refuses_in_words(ngrams, v
         texts.add(made.written)
         assert made.written in made.page.value.replace("&#x27;", "'") and f"the {order - 1} before it" in made.said
     assert len(texts) >= 3
+    lost = NGramWriter(vocabulary, ngrams, "film film", 5)
+    assert lost.ended and lost.written == "film film" and lost.said.endswith("so the text ends.")
     made.order.type("7")
     assert made.order.error.startswith("The order is a whole number from 1 to 5") and made.order.value == 5

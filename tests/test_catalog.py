@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from utils.adapters import costs
 from utils.errors import ModelNotFound
-from utils.models.catalog import find, models, table
+from utils.models.catalog import find, models, select, table
 from utils.models.loading import DEFAULT_MODEL
 
 WANTED = {"SmolLM2-135M-Instruct", "SmolLM2-360M-Instruct", "SmolLM2-1.7B-Instruct", "gemma-3-270m", "gemma-3-1b-it"}
@@ -73,3 +73,20 @@ def test_memory_is_four_bytes_a_parameter_to_run_and_sixteen_to_tune():
 
 def test_the_table_has_a_row_for_each_model():
     assert table().index.tolist() == [model.name for model in models()]
+
+
+def test_models_are_selected_by_all_that_is_given():
+    assert select() == models()
+    assert {model.task for model in select(task="code")} == {"code"}
+    assert [model.name for model in select(licence="MIT")] == ["gpt2"]
+    gpt2 = find("gpt2")
+    below, at = (select([gpt2], parameters=gpt2.parameters + by, window=1024) for by in (-1, 0))
+    assert (below, at) == ((), (gpt2,)) and select([gpt2], window=1025) == ()
+    assert select([gpt2], memory=gpt2.run_bytes) == (gpt2,) and select([gpt2], memory=gpt2.run_bytes - 1) == ()
+    assert select([gpt2], memory=gpt2.tune_bytes - 1, tune=True) == ()
+    assert select([gpt2], memory=gpt2.tune_bytes, tune=True) == (gpt2,)
+
+
+def test_a_selection_is_sorted_as_the_catalog_is():
+    found = select(task="instructions", memory=4 * 10**9)
+    assert list(found) == [model for model in models() if model in found] and 3 < len(found) < len(models())

@@ -251,7 +251,7 @@ NAMELESS = replaced(torch.nn.Module, "named_modules", lambda module: [])
 )
 def is_attention():
     names = [name for name, _ in blocks(tiny())[0].named_modules() if internals.is_attention(name)]
-    assert names == ["self_attn", *(f"self_attn.{one}_proj" for one in "qkvo")]
+    assert names == ["self_attn", *(f"self_attn.{one}_proj" for one in "qkvo"), "post_attention_layernorm"]
 
 
 @contract("transformers", "names of modules for positions", NAMELESS)

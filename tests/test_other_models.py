@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import KINDS, byte_pairs, save, tiny_model
 from utils.authoring import MASTERS, ROOT, labs_in, lessons_in
+from utils.before_transformers.training import train
 from utils.datasets import load_dialogues, load_questions, load_reviews
 from utils.errors import UnsupportedSetting
 from utils.training import dialogue_record, review_record
@@ -78,8 +79,24 @@ def kept(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("kept")
 
 
+@pytest.fixture(scope="module")
+def trained_once() -> Callable[..., list[float]]:
+    """Train a small network of a lesson once for all models: it does not depend on them."""
+    known: dict[str, tuple[list[float], dict]] = {}
+
+    def train_or_load(network, rows, **settings) -> list[float]:
+        kind = type(network).__name__
+        if kind not in known:
+            known[kind] = train(network, rows, **settings), network.state_dict()
+        losses, weights = known[kind]
+        network.load_state_dict(weights)
+        return list(losses)
+
+    return train_or_load
+
+
 @pytest.fixture
-def failures(other_model, kept, monkeypatch):
+def failures(other_model, kept, trained_once, monkeypatch):
     """A learner's environment with another model; what fails in a thread or is told in a widget stands in the list.
 
     Jobs train in this process.
@@ -88,6 +105,7 @@ def failures(other_model, kept, monkeypatch):
     monkeypatch.setenv("COURSE_DEVICE", "cpu")
     monkeypatch.setenv("COURSE_TUNING", str(kept))
     monkeypatch.setattr("utils.tuning.job._spawn", work)
+    monkeypatch.setattr("utils.before_transformers.train", trained_once)
     found: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", found.append)
     monkeypatch.setattr("utils.widgets.view.alert", lambda text: found.append(text) or text)

@@ -128,7 +128,7 @@ def part_of_a_block(name: str, module: Any) -> str | None:
 
 
 def is_attention(name: str) -> bool:
-    """Whether a module of a block belongs to attention; transformers 5.23 has `attn` or `attention` in its name."""
+    """Whether a module of a block belongs to attention, or is a norm beside it; transformers 5.23 names them so."""
     return "attn" in name.lower() or "attention" in name.lower()
 
 

@@ -351,6 +351,13 @@ def line_curves(
     return _plot(figure, f"Line plot of {ylabel} against {xlabel}. {named}.")
 
 
+def loss_curve(losses: Sequence[float], *, every: int = 10) -> Plot:
+    """Draw the loss of a training, in nats a token, against the step: the mean of each so many steps."""
+    steps = pd.RangeIndex(1, len(losses) + 1)
+    means = pd.Series(losses, index=steps).groupby(-(-steps // every) * every).mean()
+    return line_curves(means.to_frame("loss"), xlabel="step", ylabel="loss (nats a token)")
+
+
 def _significant(values: pd.Series) -> str:
     return ", ".join(f"{value:.3g} at {index}" for index, value in values.items())
 
@@ -509,7 +516,7 @@ def _said_of(stack: StackMap) -> str:
 
 def _box(axes: Axes, x: float, y: float, text: str, kind: str, width: float) -> None:
     axes.add_patch(_rounded(x - width / 2, y - 0.3, width, 0.6, facecolor=SHADES[kind], edgecolor="0.3", zorder=3))
-    axes.text(x, y, text, ha="center", va="center", fontsize=9, linespacing=0.9, zorder=4)
+    axes.text(x, y, text, ha="center", va="center", fontsize=9, linespacing=1.1, zorder=4)
 
 
 def _rounded(x: float, y: float, width: float, height: float, **look: Any) -> FancyBboxPatch:

@@ -13,7 +13,19 @@ WRONG: dict[str, list[tuple]] = {}
 GIVEN: dict[str, dict] = {}
 MASTER = masters.names("03")
 PATCHES: dict[str, object] = {}
-EXPLAINED: dict[tuple[str, str], str] = {}
+TWO = "A tensor of two dimensions has its last one at 1, too."
+EXPLAINED: dict[tuple[str, str], str] = {
+    ("03.1", "centred = x - x.mean(-1, keepdim=True) -> centred = x - x.mean(+1, keepdim=True)"): TWO,
+    (
+        "03.1",
+        "variance = centred.pow(2).mean(-1, keepdim=True) -> variance = centred.pow(2).mean(+1, keepdim=True)",
+    ): TWO,
+    (
+        "03.2",
+        "return scores.masked_fill(~seen, -torch.inf).softmax(-1) -> "
+        "return scores.masked_fill(~seen, -torch.inf).softmax(+1)",
+    ): TWO,
+}
 
 
 def norm_in_a_loop(x, weight, bias):

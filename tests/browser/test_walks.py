@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import test_lab_1, test_lab_2, test_lab_3, test_lessons
+from tests.browser import test_lab_1, test_lab_2, test_lab_3, test_lesson_02, test_lessons
 from tests.browser.checks import OF_LAYOUT, faults, found, out_of_view, walked
 from tests.browser.page import OUTPUTS, PANEL, SIZES, at_size, nameless, open_path, run_to_the_end, shoot
 from utils.authoring import KERNEL, LABS, MASTERS, ROOT
@@ -27,6 +27,7 @@ WIDGETS = [
     test_lessons.TOKENS,
     test_lessons.ATTENTION,
     test_lessons.GARDEN,
+    test_lesson_02.WRITER,
     GUESS,
 ]
 TEXT = "\n\n".join(["Text that stands between cells, as in a lesson. " * 6] * 3)

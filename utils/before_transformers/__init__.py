@@ -5,7 +5,7 @@ from utils.before_transformers.networks import Recurrent, SmallTransformer, coun
 from utils.before_transformers.ngrams import NGrams, count_ngrams
 from utils.before_transformers.reading import Reader, bits_per_byte, gradient_reach
 from utils.before_transformers.timing import seconds_table
-from utils.before_transformers.training import loss_table, train
+from utils.before_transformers.training import train
 from utils.before_transformers.vocabulary import Vocabulary, learn_vocabulary
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "count_parameters",
     "gradient_reach",
     "learn_vocabulary",
-    "loss_table",
     "name_gains",
     "seconds_table",
     "train",

@@ -10,13 +10,13 @@ import torch
 from utils.before_transformers.networks import Network
 from utils.before_transformers.training import next_token_loss
 
-REPEATS = 3
+REPEATS = 5
 
 
 def seconds_table(
     networks: Mapping[str, Network], lengths: Iterable[int], *, threads: Iterable[int] = (1, 2)
 ) -> pd.DataFrame:
-    """Return milliseconds for one text: a row a length, a column for each task, network and number of threads.
+    """Return milliseconds for one text: rows (task, tokens), a column for each network and number of threads.
 
     Reading is a pass forward; training a pass forward and one back. The least of a few repeats, after one that is
     not counted.
@@ -24,12 +24,10 @@ def seconds_table(
     lengths, columns = list(lengths), {}
     for count in threads:
         with _threads(count):
-            for task, run in {"read": _read, "train": _train}.items():
-                for name, network in networks.items():
-                    columns[task, name, count] = [1000 * _least(run, network, length) for length in lengths]
-    table = pd.DataFrame(columns, index=pd.Index(lengths, name="tokens"))
-    table.columns.names = ["task", "network", "threads"]
-    return table.sort_index(axis=1, level=[0, 1], sort_remaining=True)
+            for name, network in networks.items():
+                runs = [(run, length) for run in TASKS.values() for length in lengths]
+                columns[f"{name}, threads: {count}"] = [1000 * _least(run, network, length) for run, length in runs]
+    return pd.DataFrame(columns, index=pd.MultiIndex.from_product([TASKS, lengths], names=["task", "tokens"]))
 
 
 def _least(run: Callable[[Network, torch.Tensor], object], network: Network, length: int) -> float:
@@ -49,6 +47,9 @@ def _read(network: Network, ids: torch.Tensor) -> None:
 
 def _train(network: Network, ids: torch.Tensor) -> None:
     torch.autograd.grad(next_token_loss(network, ids), [*network.parameters()])
+
+
+TASKS = {"read": _read, "train": _train}
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """Training a small network on rows of tokens: cross-entropy, AdamW, one cycle of the learning rate."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -68,12 +67,6 @@ def train(
     finally:
         network.eval()
     return losses
-
-
-def loss_table(losses: Sequence[float], *, every: int = 20) -> pd.DataFrame:
-    """Return the mean loss, in nats a token, of each so many steps, by the last of them."""
-    table = pd.DataFrame({"loss": losses}, index=pd.RangeIndex(1, len(losses) + 1, name="step"))
-    return table.groupby(-(-table.index // every) * every).mean().rename_axis("step")
 
 
 def _order(rows: int, rows_a_step: int, seed: int) -> Iterator[torch.Tensor]:

@@ -102,7 +102,7 @@ BITS_PER_BYTE = Exercise(
     read=as_number,
     mistakes=[
         Wrong(lambda p, t: -_bits_per_byte(p, t), "The sign is missing: logarithms of probabilities are below 0, bits above."),
-        Wrong(lambda p, t: -sum(p) / len(t.encode()), "These are nats, of natural logarithms: divide by `math.log(2)`."),
+        Wrong(lambda p, t: -sum(p) / len(t.encode()), "These are nats, of natural logarithms: divide by `np.log(2)`."),
         Wrong(lambda p, t: -sum(p) / math.log(2) / len(t), "Characters are counted: `text.encode()` gives the bytes."),
         Wrong(lambda p, t: -sum(p) / math.log(2) / len(p), "That is bits per token: another model has other tokens. Divide by the bytes."),
         Wrong(lambda p, t: -sum(p) / math.log(2), "These are the bits of the whole text: divide by its bytes."),

@@ -71,7 +71,8 @@ class ModelGarden:
         if found:
             self.chosen.value = before if before in found else found[0]
         said = f"{len(found)} of {len(models())} models" if found else "No model passes: set a filter to 'any'"
-        self.count.value = paragraph(f"{said}. This machine has {_gigabytes(machine_memory())} of memory.")
+        memory = _gigabytes(machine_memory())
+        self.count.value = paragraph(f"{said}. This machine has {memory} of memory; it holds what is marked 'here'.")
         self.redraw()
 
     def redraw(self) -> None:
@@ -96,7 +97,7 @@ class ModelGarden:
             self.message.value = paragraph(f"{model.name} is loaded: it is the .model of this garden.")
 
     def _line(self, model: CatalogModel) -> str:
-        here = ", on this machine" if model.name in self.here else ""
+        here = ", here" if model.name in self.here else ""
         return f"{model.name}: {_millions(model)}{here}"
 
     def _card(self, model: CatalogModel) -> str:
@@ -132,7 +133,11 @@ def model_garden() -> ModelGarden:
     made = ModelGarden()
     sizes = [model.parameters for model in models()]
     said = f"{len(sizes)} models from {min(sizes) / 1e6:,.0f} to {max(sizes) / 1e6:,.0f} million parameters."
-    summary = paragraph(said) + table().to_html() + paragraph("Run this cell to filter, read cards and load.")
+    listed = table()[["task", "window", "licence", "to run (GB)", "to tune (GB)"]]
+    listed.insert(0, "size (million)", [f"{model.parameters / 1e6:,.0f}" for model in models()])
+    summary = (
+        paragraph(said) + listed.to_html(index_names=False) + paragraph("Run this cell to filter, read cards and load.")
+    )
     show(made.view, summary=summary, text=f"A model garden. {said}")
     return made
 
