@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -69,7 +69,7 @@ def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
 
     Inside a lab the master comes first: what it keeps, the learner's lab finds.
     """
-    takes: Counter[str] = Counter()
+    takes: defaultdict[str, float] = defaultdict(float)
     for item in items:
         takes[group(item.nodeid)] += seconds(item)
 
