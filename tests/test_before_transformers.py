@@ -273,5 +273,7 @@ def test_the_writer_writes_anew_when_a_hand_moves_and_refuses_in_words(ngrams, v
         texts.add(made.written)
         assert made.written in made.page.value.replace("&#x27;", "'") and f"the {order - 1} before it" in made.said
     assert len(texts) >= 3
+    lost = NGramWriter(vocabulary, ngrams, "film film", 5)
+    assert lost.ended and lost.written == "film film" and lost.said.endswith("so the text ends.")
     made.order.type("7")
     assert made.order.error.startswith("The order is a whole number from 1 to 5") and made.order.value == 5

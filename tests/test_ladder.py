@@ -199,6 +199,23 @@ def test_a_second_ladder_computes_nothing_and_writes_the_same(saved_model, quick
     assert table["mean"].tolist() == [0.5] and set(NUMBERS) <= set(table)
 
 
+def test_the_uses_have_records_of_their_own(saved_model, quick, monkeypatch, tmp_path):
+    monkeypatch.setattr(climb, "USES", climb.MEASURES)
+    monkeypatch.setattr(climb, "USES_RECORDS", tmp_path / "uses")
+    climb.main(["--uses", str(saved_model)])
+    assert [path.stem for path in tmp_path.rglob("*.json") if path.parent.name == "uses"] == [saved_model.name]
+    assert not (tmp_path / "records").exists()
+
+
+def test_what_was_measured_by_other_code_is_measured_again(tiny, monkeypatch):
+    asked = []
+    measure = four_tasks.Measure("coded", "share", lambda *_: asked.append(1) or [1.0], np.array)
+    for code in ("first", "first", "second"):
+        monkeypatch.setattr(four_tasks, "code_hash", lambda module, code=code: f"{module} {code}")
+        four_tasks.take(tiny, measure, 0, None)
+    assert len(asked) == 2
+
+
 def test_what_is_timed_is_computed_and_not_read(tiny, monkeypatch):
     before, seen = os.environ["COURSE_RESULTS"], []
     measure = four_tasks.Measure(

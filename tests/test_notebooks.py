@@ -330,7 +330,7 @@ def is_whole(text, stub, solution, check, number: str) -> bool:
 
 @each(LESSONS)
 def test_the_exercises_of_a_lesson_are_whole(path):
-    assert exercises_are_whole(read(path), path.name[:2])
+    assert exercises_are_whole(read(path), path.name[:2]), "four cells each, executed: see Adding an exercise"
     assert len(masters.exercises(path)) in (0, 2, 3, 4)
 
 

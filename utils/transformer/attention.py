@@ -27,8 +27,11 @@ WRITTEN = 12
 """Tokens that the decoder behind an encoder writes, to be looked at."""
 
 MOST_BYTES = 2**30
+"""What the weights of all heads may take."""
+
 SCORES = ("previous token", "first token", "induction")
 DRAWS = 4
+"""Rows of random tokens, over which the induction score is a mean."""
 
 
 @torch.inference_mode()

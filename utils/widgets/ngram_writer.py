@@ -10,12 +10,14 @@ from utils.widgets.slider import Slider, seed_box
 from utils.widgets.view import beside, paragraph, show, told_in
 
 TOKENS = 40
+LAST = " Nothing ever stood behind the last tokens, so the text ends."
 
 
 class NGramWriter:
     """A slider for the order and a box for the seed; below them a text drawn from the counts, not smoothed.
 
-    written: the text; forced: the share of its tokens at which the counts left no choice.
+    written: the text; forced: the share of its tokens at which the counts left no choice; ended: whether nothing
+    was ever counted behind its last tokens.
     """
 
     def __init__(self, vocabulary: Vocabulary, ngrams: NGrams, prompt: str, order: int) -> None:
@@ -43,6 +45,7 @@ class NGramWriter:
         return (
             f"Each token is drawn by the {count} before it: {self.written}\n\n"
             f"At {self.forced:.0%} of the tokens the counts left one choice only: there the text is copied."
+            f"{LAST * self.ended}"
         )
 
     def redraw(self) -> None:
@@ -51,7 +54,8 @@ class NGramWriter:
             ngrams = self.ngrams.of_order(self.order.value, smoothed=False)
             reader = Reader(self.vocabulary, ngrams)
             self.written = reader.write(self.prompt, tokens=TOKENS, seed=self.seed.value)
-            self.forced = ngrams.forced(self.vocabulary.encode(self.written))
+            ids = self.vocabulary.encode(self.written)
+            self.forced, self.ended = ngrams.forced(ids), not ngrams.kinds(ids)
             self.page.value = paragraph(self.said)
 
 

@@ -75,7 +75,7 @@ def tokens_html(table: pd.DataFrame) -> str:
     tokens = "".join(_token(*row) for row in table[["token", "id", "bytes", "special"]].itertuples(index=False))
     parts = about_parts(table["token"])
     boxes = paragraph("Each box: a token, its id, and its bytes in hexadecimal.")
-    return f'{boxes}<ol class="course-tokens" aria-label="Tokens">{tokens}</ol>{paragraph(parts) if parts else ""}'
+    return f'{boxes}<ol class="course-token-boxes" aria-label="Tokens">{tokens}</ol>{paragraph(parts) if parts else ""}'
 
 
 def _token(token: str, number: int, written: str, special: bool) -> str:
