@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -49,20 +49,33 @@ def pytest_xdist_make_scheduler(config, log):
     return InGroups(config, log)
 
 
+SECONDS = {"browser": 20.0, "process": 4.0, "slow": 3.0}
+"""About how long a test takes that has such a marker; where it has several, the longest counts."""
+CELL, LAB, OTHER = 2.0, 150.0, 0.1
+"""The same of a notebook's cell, of a learner's lab that runs whole in a page, and of any other test."""
+
+
+def seconds(item: pytest.Item) -> float:
+    """Return about how long a test takes: enough to begin with the longest groups."""
+    if item.path.suffix == ".ipynb":
+        return CELL
+    if item.path.name == "test_labs.py" and lab_of(item.name):
+        return LAB
+    return max((SECONDS[mark.name] for mark in item.iter_markers() if mark.name in SECONDS), default=OTHER)
+
+
 def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Sort so that workers end together: first the groups with most cells of notebooks, most processes, most tests.
+    """Sort so that workers end together: the groups that take longest come first.
 
     Inside a lab the master comes first: what it keeps, the learner's lab finds.
     """
-    cells = Counter(group(item.nodeid) for item in items if item.path.suffix == ".ipynb")
-    slow = Counter(
-        group(item.nodeid) for item in items if {"process", "browser", "slow"} & {m.name for m in item.iter_markers()}
-    )
-    tests = Counter(group(item.nodeid) for item in items)
+    takes: defaultdict[str, float] = defaultdict(float)
+    for item in items:
+        takes[group(item.nodeid)] += seconds(item)
 
     def place(item: pytest.Item) -> tuple:
         name = group(item.nodeid)
-        return -cells[name], -slow[name], -tests[name], name, item.path.suffix != ".ipynb"
+        return -takes[name], name, item.path.suffix != ".ipynb"
 
     return sorted(items, key=place)
 
