@@ -210,7 +210,8 @@ def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] =
     """
     counted = [model for model in models if model.parameters]
     uncounted = [model for model in models if not model.parameters]
-    largest = [m for n, m in enumerate(counted) if all(m.parameters > before.parameters for before in counted[:n])]
+    sizes = [model.parameters or 0 for model in models]
+    largest = [model for n, model in enumerate(models) if sizes[n] > max(sizes[:n], default=0)]
     written = {*named, *(model.name for model in largest)}
     with _style():
         figure, axes = _figure(height=4.6)
@@ -278,7 +279,10 @@ def ability_against_size(ladder: pd.DataFrame) -> Plot:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     said = "; ".join(
         f"{measure}, {rows['unit'].iloc[0]}: "
-        + ", ".join(f"{row.model} {row.mean:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples())
+        + ", ".join(
+            f"{row['model']} {row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+            for row in rows.to_dict("records")
+        )
         for measure, rows in ladder.groupby("measure", sort=False)
     )
     return _plot(figure, f"Points with 95 % intervals against the number of parameters, a panel a measure. {said}.")

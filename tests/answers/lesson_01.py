@@ -332,4 +332,8 @@ WRONG: dict[str, list] = {
 }
 GIVEN: dict[str, dict[str, Any]] = {}
 PATCHES: dict[str, Any] = {}
-EXPLAINED: dict[tuple[str, str], str] = {}
+EXPLAINED: dict[tuple[str, str], str] = {
+    ("01.3", "both = len(set(found) & set(right)) -> both = len(set(right) & set(found))"): (
+        "What two sets share is the same from both sides."
+    ),
+}

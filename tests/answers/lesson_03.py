@@ -60,7 +60,6 @@ RIGHT["03.1"] = [
     norm_in_a_loop,
     norm_in_numpy,
     norm_as_a_module,
-    norm_changes_x,
 ]
 WRONG["03.1"] = [
     (
@@ -91,6 +90,7 @@ WRONG["03.1"] = [
         "before the root",
     ),
     (lambda x, weight, bias: nn.functional.layer_norm(x, x.shape[-1:], weight), "bias is missing"),
+    (norm_changes_x, "changed `x`, which belongs to the caller"),
 ]
 
 

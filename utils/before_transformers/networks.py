@@ -1,5 +1,7 @@
 """Two small networks that predict the next token: a recurrent one, and a transformer of as many parameters."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -7,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 CELLS = {"gru": nn.GRU, "tanh": nn.RNN}
 HIDDEN = 256
 """Numbers of a recurrent network's state."""
-SIZES = {"hidden_size": 128, "intermediate_size": 288, "num_hidden_layers": 3, "num_attention_heads": 4}
+SIZES: dict[str, Any] = {"hidden_size": 128, "intermediate_size": 288, "num_hidden_layers": 3, "num_attention_heads": 4}
 """Of the transformer: with a vocabulary of 1,024, nearly as many parameters as the GRU."""
 WINDOW = 512
 """The most tokens that the transformer reads."""

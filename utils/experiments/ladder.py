@@ -6,6 +6,7 @@
 import itertools
 import json
 import math
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def load_ladder(folder: Path = RECORDS) -> pd.DataFrame:
 
 def ladder_table(ladder: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each measure of `load_ladder`, a column for each model: its mean with the interval, as text."""
-    said = [str(Interval(row.mean, row.low, row.high)) for row in ladder.itertuples()]
+    said = [str(Interval(*ends)) for ends in ladder[["mean", "low", "high"]].to_numpy()]
     table = ladder.assign(said=said).set_index(["measure", "unit", "model"])["said"].unstack()
     order = list(dict.fromkeys(zip(ladder["measure"], ladder["unit"], strict=True)))
     return table.loc[order, list(dict.fromkeys(ladder["model"]))].rename_axis(columns=None)
@@ -59,8 +60,9 @@ def apart(ladder: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for measure, some in ladder.groupby("measure", sort=False):
-        for pair in itertools.combinations(some.itertuples(), 2):
-            better, worse = sorted(pair, key=lambda row: row.mean, reverse=pair[0].unit != "bits per byte")
-            if better.low > worse.high or worse.low > better.high:
-                rows.append((measure, better.model, worse.model, better.parameters > worse.parameters))
+        for pair in itertools.combinations(some.to_dict("records"), 2):
+            better, worse = sorted(pair, key=itemgetter("mean"), reverse=pair[0]["unit"] != "bits per byte")
+            if better["low"] > worse["high"] or worse["low"] > better["high"]:
+                larger = better["parameters"] > worse["parameters"]
+                rows.append((measure, better["model"], worse["model"], larger))
     return pd.DataFrame(rows, columns=["measure", "better", "worse", "the larger is better"])
