@@ -50,7 +50,6 @@ FIT = Exercise(
         Wrong(lambda s, m, b: [n for n in s if s[n] * 4 <= m], "Every number has 4 bytes here, whatever `bits` says."),
         Wrong(lambda s, m, b: [n for n in s if s[n] <= m], "Every number has one byte here: `bits` is left out."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * (b // 8) <= m], "`//` drops what is left over: 4 bits become 0 bytes. Divide with `/`."),
-        Wrong(lambda s, m, b: [n for n in s if s[n] * b // 8 <= m], "`//` drops what is left over, here half a byte. Divide with `/`."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * b / 8 < m], "A model that fills the memory exactly fits, too: at most, not less."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * b / 8 > m], "These are the models that do not fit."),
         Wrong(lambda s, m, b: [n for n in s if s[n] * 2 * b / 8 <= m], "Twice the weights are asked for: to run a model, once is enough."),
