@@ -66,6 +66,9 @@ $(CLOUD): $(READY)
 assets: setup
 	$(ASSETS)
 
+# Where an environment forbids bytecode, each kernel and each job would compile again what it imports: 9 s of 12.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What these run is no learner's attempt.
 quick test mutants labs execute reproduce newest-tested python-tested: export COURSE_PROGRESS := off
 

@@ -30,10 +30,10 @@ from utils.training.tasks import SUMMARIZE
 
 USES_RECORDS = DATA / "uses"
 LANGUAGES = ("French", "German", "Spanish", "Korean")
-DIALOGUES = 6
-"""How many test dialogues are summarized; the ladder's record has more."""
+DIALOGUES, SENTENCES = 4, 8
+"""How many test dialogues are summarized (the ladder's record has more), and sentences translated to each language."""
 ESSAYS = ("Write a short essay about the sea.", "Write a short essay about learning to cook.")
-LONGEST = 96
+LONGEST = 64
 """Tokens of an essay, and of a list of ideas: where the time ends, not the text."""
 IDEAS = "Suggest 20 things to do on a rainy Sunday. Write a short list."
 ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+(.*\S)", re.MULTILINE)
@@ -77,7 +77,7 @@ def _ideas(model: LanguageModel, seed: int, items: int | None) -> Answers:
 
 
 def _translations(model: LanguageModel, seed: int, items: int | None, *, language: str) -> Answers:
-    return translate(model, load_translations("test", language)[:items])
+    return translate(model, load_translations("test", language)[:SENTENCES][:items])
 
 
 def _chrf(said: Answers, *, language: str) -> np.ndarray:
