@@ -45,8 +45,8 @@ from utils.models.sharing import blocks
 
 UTILS = Path(__file__).parents[1] / "utils"
 WIDGETS = UTILS / "widgets"
-PROTOCOLS = {"_repr_html_", "_repr_mimebundle_", "_render_traceback_"}
-"""Names with an underscore that IPython publishes."""
+PROTOCOLS = {"_repr_html_", "_repr_mimebundle_", "_render_traceback_", "_exit"}
+"""Names with an underscore that IPython and Python publish."""
 
 IDS = torch.tensor([[3, 4, 5]])
 Change = Callable[[pytest.MonkeyPatch], None]

@@ -1,6 +1,7 @@
 """Every lesson and every lab, from its first cell to its last, on models of other kinds than the course's own."""
 
 import ast
+import pickle
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,8 +16,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from tests.tiny_models import KINDS, byte_pairs, save, tiny_model
+from utils import before_transformers
 from utils.authoring import MASTERS, ROOT, labs_in, lessons_in
-from utils.before_transformers.training import train
 from utils.datasets import load_dialogues, load_questions, load_reviews
 from utils.errors import UnsupportedSetting
 from utils.training import dialogue_record, review_record
@@ -33,6 +34,9 @@ VOCABULARY = 2048
 SPECIAL = ["<pad>", "</s>", "<unk>", "<s>"]
 WINDOWS = {"gpt2": 1024, "bart": 1024, "opt": 2048, "qwen2": 32_768}
 """As many positions as well-known models of a kind have; 8,192 for the others."""
+
+ONCE = ("learn_vocabulary", "count_ngrams", "gradient_reach", "seconds_table")
+"""What lesson 02 computes without the model."""
 
 CHAT = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}{{ eos_token }}\n"
@@ -79,24 +83,37 @@ def kept(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("kept")
 
 
+def once(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that computes an answer once for the same arguments."""
+    known: dict[bytes, Any] = {}
+
+    def found(*given: Any, **settings: Any) -> Any:
+        key = pickle.dumps((given, settings))
+        if key not in known:
+            known[key] = compute(*given, **settings)
+        return known[key]
+
+    return found
+
+
 @pytest.fixture(scope="module")
-def trained_once() -> Callable[..., list[float]]:
-    """Train a small network of a lesson once for all models: it does not depend on them."""
+def computed_once() -> dict[str, Callable[..., Any]]:
+    """What lesson 02 computes for all models alike, its training among it."""
     known: dict[str, tuple[list[float], dict]] = {}
 
     def train_or_load(network, rows, **settings) -> list[float]:
         kind = type(network).__name__
         if kind not in known:
-            known[kind] = train(network, rows, **settings), network.state_dict()
+            known[kind] = before_transformers.training.train(network, rows, **settings), network.state_dict()
         losses, weights = known[kind]
         network.load_state_dict(weights)
         return list(losses)
 
-    return train_or_load
+    return {name: once(getattr(before_transformers, name)) for name in ONCE} | {"train": train_or_load}
 
 
 @pytest.fixture
-def failures(other_model, kept, trained_once, monkeypatch):
+def failures(other_model, kept, computed_once, monkeypatch):
     """A learner's environment with another model; what fails in a thread or is told in a widget stands in the list.
 
     Jobs train in this process.
@@ -105,7 +122,8 @@ def failures(other_model, kept, trained_once, monkeypatch):
     monkeypatch.setenv("COURSE_DEVICE", "cpu")
     monkeypatch.setenv("COURSE_TUNING", str(kept))
     monkeypatch.setattr("utils.tuning.job._spawn", work)
-    monkeypatch.setattr("utils.before_transformers.train", trained_once)
+    for name, compute in computed_once.items():
+        monkeypatch.setattr(before_transformers, name, compute)
     found: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", found.append)
     monkeypatch.setattr("utils.widgets.view.alert", lambda text: found.append(text) or text)
