@@ -135,7 +135,7 @@ def lands(page: Page, term: str) -> bool:
     """Whether the glossary comes to the front with a term's heading in view, and stays there."""
     heading = page.locator(f"{PANEL} [data-jupyter-id='{term}'], {PANEL} [id='{term}']").first
     try:
-        expect(heading).to_be_in_viewport(timeout=5_000)
+        expect(heading).to_be_in_viewport(timeout=20_000)
     except AssertionError:
         return False
     return True
