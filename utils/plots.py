@@ -371,14 +371,7 @@ def token_bars(
 ) -> Plot:
     """Draw a horizontal bar for each token, in the given order, with its value written beside it."""
     values = pd.Series(probabilities, dtype=float)
-    with _style():
-        figure, axes = _figure(height=0.32 * len(values) + 0.9)
-        bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])
-        axes.bar_label(bars, fmt="%.2f", padding=4, fontsize=10)
-        axes.set_yticks(range(len(values)), values.index)
-        axes.set_ylim(len(values) - 0.5, -0.5)
-        axes.set(xlabel=xlabel, xlim=xlim)
-        axes.grid(visible=False, axis="y")
+    figure = _bars(values, written="%.2f", xlabel=xlabel, xlim=xlim)
     said = "; ".join(f"{token}: {value:.2f}" for token, value in values.items())
     return _plot(figure, f"Horizontal bars of {xlabel}, axis {xlim[0]:g} to {xlim[1]:g}. {said}.")
 
@@ -562,16 +555,23 @@ def _rising(row: pd.Series) -> str:
 def changes(values: pd.Series, *, xlabel: str) -> Plot:
     """Draw a horizontal bar for each change from 0, in the given order, with its value written beside it."""
     values = values.round(2) + 0.0  # no -0.00
+    xlim = (min(0, 1.15 * values.min()), max(0.1, 1.15 * values.max()))
+    figure = _bars(values, written="%+.2f", xlabel=xlabel, xlim=xlim)
+    said = "; ".join(f"{name}: {value:+.2f}" for name, value in values.items())
+    return _plot(figure, f"Horizontal bars of {xlabel}, from 0. {said}.")
+
+
+def _bars(values: pd.Series, *, written: str, xlabel: str, xlim: tuple[float, float]) -> Figure:
+    """Draw a horizontal bar for each value; written: the form in which the value stands beside it."""
     with _style():
         figure, axes = _figure(height=0.32 * len(values) + 0.9)
         bars = axes.barh(range(len(values)), values, height=0.7, color=COLOURS[0])
-        axes.bar_label(bars, fmt="%+.2f", padding=4, fontsize=10)
+        axes.bar_label(bars, fmt=written, padding=4, fontsize=10)
         axes.set_yticks(range(len(values)), values.index)
         axes.set_ylim(len(values) - 0.5, -0.5)
-        axes.set(xlabel=xlabel, xlim=(min(0, 1.15 * values.min()), max(0.1, 1.15 * values.max())))
+        axes.set(xlabel=xlabel, xlim=xlim)
         axes.grid(visible=False, axis="y")
-    said = "; ".join(f"{name}: {value:+.2f}" for name, value in values.items())
-    return _plot(figure, f"Horizontal bars of {xlabel}, from 0. {said}.")
+    return figure
 
 
 @contextmanager
