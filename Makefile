@@ -20,7 +20,7 @@ TORCH_INDEX ?= $(shell sh .ci/torch_index.sh $(BIN)/python)
 
 # Bytecode is compiled when a module is first imported: most never are.
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --constraint constraints.txt
-ALL := --group dev --extra cloud
+ALL := --group dev --extra cloud --extra cluster
 # What an environment has, it keeps, in the versions of the lock.
 SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --no-install-package torch \
 	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud)
@@ -131,7 +131,8 @@ clean-results:
 
 # After a change of pyproject.toml; LOCK=--upgrade takes newer versions of what it does not name. The index is named, so
 # that no mirror's addresses come into the lock.
-lock: setup
+lock: $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --no-deps uv
 	$(BIN)/uv lock --quiet --python $(BIN)/python --default-index https://pypi.org/simple $(LOCK)
 	{ echo "# Made by make lock: what a learner runs, with hashes, without torch."; \
 		$(EXPORT) --no-emit-package torch; } > requirements.txt

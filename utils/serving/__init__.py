@@ -1,0 +1,1 @@
+"""An endpoint: one base model, many adapters, every client."""
