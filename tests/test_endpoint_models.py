@@ -20,7 +20,7 @@ from utils.errors import (
 from utils.evaluation.classification import score_labels
 from utils.evaluation.completions import complete
 from utils.logits.config import DecodingConfig
-from utils.models.endpoints import AT_ONCE, EndpointModel
+from utils.models.endpoints import AT_ONCE
 from utils.models.environment import describe_environment
 from utils.models.forcing import continuation_bits
 from utils.models.loading import load_model
@@ -30,7 +30,7 @@ from utils.transformer.attention import attention_weights
 
 Answer = tuple[int, dict[str, str], object]
 MODELS = {"object": "list", "data": [{"id": "small", "object": "model", "created": 1, "owned_by": "us"}]}
-WINDOW = 20
+WINDOW = 100
 
 
 class Foreign(ThreadingHTTPServer):
@@ -105,7 +105,7 @@ def foreign() -> Iterator[Foreign]:
     server.server_close()
 
 
-def without_waiting(model: EndpointModel, monkeypatch) -> list[float]:
+def without_waiting(monkeypatch) -> list[float]:
     """The seconds that the client wants to wait before it asks again; it does not."""
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
@@ -146,7 +146,7 @@ def test_a_full_endpoint_is_asked_again_when_it_says(foreign, status, monkeypatc
     full = iter([refusal("full", status=status, **{"Retry-After": "7"})] * 3)
     foreign.answer = lambda asked: next(full, None) or completion(asked)
     model = load_model(foreign.address)
-    waited = without_waiting(model, monkeypatch)
+    waited = without_waiting(monkeypatch)
     assert model.generate("a") == "a|None"
     assert waited == [7, 7, 7]
 
@@ -154,7 +154,7 @@ def test_a_full_endpoint_is_asked_again_when_it_says(foreign, status, monkeypatc
 def test_one_that_stays_full_says_so(foreign, monkeypatch):
     foreign.answer = lambda asked: refusal("The queue is full.", status=429)
     model = load_model(foreign.address)
-    without_waiting(model, monkeypatch)
+    without_waiting(monkeypatch)
     with pytest.raises(EndpointError, match=r"answers 429: The queue is full\."):
         model.generate("a")
 
@@ -236,11 +236,11 @@ def test_tokens_and_the_window_are_as_the_endpoint_tells(foreign):
     model = load_model(foreign.address)
     budget = token_budget(model, "one two three", max_new_tokens=5)
     assert (budget.prompt, budget.completion, budget.window) == (3, 5, WINDOW)
-    model.check_window("one two three", max_new_tokens=17)
-    with pytest.raises(ContextWindowExceeded, match="has 3 tokens and the completion may have 18"):
-        model.generate("one two three", max_new_tokens=18)
-    with pytest.raises(ContextWindowExceeded, match="maximum context length is 20"):
-        model.generate("word " * 20)
+    model.check_window("one two three", max_new_tokens=97)
+    with pytest.raises(ContextWindowExceeded, match="has 3 tokens and the completion may have 98"):
+        model.generate("one two three", max_new_tokens=98)
+    with pytest.raises(ContextWindowExceeded, match="maximum context length is 100"):
+        model.generate("word " * 100)
 
 
 def test_an_endpoint_that_does_not_say_its_window_has_an_ordinary_one(foreign):

@@ -34,8 +34,8 @@ INSIDE = {
     "model": "what looks inside of it (logits, attention, adapters, tuning)",
     "tokenizer": "what looks at single tokens",
 }
-OTHERS = ("top_k", "min_p", "repetition_penalty", "order")
-"""Settings of the course that OpenAI's interface does not have: sent where they do something."""
+OTHERS = ("top_p", "top_k", "min_p", "repetition_penalty", "order")
+"""Settings that are sent where they are not off: OpenAI's interface has the first only."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,12 @@ class EndpointModel(LanguageModel):
 
     def _ask(self, prompt: str, **settings: Any) -> "Completion":
         """Return an answer; settings go by `extra_body`, as the client has no argument for the course's own."""
+        served = self.name.partition("#")[2]
         with _in_words(self.address):
-            return self.client.completions.create(model=self.name.partition("#")[2], prompt=prompt, extra_body=settings)
+            answer = self.client.completions.create(model=served, prompt=prompt, extra_body=settings)
+        if not getattr(answer, "choices", None):  # whatever else stands there
+            raise EndpointError(f"What answers at {self.address} is no endpoint: check the address.")
+        return answer
 
     def _needs_a_model_here(self, what: str) -> str:
         return f'This model answers at {self.address}: {what} needs a model on this machine, load_model("name").'
@@ -154,13 +158,21 @@ def load_endpoint(name: str) -> EndpointModel:
     with _in_words(address):
         key = os.environ.get(KEY) or "none"
         client = OpenAI(base_url=address, api_key=key, timeout=READ_SECONDS, max_retries=RETRIES)
-        models = {model.id: model for model in client.with_options(timeout=LOOKS_SECONDS, max_retries=0).models.list()}
+        models = _models(client.with_options(timeout=LOOKS_SECONDS, max_retries=0))
     if not models or served not in {"", *models}:
         there = f"it has {', '.join(models)}" if models else "it has none"
         raise EndpointError(f"The endpoint at {address} has no model {served!r}: {there}.")
     served = served or next(iter(models))
-    window = getattr(models[served], "max_model_len", None) or UNSTATED_WINDOW
-    return EndpointModel(f"{address}#{served}", window, client)
+    return EndpointModel(f"{address}#{served}", models[served].get("max_model_len") or UNSTATED_WINDOW, client)
+
+
+def _models(client: "OpenAI") -> dict[str, dict[str, Any]]:
+    """Return an endpoint's models by name; none where something else answers."""
+    answer = client.models.with_raw_response.list().http_response
+    try:
+        return {model["id"]: model for model in answer.json()["data"]}
+    except (ValueError, TypeError, KeyError):
+        return {}
 
 
 def _check(address: str) -> None:
@@ -178,11 +190,10 @@ def _check(address: str) -> None:
 
 def _as_sent(config: DecodingConfig, seed: int) -> dict[str, Any]:
     """Return the fields of a request that make the endpoint decode as the settings say."""
-    plain = DecodingConfig()
+    plain, drawn = DecodingConfig(), config.temperature > 0
     fields = {"max_tokens": config.max_new_tokens, "temperature": config.temperature}
     fields |= {name: getattr(config, name) for name in OTHERS if getattr(config, name) != getattr(plain, name)}
-    drawn = {"seed": seed, "top_p": config.top_p} if config.temperature > 0 else {}
-    return fields | drawn | ({"stop": list(config.stop)} if config.stop else {})
+    return fields | ({"seed": seed} if drawn else {}) | ({"stop": list(config.stop)} if config.stop else {})
 
 
 @contextmanager

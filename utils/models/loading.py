@@ -86,7 +86,7 @@ def found_here(model: CatalogModel) -> str | None:
     from huggingface_hub import try_to_load_from_cache
 
     own = os.environ.get("COURSE_MODEL") or ""
-    if own and (own == model.hub or Path(own).name in (model.name, model.file)):
+    if own and not is_address(own) and (own == model.hub or Path(own).name in (model.name, model.file)):
         return own
     if model.hub == DEFAULT_MODEL:
         return DEFAULT_MODEL
