@@ -1,4 +1,4 @@
-"""From the scheduler's thread to a client's connection: events as they come, whole completions, and clients that leave."""
+"""From the scheduler's thread to a client: events as they come, whole completions, and clients that leave."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Sequence
@@ -9,6 +9,7 @@ from typing import TypeVar
 from starlette.requests import Request as HttpRequest
 
 from utils.serving.endpoint import Endpoint
+from utils.serving.logs import Record
 from utils.serving.refusals import Refusal
 from utils.serving.requests import Event, Finish, PromptScores, Request, Token
 
@@ -31,9 +32,10 @@ class Completion:
         return "".join(token.text for token in self.tokens)
 
     @property
-    def finish(self) -> Finish | None:
+    def finish(self) -> Finish:
         """Why it ended."""
-        return self.tokens[-1].finish
+        [reason] = [token.finish for token in self.tokens if token.finish]
+        return reason
 
     @property
     def length(self) -> int:
@@ -46,11 +48,13 @@ def count(tokens: Sequence[Token]) -> int:
     return sum(token.id >= 0 for token in tokens)
 
 
-async def answer(endpoint: Endpoint, requests: Sequence[Request]) -> AsyncGenerator[tuple[int, Event]]:
+async def answer(endpoint: Endpoint, requests: Sequence[Request], record: Record) -> AsyncGenerator[tuple[int, Event]]:
     """Yield what the scheduler answers, each event with its request's number, until every request has ended.
 
-    Leaving it, by `aclosing` or a cancellation, frees what the requests hold. Raises Refusal if none is queued.
+    Leaving it, by `aclosing` or a cancellation, frees what the requests hold. record: of the HTTP request, for the log.
+    Raises Refusal if none is queued.
     """
+    record.asked(requests)
     loop, events = asyncio.get_running_loop(), asyncio.Queue[tuple[int, Event]]()
 
     def emit(number: int, event: Event) -> None:
@@ -63,16 +67,17 @@ async def answer(endpoint: Endpoint, requests: Sequence[Request]) -> AsyncGenera
         while running:
             number, event = await events.get()
             running -= isinstance(event, Refusal) or (isinstance(event, Token) and event.finish is not None)
+            record.saw(number, event)
             yield number, event
     finally:
         ticket.cancel()
 
 
-async def completed(endpoint: Endpoint, requests: Sequence[Request]) -> list[Completion]:
+async def completed(endpoint: Endpoint, requests: Sequence[Request], record: Record) -> list[Completion]:
     """Return a completion for each request. Raises the first Refusal; the other requests are then given up."""
     tokens: list[list[Token]] = [[] for _ in requests]
     scores: list[PromptScores | None] = [None] * len(requests)
-    async with aclosing(answer(endpoint, requests)) as events:
+    async with aclosing(answer(endpoint, requests, record)) as events:
         async for number, event in events:
             if isinstance(event, Refusal):
                 raise event

@@ -6,10 +6,9 @@ for nothing that the endpoint does not have.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from utils.logits.config import Order
-from utils.serving.refusals import TOO_MANY, UNAUTHORIZED, UNKNOWN, Refusal
 from utils.serving.requests import Finish
 
 LOGPROBS, TOP_LOGPROBS = 5, 20
@@ -23,6 +22,11 @@ StopString = Annotated[str, Field(min_length=1)]
 TokenId = Annotated[int, Field(ge=0)]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
 Bias = dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Annotated[float, Field(ge=-100, le=100)]]
+
+
+def documented(**ranges: JsonValue) -> Any:
+    """Return a field whose range is told here and checked by `DecodingConfig`, which has the better words."""
+    return Field(json_schema_extra=ranges)
 
 
 class Asked(BaseModel):
@@ -47,13 +51,13 @@ class Sampled(Asked):
     model: Annotated[str, Field(min_length=1)]
     n: Annotated[int, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=0)] | None = None
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
-    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(ge=0.01, le=100)] | None = None
+    temperature: Annotated[float, documented(minimum=0)] | None = None
+    top_p: Annotated[float, documented(minimum=0, maximum=1)] | None = None
+    top_k: Annotated[int, documented(minimum=0)] | None = None
+    min_p: Annotated[float, documented(minimum=0, maximum=1)] | None = None
+    repetition_penalty: Annotated[float, documented(minimum=0.01, maximum=100)] | None = None
     order: Order | None = None
-    seed: int | None = None
+    seed: Annotated[int, documented(minimum=-(10**99), maximum=10**99)] | None = None
     stop: StopString | Annotated[list[StopString], Field(max_length=STOPS)] | None = None
     logit_bias: Bias | None = None
     stream: bool | None = None
@@ -276,15 +280,3 @@ class ErrorAnswer(BaseModel):
     """An error of any status, or in the middle of a stream."""
 
     error: ErrorDetail
-
-
-CODES = {UNAUTHORIZED: "invalid_api_key", UNKNOWN: "model_not_found", TOO_MANY: "rate_limit_exceeded"}
-
-
-def openai_error(refusal: Refusal) -> dict[str, Any]:
-    """Return a refusal in OpenAI's shape."""
-    kind = "server_error" if refusal.status >= 500 else "invalid_request_error"
-    detail = ErrorDetail(
-        message=str(refusal), type=kind, param=refusal.parameter, code=CODES.get(refusal.status)
-    )
-    return ErrorAnswer(error=detail).model_dump()
