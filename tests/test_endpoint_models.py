@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.serving.conftest import new_endpoint, serving
+from tests.tiny_models import letters, tiny_model
 from utils.adapters.methods import add_adapter, find_method
 from utils.decoding.generation import generate_stream
 from utils.errors import (
@@ -23,9 +25,11 @@ from utils.logits.config import DecodingConfig
 from utils.models.endpoints import AT_ONCE
 from utils.models.environment import describe_environment
 from utils.models.forcing import continuation_bits
+from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
 from utils.models.tokens import token_table
 from utils.prompts.budget import token_budget
+from utils.serving.keys import Keys
 from utils.transformer.attention import attention_weights
 
 Answer = tuple[int, dict[str, str], object]
@@ -103,6 +107,67 @@ def foreign() -> Iterator[Foreign]:
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[LanguageModel, LanguageModel]]:
+    """A tiny model, and the same one behind an address of this course's endpoint."""
+    model = LanguageModel("tiny", tiny_model("llama").eval(), letters(), 256)
+    with serving(new_endpoint(model)) as endpoint:
+        yield model, load_model(endpoint.url)
+
+
+PROMPTS = ["Once upon a time", "One", "One", "a b c d e f g", "One", "A longer one, to be padded: " * 5]
+SETTINGS = {
+    "greedy": {},
+    "drawn": {"temperature": 0.9, "seed": 11},
+    "a seed of many digits": {"temperature": 1.3, "seed": -(10**30)},
+    "reshaped": {"temperature": 0.8, "top_k": 9, "top_p": 0.9, "min_p": 0.02, "repetition_penalty": 1.3, "seed": 2},
+    "the studio's order": {"temperature": 2.0, "top_p": 0.5, "order": "studio", "seed": 4},
+    "greedy, without repeats": {"repetition_penalty": 1.5},
+    "stopped": {"temperature": 1.0, "stop": ["e", "th"], "seed": 1},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_the_texts_are_those_of_the_model_itself(served, settings):
+    here, there = served
+    chosen = {"max_new_tokens": 12, **SETTINGS[settings]}
+    texts = here.generate(PROMPTS, **chosen)
+    assert there.generate(PROMPTS, **chosen) == texts
+    assert there.generate(PROMPTS[0], **chosen) == texts[0]
+    assert len(set(texts)) > 3
+
+
+def test_a_long_list_has_the_texts_of_the_model_itself(served):
+    here, there = served
+    prompts = [f"Number {n % 9}" for n in range(40)]
+    drawn = {"temperature": 1.0, "max_new_tokens": 4}
+    assert there.generate(prompts, **drawn) == here.generate(prompts, **drawn)
+
+
+def test_the_course_endpoint_counts_as_the_model_itself_does(served):
+    here, there = served
+    assert there.context_window == here.context_window
+    assert [there.count_tokens(prompt) for prompt in PROMPTS] == [here.count_tokens(prompt) for prompt in PROMPTS]
+    assert there.fingerprint == there.fingerprint
+
+
+@pytest.mark.parametrize("prompt", ["word", "word " * 50, "word " * 60])
+def test_the_course_endpoint_refuses_what_does_not_fit(served, prompt):
+    for model in served:
+        with pytest.raises(ContextWindowExceeded):
+            model.generate(prompt, max_new_tokens=256)
+
+
+def test_the_key_of_the_course_endpoint(served, monkeypatch):
+    here, _ = served
+    monkeypatch.setenv("COURSE_ENDPOINT_KEY", "wrong")
+    with serving(new_endpoint(here, keys=Keys(("a key of the whole class",)))) as endpoint:
+        with pytest.raises(ModelNotFound, match="COURSE_ENDPOINT_KEY"):
+            load_model(endpoint.url)
+        monkeypatch.setenv("COURSE_ENDPOINT_KEY", "a key of the whole class")
+        assert load_model(endpoint.url).generate("One", max_new_tokens=3) == here.generate("One", max_new_tokens=3)
 
 
 def without_waiting(monkeypatch) -> list[float]:

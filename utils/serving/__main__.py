@@ -65,8 +65,7 @@ def main(arguments: list[str]) -> int:
     if given.pop("stop_with_input", False):
         threading.Thread(target=_stop_with_input, name="standard input", daemon=True).start()
     try:
-        limits = Limits(**{name: given.pop(name) for name in LIMITS if name in given})
-        settings = Settings(adapters=tuple(given.pop("adapter", ())), limits=limits, **given)
+        settings = read_settings(given)
         logging.basicConfig(format="%(message)s")
         logging.getLogger("utils.serving").setLevel(logging.INFO)
         from utils.serving.server import run  # imports torch: what is wrong with the options is said before
@@ -78,6 +77,12 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:  # while the model is loaded
         return 130
     return 0
+
+
+def read_settings(given: dict[str, Any]) -> Settings:
+    """Return the settings that the command's options say. Raises UnsupportedSetting."""
+    limits = Limits(**{name: given.pop(name) for name in LIMITS if name in given})
+    return Settings(adapters=tuple(given.pop("adapter", ())), limits=limits, **given)
 
 
 def _is_on(value: str) -> bool:
