@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from httpx2 import TransportError
+from openai import APIError, OpenAI
 
 from tests.serving.conftest import SECONDS, ask
 from tests.tiny_models import letters, save, tiny_model
@@ -35,7 +37,7 @@ def replicas(tmp_path_factory) -> Iterator[SimpleNamespace]:
             assert process.poll() is None, "it ended before it was ready"
             lines.append(process.stdout.readline().strip())
         url = next(line.split()[0] for line in lines if line.startswith("http"))
-        yield SimpleNamespace(url=url, process=process, alone=load_model(str(folder), device="cpu"))
+        yield SimpleNamespace(url=url, process=process, model=str(folder), alone=load_model(str(folder), device="cpu"))
     finally:
         process.terminate()
         try:
@@ -49,6 +51,13 @@ def workers(process: subprocess.Popen) -> set[int]:
     """The processes of the replicas, which Ray names after what they run."""
     found = psutil.Process(process.pid).children(recursive=True)
     return {one.pid for one in found if "ServeReplica:endpoint:endpoint" in " ".join(one.cmdline())}
+
+
+def until_there_are_two(replicas: SimpleNamespace, *, gone: int) -> None:
+    until = time.monotonic() + SECONDS
+    while len(workers(replicas.process) - {gone}) < 2:
+        assert time.monotonic() < until, "no replica took its place"
+        time.sleep(0.5)
 
 
 def test_two_replicas_answer_as_one_process_does(replicas):
@@ -65,15 +74,32 @@ def test_adapters_cannot_be_changed_in_one_replica(replicas):
 
 
 def test_a_replica_that_dies_is_replaced_and_its_requests_are_answered(replicas):
-    model, before = load_model(replicas.url), workers(replicas.process)
+    before, client = workers(replicas.process), OpenAI(base_url=replicas.url, api_key="none", max_retries=10)
     assert len(before) == 2
-    with ThreadPoolExecutor(1) as beside:
-        asked = beside.submit(model.generate, PROMPTS * 8, max_new_tokens=40)
-        time.sleep(0.5)
+
+    def completed(prompt: str):
+        raw = client.completions.with_raw_response
+        answer = raw.create(model=replicas.model, prompt=prompt, max_tokens=100, temperature=0)
+        return answer.parse().choices[0].text, answer.retries_taken
+
+    with ThreadPoolExecutor(8) as beside:
+        asked = [beside.submit(completed, prompt) for prompt in PROMPTS * 8]
+        asked[8].result(SECONDS)
         os.kill(min(before), signal.SIGKILL)
-        answered = asked.result(SECONDS)
-    assert answered == replicas.alone.generate(PROMPTS * 8, max_new_tokens=40)
-    until = time.monotonic() + SECONDS
-    while len(workers(replicas.process) - {min(before)}) < 2:
-        assert time.monotonic() < until, "no replica took its place"
-        time.sleep(0.5)
+        texts, retries = zip(*(one.result(SECONDS) for one in asked), strict=True)
+    assert list(texts) == replicas.alone.generate(PROMPTS, max_new_tokens=100) * 8
+    assert sum(retries) > 0, "none was under way in the replica that died"
+    until_there_are_two(replicas, gone=min(before))
+
+
+def test_a_stream_that_is_cut_off_does_not_look_whole(replicas):
+    before, client = workers(replicas.process), OpenAI(base_url=replicas.url, api_key="none")
+    stream = client.completions.create(model=replicas.model, prompt="a", max_tokens=240, temperature=0, stream=True)
+    next(stream)
+    for one in before:
+        os.kill(one, signal.SIGKILL)
+    with pytest.raises((APIError, TransportError)):
+        list(stream)
+    until_there_are_two(replicas, gone=min(before))
+    again = client.completions.create(model=replicas.model, prompt=PROMPTS[0], max_tokens=9, temperature=0)
+    assert again.choices[0].text == replicas.alone.generate(PROMPTS[0], max_new_tokens=9)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Serve until stopped and return the exit status: 0, or 1 where the endpoint cannot be started."""
     given = vars(parser().parse_args(arguments))
-    if given.pop("stop_with_input", False):
+    if given.get("stop_with_input"):
         threading.Thread(target=_stop_with_input, name="standard input", daemon=True).start()
     try:
         settings = read_settings(given)
@@ -79,10 +79,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def read_settings(given: dict[str, Any]) -> Settings:
-    """Return the settings that the command's options say. Raises UnsupportedSetting."""
-    limits = Limits(**{name: given.pop(name) for name in LIMITS if name in given})
-    return Settings(adapters=tuple(given.pop("adapter", ())), limits=limits, **given)
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Return the settings that the options state. Raises UnsupportedSetting."""
+    limits = Limits(**{name: given[name] for name in LIMITS if name in given})
+    known: dict[str, Any] = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
+    return Settings(**known | {"adapters": tuple(given.get("adapter", ())), "limits": limits})
 
 
 def _is_on(value: str) -> bool:
@@ -91,7 +92,8 @@ def _is_on(value: str) -> bool:
 
 def _stop_with_input() -> None:
     """Stop as on SIGTERM when whoever holds the other end of standard input has closed it, or is gone."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not by `sys.stdin`, whose lock would hold up Python's end
+        continue
     signal.raise_signal(signal.SIGTERM)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from utils.errors import CourseError, ServingError
+from utils.errors import CourseError, ServingError, short_reason
 from utils.serving.__main__ import parser, read_settings
 from utils.serving.app import create_app
 from utils.serving.endpoint import open_endpoint
@@ -26,8 +26,8 @@ from utils.serving.server import READY, STOP_SECONDS, address, listen
 from utils.serving.settings import Settings
 
 APPLICATION = "endpoint"
-HEALTH_SECONDS = 2.0
-"""How often a replica is asked whether it lives."""
+HEALTH_SECONDS, STARTS = 2.0, 3
+"""How often a replica is asked whether it lives, and how often it is tried to start Ray."""
 
 
 class Replica:
@@ -70,11 +70,9 @@ def cluster(settings: Settings, replicas: int) -> Generator[str]:
 
     Raises ServingError.
     """
-    ray, serve = _ray()
     with listen(settings.host, settings.port) as listener:  # says whether it can be had, and finds a free one
         where, port = address(listener), listener.getsockname()[1]
-    new: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": replicas, "include_dashboard": False}
-    ray.init(**new, log_to_driver=False)
+    serve = started(replicas)
     try:
         serve.start(http_options={"host": settings.host, "port": port})
         make = serve.deployment(
@@ -88,17 +86,29 @@ def cluster(settings: Settings, replicas: int) -> Generator[str]:
         yield where
     finally:
         serve.shutdown()
-        ray.shutdown()
 
 
-def _ray() -> tuple[Any, Any]:
+def started(replicas: int) -> Any:
+    """Return Ray Serve, once Ray runs: a cluster of its own on this machine, unless RAY_ADDRESS names one.
+
+    Ray gives its own processes half a minute to start, too little for a busy machine: it is tried again. Raises
+    ServingError.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
         from ray import serve
     except ImportError:
         raise ServingError("Ray is not installed: run make cluster, or pip install 'ray[serve]'.") from None
-    return ray, serve
+    own: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": replicas, "include_dashboard": False}
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(**own, log_to_driver=False)
+            return serve
+        except Exception as error:  # Ray has no kind of its own for it
+            ray.shutdown()
+            if not left:
+                raise ServingError(f"Ray does not start: {short_reason(error)}") from None
 
 
 def main(arguments: list[str]) -> int:
