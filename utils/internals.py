@@ -297,3 +297,20 @@ def hear_while_a_cell_runs(comm: Any) -> None:
     the cell keeps busy. Without that note, JupyterLab's own subshell hears.
     """
     vars(comm).pop("_reply_subshell_id", None)
+
+
+def awaits_request(connection: Any) -> bool:
+    """Whether a request has not arrived whole; uvicorn 0.54's H11Protocol keeps h11's connection in `conn`."""
+    import h11
+
+    return connection.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+
+
+def answer_and_close(connection: Any, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    """End a connection of uvicorn 0.54's H11Protocol, with an answer where none has begun: by `conn`, `transport`."""
+    import h11
+
+    if connection.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        events = (h11.Response(status_code=status, headers=list(headers)), h11.Data(data=body), h11.EndOfMessage())
+        connection.transport.write(b"".join(connection.conn.send(event) for event in events))
+    connection.transport.close()
