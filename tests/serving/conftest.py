@@ -22,8 +22,8 @@ from utils.serving.endpoint import Endpoint
 from utils.serving.keys import Keys
 from utils.serving.logs import RequestLog
 from utils.serving.metrics import Metrics
-from utils.serving.server import READY, Server, address, listen
-from utils.serving.settings import LOCAL_NAMES, Limits
+from utils.serving.server import Server, address, listen
+from utils.serving.settings import LOCAL_NAMES, READY, Limits
 
 try:
     from utils.serving.adapters import Adapters
