@@ -13,6 +13,7 @@ from utils.serving.bodies import NESTING, read_json
 from utils.serving.keys import Keys, read_keys
 from utils.serving.settings import Limits, Settings
 
+JSON = "Host: localhost\r\nContent-Type: application/json\r\n"
 KEY = "correct-horse-battery"
 SHORT = Limits(header_seconds=0.5, seconds=1.0, connections=4, body=10_000)
 
@@ -68,7 +69,8 @@ def test_a_key_is_asked_for(locked):
 def test_two_authorizations_are_none(locked):
     with raw(locked.root) as line:
         line.sendall(
-            f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode()
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n"
+            + f"Authorization: Bearer {KEY}\r\n\r\n".encode()
         )
         assert line.recv(1000).startswith(b"HTTP/1.1 401 ")
 
@@ -122,8 +124,8 @@ def test_a_large_body_is_never_held(tight, path):
     told = ask(tight.root + path, b"x" * 20_000)
     assert told.status == 413 and "10,000" in told.json["error"]["message"]
     with raw(tight.root) as line:
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        line.sendall(head.encode() + b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        line.sendall(f"POST {path} HTTP/1.1\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n".encode())
+        line.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
         line.sendall((b"1000\r\n" + b"x" * 4096 + b"\r\n") * 2)
         assert line.recv(1000).startswith(b"HTTP/1.1 413 ")
     assert serves(tight)
@@ -134,7 +136,7 @@ def test_a_large_body_is_never_held(tight, path):
     [
         b"",
         b"GET /ready HTTP/1.1\r\nHost: local",
-        b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nContent-Type: application/json\r\n\r\n{",
+        f"POST /v1/completions HTTP/1.1\r\n{JSON}Content-Length: 9\r\n\r\n{{".encode(),
     ],
 )
 def test_a_request_must_arrive_whole_in_time(tight, sent):
@@ -146,11 +148,10 @@ def test_a_request_must_arrive_whole_in_time(tight, sent):
 
 
 def test_drop_by_drop_is_no_way_around_it(tight):
-    with raw(tight.root) as line:
-        with pytest.raises(OSError):
-            for letter in b"GET /ready HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 1000:
-                line.sendall(bytes([letter]))
-                time.sleep(0.02)
+    with raw(tight.root) as line, pytest.raises(OSError):
+        for letter in b"GET /ready HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 1000:
+            line.sendall(bytes([letter]))
+            time.sleep(0.02)
     assert serves(tight)
 
 
