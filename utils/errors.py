@@ -73,3 +73,7 @@ class TuningError(CourseError):
 
 class RegistryError(CourseError):
     """The model registry does not have what was asked of it, or cannot be reached."""
+
+
+class ServingError(CourseError):
+    """An endpoint cannot be started, or did not start."""

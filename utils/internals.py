@@ -53,6 +53,23 @@ def compute_attention_weights(model: Any) -> None:
         logging.set_verbosity(level)
 
 
+def attend_by(model: Any, name: str, attention: "Callable[..., Any]") -> None:
+    """Let a function compute a model's attention, from what the model is called with by names of the function's own.
+
+    transformers 5.23 takes it by `AttentionInterface.register`, hands such names on from layer to layer, and makes no
+    mask for a name that is none of its own.
+    """
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(name, attention)
+    model.set_attn_implementation(name)
+
+
+def layer_number(module: Any) -> int:
+    """Return which layer an attention module belongs to, from 0; transformers 5.23 notes it as `layer_idx`."""
+    return module.layer_idx
+
+
 def takes_logits_to_keep(model: Any) -> bool:
     """Whether a model computes only some logits when told; transformers 5.23 names the argument `logits_to_keep`."""
     return "logits_to_keep" in inspect.signature(model.forward).parameters
@@ -238,6 +255,18 @@ def lora_layers(model: "nn.Module") -> list[Any]:
     return [module for module in model.modules() if isinstance(module, LoraLayer)]
 
 
+def lora_matrices(layer: Any) -> "tuple[torch.Tensor, torch.Tensor, float] | None":
+    """Return a LoRA layer's matrices, a and b, and what b a is multiplied with, None where it has more than these.
+
+    peft 0.21 keeps them by the adapter's name in `lora_A`, `lora_B` and `scaling`; a layer may be a variant, hold its
+    matrices as an embedding, or have a bias.
+    """
+    names = list(layer.lora_A)
+    if len(names) != 1 or is_variant(layer) or layer.lora_embedding_A or layer.lora_B[names[0]].bias is not None:
+        return None
+    return layer.lora_A[names[0]].weight, layer.lora_B[names[0]].weight, layer.scaling[names[0]]
+
+
 def is_variant(layer: Any) -> bool:
     """Whether a LoRA layer is a DoRA or other variant; peft 0.21 lists an adapter's in `layer.lora_variant`."""
     return bool(layer.lora_variant)
@@ -268,3 +297,20 @@ def hear_while_a_cell_runs(comm: Any) -> None:
     the cell keeps busy. Without that note, JupyterLab's own subshell hears.
     """
     vars(comm).pop("_reply_subshell_id", None)
+
+
+def awaits_request(connection: Any) -> bool:
+    """Whether a request has not arrived whole; uvicorn 0.54's H11Protocol keeps h11's connection in `conn`."""
+    import h11
+
+    return connection.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+
+
+def answer_and_close(connection: Any, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    """End a connection of uvicorn 0.54's H11Protocol, with an answer where none has begun: by `conn`, `transport`."""
+    import h11
+
+    if connection.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        events = (h11.Response(status_code=status, headers=list(headers)), h11.Data(data=body), h11.EndOfMessage())
+        connection.transport.write(b"".join(connection.conn.send(event) for event in events))
+    connection.transport.close()

@@ -65,7 +65,7 @@ def generate_stream(
     EmptyPrompt, ContextWindowExceeded, both when the first step is asked for.
     """
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
-    reader = _CachedReader(model, prompt, rows=1)
+    reader = CachedReader(model, model.encode(prompt), rows=1)
     begun = begun[: config.max_new_tokens]
     waiting = list(reader.start(begun)[0])
     ids: list[int] = []
@@ -73,9 +73,9 @@ def generate_stream(
     for position in range(config.max_new_tokens):
         logits = waiting.pop(0) if waiting else reader.read([ids[-1]])[0]
         probabilities = reshape(logits, **config.sampling, input_ids=reader.seen(ids))
-        drawn = begun[position] if position < len(begun) else _choose(probabilities, config, config.seed, position)
+        drawn = begun[position] if position < len(begun) else choose(probabilities, config, config.seed, position)
         ids.append(drawn)
-        whole, reason = _text_so_far(model, ids, config)
+        whole, reason = text_so_far(model, ids, config)
         yield _step(model, logits.softmax(-1), probabilities, drawn, whole[len(written) :], reason)
         if reason:
             return
@@ -92,7 +92,7 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
     if not seeds:
         return []
-    reader = _CachedReader(model, prompt, rows=len(seeds))
+    reader = CachedReader(model, model.encode(prompt), rows=len(seeds))
     logits = reader.start(())[:, -1]
     rows: list[list[int]] = [[] for _ in seeds]
     done: dict[int, str] = {}
@@ -103,8 +103,8 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
             if n in done:
                 rows[n].append(rows[n][-1])
                 continue
-            rows[n].append(_choose(probabilities, config, seeds[n], position))
-            whole, reason = _text_so_far(model, rows[n], config)
+            rows[n].append(choose(probabilities, config, seeds[n], position))
+            whole, reason = text_so_far(model, rows[n], config)
             if reason:
                 done[n] = whole
         if len(done) == len(rows):
@@ -113,12 +113,11 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
     return [done[n] for n in range(len(rows))]
 
 
-class _CachedReader:
+class CachedReader:
     """A prompt, repeated in every row, and the KV cache of all that was read behind it."""
 
-    def __init__(self, model: LanguageModel, prompt: str, *, rows: int) -> None:
-        self.model, self.rows = model, rows
-        self.prompt_ids = model.encode(prompt)
+    def __init__(self, model: LanguageModel, prompt_ids: Sequence[int], *, rows: int) -> None:
+        self.model, self.rows, self.prompt_ids = model, rows, prompt_ids
         self.cache: Any = None
         self.encoder: dict[str, Any] = {}
 
@@ -157,7 +156,8 @@ class _CachedReader:
         return torch.tensor(ids, device=self.model.device)
 
 
-def _choose(probabilities: torch.Tensor, config: DecodingConfig, seed: int, position: int) -> int:
+def choose(probabilities: torch.Tensor, config: DecodingConfig, seed: int, position: int) -> int:
+    """Return the token at a position of a completion, from its distribution of shape (vocabulary,)."""
     if config.temperature == 0:
         return int(probabilities.argmax())
     return int(sample(probabilities, noise_generator(seed, position)))
@@ -184,7 +184,7 @@ def _step(
     )
 
 
-def _text_so_far(model: LanguageModel, ids: list[int], config: DecodingConfig) -> tuple[str, str | None]:
+def text_so_far(model: LanguageModel, ids: list[int], config: DecodingConfig) -> tuple[str, str | None]:
     """Return the completion up to here and why it ends here, if it does."""
     before = before_stop(model.decode, ids, config.stop)
     if before is not None:

@@ -104,6 +104,12 @@ def is_server() -> bool:
     return _scheme(tracking_uri()) in SERVERS
 
 
+def is_there() -> bool:
+    """Whether there is a store to ask: the file has been made, or it is a server's or a database's affair."""
+    file = _sqlite_file(tracking_uri())
+    return file is None or file.exists()
+
+
 def artifact_root() -> Path | None:
     """Return the folder for files beside the store; None for a server, which has a place of its own."""
     return None if is_server() else (_sqlite_file(tracking_uri()) or store_dir() / "mlflow.db").with_name("mlartifacts")

@@ -8,8 +8,8 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -29,6 +29,7 @@ from utils.registry.tracking import (
     artifact_root,
     asking,
     experiment_id,
+    is_there,
     one_at_a_time,
     reason,
     tracking_uri,
@@ -44,6 +45,7 @@ DEFAULT = "default"
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._ -]{0,98}[A-Za-z0-9])?")
 PLACE = re.compile(r"adapter-[0-9a-f]{32}")
 ALIAS = re.compile(r"(?!latest$|v\d+$)[a-z][a-z0-9_-]{0,99}", re.IGNORECASE)
+REFERENCE = re.compile(rf"(?P<model>{NAME.pattern})(/[1-9][0-9]{{0,8}}|@[A-Za-z][A-Za-z0-9_-]{{0,99}})?")
 PARAMETERS, METRICS = "course.parameters", "course.metrics"
 FILE_SIZE, VALIDATION_LOSS = "file_bytes", "best_validation_loss"
 SUMMARY = ["method", "size", "validation loss", "file size MB", "created"]
@@ -136,6 +138,27 @@ def find(reference: str) -> Version:
         return _find(client, reference)
 
 
+def find_each(references: Iterable[str]) -> dict[str, Version]:
+    """Return each reference's version; those that the registry does not have are left out.
+
+    Raises RegistryError where the registry cannot be asked; a store that is not there is not made.
+    """
+    if not is_there():
+        raise RegistryError("The registry is not there: register a model, or set MLFLOW_TRACKING_URI to its store.")
+    found = {}
+    with asking() as client:
+        for reference in references:
+            with suppress(RegistryError):
+                found[reference] = _find(client, reference)
+    return found
+
+
+def model_of(reference: str) -> str | None:
+    """Return the model's name in a reference; None for what cannot be one, such as a path or an address."""
+    found = REFERENCE.fullmatch(reference)
+    return found["model"] if found else None
+
+
 def compare(references: Sequence[str]) -> pd.DataFrame:
     """Return a table of the parameters and metrics (rows) in which versions (columns) differ. Raises RegistryError."""
     references = texts(references, "the versions")
@@ -223,9 +246,9 @@ def _find(client: "MlflowClient", reference: str) -> Version:
 
 
 def _known_versions(client: "MlflowClient", name: str) -> list[Version]:
-    known = _names(client)
-    found = _versions(client, name) if name in known else []
+    found = _versions(client, name) if NAME.fullmatch(name) else []
     if not found:
+        known = _names(client)
         have = f"it has {', '.join(known)}" if known else "it is empty so far"
         raise RegistryError(f"The registry has no model {name!r}: {have}.")
     return found
@@ -234,9 +257,11 @@ def _known_versions(client: "MlflowClient", name: str) -> list[Version]:
 def _versions(client: "MlflowClient", name: str) -> list[Version]:
     """Return a model's versions, the oldest first; the newest counts as the default where MLflow names none of them."""
     entries = sorted(client.search_model_versions(f"name='{name}'"), key=lambda entry: int(entry.version))
+    if not entries:
+        return []
     numbers = [str(entry.version) for entry in entries]
     given = {alias: str(number) for alias, number in client.get_registered_model(name).aliases.items()}
-    if entries and given.get(DEFAULT) not in numbers:
+    if given.get(DEFAULT) not in numbers:
         given[DEFAULT] = numbers[-1]
     return [_from_entry(entry, given) for entry in entries]
 

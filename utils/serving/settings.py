@@ -1,9 +1,14 @@
 """The settings of an endpoint: where it listens, what it serves, and its limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 
+from utils.arguments import number, whole_number
+from utils.errors import UnsupportedSetting
+
 HOST, PORT = "127.0.0.1", 8000
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,7 @@ class Limits:
     one that nobody asks for. chunk: tokens of prompts that are read in a step. waiting: completions in the queue.
     seconds: from arrival to the last token. tokens: a completion's length. choices: completions a request.
     body: bytes of a request; connections: open ones; header_seconds: until a request has arrived whole;
-    adapters: held at once.
+    adapters: held at once. Raises UnsupportedSetting.
     """
 
     rows: int = 32
@@ -32,6 +37,14 @@ class Limits:
     header_seconds: float = 10.0
     adapters: int = 64
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            rule = f"{field.name} is a number above 0"
+            if field.type is float:
+                number(getattr(self, field.name), rule, least=0, above=True)
+            else:
+                whole_number(getattr(self, field.name), rule.replace("a number", "a whole number"), least=1)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,7 +53,7 @@ class Settings:
     model: what `load_model` takes, None for the course's own. adapters: references in the registry, such as
     "name", "name@alias" or "name/3". keys: a file with one API key a line; needed where host is not this machine.
     log: a file for one JSON line a request, standard error when None; log_text: with prompt and completion.
-    follow_seconds: how often the registry is asked whether an alias moved.
+    follow_seconds: how often the registry is asked whether an alias moved. Raises UnsupportedSetting.
     """
 
     host: str = HOST
@@ -52,3 +65,21 @@ class Settings:
     log_text: bool = False
     follow_seconds: float = 2.0
     limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        whole_number(self.port, "port is a whole number, 0 (a free one) to 65,535", least=0, most=65_535)
+        number(self.follow_seconds, "follow_seconds is a number above 0", least=0, above=True)
+        if not self.hosts and self.keys is None:
+            raise UnsupportedSetting(
+                f"Whoever reaches {self.host} could use the endpoint: give a file with keys (--keys FILE), or keep to "
+                f"{HOST}."
+            )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names that this machine calls itself by, where only it is listened to; nothing for any other host."""
+        try:
+            alone = self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:  # a name
+            alone = False
+        return tuple(dict.fromkeys((*LOCAL_NAMES, self.host))) if alone else ()

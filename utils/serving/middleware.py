@@ -1,0 +1,114 @@
+"""What stands before every route: who may ask and how much, and what is written down of each request."""
+
+import logging
+import re
+
+from fastapi import HTTPException, Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from utils.serving.endpoint import Endpoint
+from utils.serving.error_answers import error_response
+from utils.serving.logs import Record
+from utils.serving.refusals import FAILED, TOO_LARGE, UNAUTHORIZED, Refusal
+
+OPEN_TO_ALL = ("/health", "/ready")
+"""Paths that need no key."""
+
+INTERFACES = (("/v1/endpoints/", "vertex"), ("/v1/adapters", "adapters"), ("/v1/", "openai"), ("", "operations"))
+"""Which interface answers a path, by what it begins with."""
+
+OTHER_MODELS = "unknown"
+"""The label in the metrics of every model that the endpoint does not have."""
+
+CLIENT_LEFT = 499
+"""The status in log and metrics of a request whose client left before its answer began, as nginx has it."""
+
+
+class Recorded:
+    """Gives each request an id, and writes its line and its counters when it is answered.
+
+    An error that nobody expected becomes a 500; its traceback goes to the server's own log alone.
+    """
+
+    def __init__(self, app: ASGIApp, endpoint: Endpoint) -> None:
+        self.app, self.endpoint = app, endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI asks for it."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        path = scope["path"]
+        interface = next(name for prefix, name in INTERFACES if path.startswith(prefix))
+        record = scope.setdefault("state", {})["record"] = Record(interface, scope["method"], path)
+        status = CLIENT_LEFT
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = record.id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noted)
+        except Exception as error:
+            logging.getLogger("uvicorn.error").error("Request %s failed", record.id, exc_info=error)
+            record.error = type(error).__name__
+            if status != CLIENT_LEFT:  # the answer has begun, and the connection is all that can still be ended
+                raise
+            refusal = Refusal(f"The endpoint failed; its log tells why, under {record.id}.", status=FAILED)
+            await error_response(path, refusal)(scope, receive, send_noted)
+        finally:
+            self._write(record, status)
+
+    def _write(self, record: Record, status: int) -> None:
+        known = record.model in self.endpoint.adapters.names()
+        model = record.model if known or not record.model else OTHER_MODELS
+        self.endpoint.metrics.answered(interface=record.interface, model=model, status=status, seconds=record.seconds)
+        self.endpoint.log.write(record, status=status)
+
+
+class Guarded:
+    """Refuses a request that calls this machine by a foreign name, lacks a key, or has too large a body."""
+
+    def __init__(self, app: ASGIApp, endpoint: Endpoint) -> None:
+        self.app, self.endpoint = app, endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI asks for it."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        refusal = self._refusal(Request(scope))
+        if refusal:
+            return await error_response(scope["path"], refusal)(scope, receive, send)
+        await self.app(scope, self._bounded(receive), send)
+
+    def _refusal(self, request: Request) -> Refusal | None:
+        hosts, headers = self.endpoint.hosts, request.headers
+        if hosts and re.sub(r":\d+$", "", headers.get("host", "")).lower() not in hosts:
+            return Refusal(f"The endpoint answers only where the Host header is one of {', '.join(hosts)}.")
+        given = headers.getlist("authorization")
+        if request.url.path not in OPEN_TO_ALL and not self.endpoint.keys.allow(",".join(given)):
+            return Refusal("A key is needed: send the header Authorization: Bearer KEY.", status=UNAUTHORIZED)
+        if int(headers.get("content-length", 0)) > self.endpoint.limits.body:
+            return Refusal(self._too_large, status=TOO_LARGE)
+        return None
+
+    @property
+    def _too_large(self) -> str:
+        return f"The body may have {self.endpoint.limits.body:,} bytes."
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """Return what receives a body, and stops at the limit also where its length was not told or was a lie."""
+        read = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.endpoint.limits.body:
+                raise HTTPException(TOO_LARGE, self._too_large)  # the one kind of error that FastAPI lets through
+            return message
+
+        return receive_bounded
