@@ -11,15 +11,15 @@ import pytest
 import torch
 from openai.types import completion_create_params
 from openai.types.chat import completion_create_params as chat_create_params
-from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
 from transformers import PreTrainedTokenizerFast
-from utils.serving.logs import Record
 
+from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
 from tests.tiny_models import byte_pairs
 from utils.decoding.generation import complete_many
 from utils.logits.config import DecodingConfig
 from utils.prompts.conversations import conversation
 from utils.serving.answering import answer
+from utils.serving.logs import Record
 from utils.serving.openai_answers import prompt_rows
 from utils.serving.openai_requests import Prompt
 from utils.serving.openai_schema import ChatRequest, CompletionRequest
