@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from utils.arguments import number
-from utils.errors import CourseError
+from utils.errors import CourseError, short_reason
 from utils.models.language_model import LanguageModel
 from utils.registry.tracking import address
 from utils.registry.versions import Version, find_each, load, model_of
@@ -105,12 +105,12 @@ class Adapters:
 
         Raises Refusal, UnsupportedSetting; then nothing changes.
         """
-        if not weights:
-            raise Refusal("A split has one reference or more, each with its weight.", parameter="split")
+        if not weights or name == self._base.name:
+            raise Refusal("A split has one reference or more, and the base's name is its own.", parameter="split")
         parts = []
         for reference, weight in weights.items():
             _check_same_model(name, reference)
-            weight = number(weight, "a weight is a number above 0", least=0, above=True)
+            weight = number(weight, "a weight is a number above 0, a million at most", least=0, most=1e6, above=True)
             part = self._load(reference, weight)
             if part.problem:
                 raise Refusal(part.problem, status=part.status, parameter="reference")
@@ -134,6 +134,8 @@ class Adapters:
     def follow(self) -> None:
         """Ask the registry once where each reference stands, and load what moved."""
         served = self._served
+        if not served:
+            return
         try:
             found = find_each(sorted({part.reference for parts in served.values() for part in parts}))
         except CourseError as error:
@@ -148,8 +150,10 @@ class Adapters:
 
     def _follow_on(self) -> None:
         while not self._stopped.wait(self._seconds):
-            if self._served:
+            try:
                 self.follow()
+            except Exception:  # whatever a store may raise, the next time is another
+                _LOG.exception("The registry was not followed.")
 
     def _tell(self, problem: str | None) -> None:
         if problem != self.problem:
@@ -166,9 +170,9 @@ class Adapters:
             self._served = served
 
     def _load(self, reference: str, weight: float = 1.0) -> Part:
-        """Return what the registry has under a reference, loaded or with the problem. Raises Refusal for no reference."""
+        """Return what the registry has under a reference, loaded or with the problem; a Refusal is for no reference."""
         part = Part(reference, weight)
-        if model_of(reference) is None or reference == self._base.name:
+        if model_of(reference) is None:
             raise Refusal(
                 f"{_shown(reference)} is no adapter in the registry: give a name, a name@alias or a name/number.",
                 parameter="reference",
@@ -187,7 +191,7 @@ class Adapters:
             return part
         try:
             adapter = self._adapter(version)
-        except (CourseError, MemoryError) as error:
+        except Exception as error:  # of every kind, as what stands in the folder is
             problem = f"{version.reference} cannot be loaded. {_without_places(error, version)}"
             _LOG.warning(problem)
             return replace(part, version=version, problem=problem, status=CONFLICT, tried=time.monotonic())
@@ -249,9 +253,9 @@ def _check_same_model(name: str, reference: str) -> None:
         )
 
 
-def _without_places(error: BaseException, version: Version | None = None) -> str:
+def _without_places(error: Exception, version: Version | None = None) -> str:
     """Return an error's sentence without where the registry is and what folders it has: clients read it."""
-    sentence = str(error).replace(f" at {address()}", "")
+    sentence = short_reason(error, longest=400).replace(f" at {address()}", "")
     return sentence.replace(str(version.folder), version.reference) if version else sentence
 
 

@@ -51,7 +51,7 @@ class Grammars:
         try:
             return from_tokenizer(tokenizer, n_vocab=self._model.embedded, eos_token=ends)
         except ValueError as error:
-            raise _refusal(f"the tokenizer of {self._model.name} is of a kind that cannot be held to one") from error
+            raise _refusal(f"the tokenizer of {self._model.name} is of a kind that llguidance cannot read") from error
 
     def _compile(self, schema: str) -> LLMatcher:
         if len(schema) > CHARACTERS:
