@@ -37,6 +37,8 @@ from transformers import (
     pytorch_utils,
 )
 from transformers.cache_utils import DynamicLayer
+from transformers.masking_utils import AttentionMaskInterface, eager_mask
+from transformers.models.llama.modeling_llama import LlamaAttention
 from transformers.quantizers.auto import get_hf_quantizer
 
 from tests.tiny_models import tiny_model
@@ -217,6 +219,34 @@ def compute_attention_weights():
     weights = model(IDS, output_attentions=True).attentions
     assert len(weights) == 2 and all(torch.allclose(layer.sum(-1), torch.ones(1)) for layer in weights)
     assert internals.attention(tiny().config) == "sdpa"
+
+
+def _masked(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(AttentionMaskInterface._global_mapping, "of the test", eager_mask)
+
+
+@contract(
+    "transformers",
+    "attention by a function of one's own, with names of its own and without a mask",
+    hidden(LlamaForCausalLM, "set_attn_implementation"),
+    _masked,
+)
+def attend_by():
+    seen = []
+
+    def attention(module, query, key, value, attention_mask, *, own, **more):
+        seen.append((module.layer_idx, own, attention_mask, tuple(key.shape)))
+        return query.transpose(1, 2), None
+
+    model = tiny_model("llama")
+    internals.attend_by(model, "of the test", attention)
+    model(IDS, own="own", use_cache=False)
+    assert seen == [(number, "own", None, (1, 2, 3, 8)) for number in (0, 1)]
+
+
+@contract("transformers", "layer_idx of an attention module", hidden(LlamaAttention, "layer_idx"))
+def layer_number():
+    assert [internals.layer_number(block.self_attn) for block in tiny().model.layers] == [0, 1]
 
 
 @contract("transformers", "argument logits_to_keep of forward()", _hides_its_arguments)
@@ -481,6 +511,22 @@ def adapters_in_use():
 def lora_layers():
     assert len(internals.lora_layers(adapted(peft.LoraConfig()))) == 4
     assert internals.lora_layers(tiny()) == []
+
+
+@contract(
+    "peft",
+    "lora_A, lora_B and scaling of a layer",
+    *(hidden(LORA_LINEAR, name) for name in ("lora_A", "lora_B", "scaling", "lora_embedding_A")),
+)
+def lora_matrices():
+    for layer in internals.lora_layers(adapted(peft.LoraConfig(r=4, lora_alpha=8))):
+        a, b, scale = internals.lora_matrices(layer)
+        assert a.shape[0] == b.shape[1] == 4 and scale == 2.0
+    for kind, more in (("llama", {"use_dora": True}), ("gpt2", {"lora_bias": True})):
+        layers = internals.lora_layers(adapted(peft.LoraConfig(**more), kind))
+        assert layers and {internals.lora_matrices(layer) for layer in layers} == {None}
+    embedding = internals.lora_layers(adapted(peft.LoraConfig(target_modules=["embed_tokens"])))
+    assert [internals.lora_matrices(layer) for layer in embedding] == [None]
 
 
 @contract("peft", "layer.lora_variant", hidden(LORA_LINEAR, "lora_variant"))

@@ -14,13 +14,19 @@ from torch import nn
 
 from utils.internals import base_model, lora_layers, lora_matrices
 from utils.models.language_model import LanguageModel
+from utils.models.packing import can_pack
 from utils.serving.requests import Adapter, LoraWeights
 
 
 def lora_weights(adapted: LanguageModel) -> LoraWeights | None:
-    """Return a LoRA's matrices by module, None for an adapter that is more than thin matrices beside layers."""
+    """Return a LoRA's matrices by module, None for an adapter that is more than thin matrices beside layers.
+
+    None also for a kind of model whose rows cannot be packed.
+    """
     layers = {id(layer): layer for layer in lora_layers(adapted.model)}
     inside = base_model(adapted.model)
+    if not can_pack(inside):
+        return None
     found: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
     for name, module in inside.named_modules():
         if id(module) not in layers:

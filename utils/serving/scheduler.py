@@ -232,6 +232,8 @@ class Scheduler:
         before = len(row.ids)
         try:
             row.take(logits, tokens=tokens)
+        except Refusal as refusal:
+            row.tell(refusal)
         except Exception:
             self._fail([row])
         if row.ids and not before:
