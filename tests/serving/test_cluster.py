@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,12 @@ import pytest
 from httpx2 import TransportError
 from openai import APIError, OpenAI
 
-from tests.serving.conftest import SECONDS, ask
+from tests.serving.conftest import SECONDS, ask, new_endpoint, tiny_language_model
 from tests.tiny_models import letters, save, tiny_model
 from utils.models.loading import load_model
 from utils.processes import module_command, module_environment
+from utils.serving.cluster import Replica, main
 from utils.serving.server import READY
-
-pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 PROMPTS = [f"prompt {n}" for n in range(24)]
 
@@ -60,6 +60,8 @@ def until_there_are_two(replicas: SimpleNamespace, *, gone: int) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_two_replicas_answer_as_one_process_does(replicas):
     model = load_model(replicas.url)
     assert model.generate(PROMPTS, max_new_tokens=8) == replicas.alone.generate(PROMPTS, max_new_tokens=8)
@@ -67,12 +69,16 @@ def test_two_replicas_answer_as_one_process_does(replicas):
     assert model.generate(PROMPTS, **drawn) == replicas.alone.generate(PROMPTS, **drawn)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_adapters_cannot_be_changed_in_one_replica(replicas):
     answer = ask(f"{replicas.url}/adapters", {"name": "new"})
     assert answer.status == 409
     assert "alias in the registry" in answer.json["error"]["message"]
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_replica_that_dies_is_replaced_and_its_requests_are_answered(replicas):
     before, client = workers(replicas.process), OpenAI(base_url=replicas.url, api_key="none", max_retries=10)
     assert len(before) == 2
@@ -92,6 +98,8 @@ def test_a_replica_that_dies_is_replaced_and_its_requests_are_answered(replicas)
     until_there_are_two(replicas, gone=min(before))
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_stream_that_is_cut_off_does_not_look_whole(replicas):
     before, client = workers(replicas.process), OpenAI(base_url=replicas.url, api_key="none")
     stream = client.completions.create(model=replicas.model, prompt="a", max_tokens=240, temperature=0, stream=True)
@@ -103,3 +111,24 @@ def test_a_stream_that_is_cut_off_does_not_look_whole(replicas):
     until_there_are_two(replicas, gone=min(before))
     again = client.completions.create(model=replicas.model, prompt=PROMPTS[0], max_tokens=9, temperature=0)
     assert again.choices[0].text == replicas.alone.generate(PROMPTS[0], max_new_tokens=9)
+
+
+def test_a_replica_whose_scheduler_has_ended_is_not_healthy():
+    replica = Replica.__new__(Replica)
+    replica.endpoint = new_endpoint(tiny_language_model())
+    replica.check_health()
+    replica.endpoint.scheduler.stop()
+    with pytest.raises(RuntimeError, match="thread has ended"):
+        replica.check_health()
+
+
+def test_without_ray_it_says_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["--port", "0"]) == 1
+    assert "make cluster" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [["--replicas", "0"], ["--port", "-1"], ["--host", "0.0.0.0"]])
+def test_what_cannot_be_served_is_said_before_ray_starts(given, capsys):
+    assert main(given) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1

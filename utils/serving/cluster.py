@@ -16,6 +16,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from utils.arguments import whole_number
 from utils.errors import CourseError, ServingError, short_reason
 from utils.serving.__main__ import parser, read_settings
 from utils.serving.app import create_app
@@ -116,8 +117,9 @@ def main(arguments: list[str]) -> int:
     options = parser()
     options.add_argument("--replicas", type=int, default=2, help="endpoints that answer side by side, 2 if left out")
     given = vars(options.parse_args(arguments))
-    replicas, stopped = given.pop("replicas"), threading.Event()
+    stopped = threading.Event()
     try:
+        replicas = whole_number(given["replicas"], "replicas is a whole number, 1 or more", least=1)
         with cluster(read_settings(given), replicas) as where:
             for stop in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(stop, lambda *_: stopped.set())

@@ -7,8 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.serving.conftest import new_endpoint, serving
-from tests.tiny_models import letters, tiny_model
+from tests.serving.conftest import new_endpoint, serving, tiny_language_model
 from utils.adapters.methods import add_adapter, find_method
 from utils.decoding.generation import generate_stream
 from utils.errors import (
@@ -112,7 +111,7 @@ def foreign() -> Iterator[Foreign]:
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[LanguageModel, LanguageModel]]:
     """A tiny model, and the same one behind an address of this course's endpoint."""
-    model = LanguageModel("tiny", tiny_model("llama").eval(), letters(), 256)
+    model = tiny_language_model()
     with serving(new_endpoint(model)) as endpoint:
         yield model, load_model(endpoint.url)
 
@@ -144,6 +143,13 @@ def test_a_long_list_has_the_texts_of_the_model_itself(served):
     prompts = [f"Number {n % 9}" for n in range(40)]
     drawn = {"temperature": 1.0, "max_new_tokens": 4}
     assert there.generate(prompts, **drawn) == here.generate(prompts, **drawn)
+
+
+def test_the_texts_of_the_course_model_are_its_own(course_endpoint, course_model):
+    there, prompts = load_model(course_endpoint.url), ["The capital of France is", "Once", "Once", "def add(a, b):"]
+    for settings in ({}, {"temperature": 0.8, "top_p": 0.95, "seed": 3, "stop": "\n\n"}):
+        chosen = {"max_new_tokens": 12, **settings}
+        assert there.generate(prompts, **chosen) == course_model.generate(prompts, **chosen)
 
 
 def test_the_course_endpoint_counts_as_the_model_itself_does(served):
