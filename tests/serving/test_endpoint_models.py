@@ -371,7 +371,3 @@ def test_what_needs_the_inside_says_so_in_a_sentence(foreign, what):
         UnsupportedSetting, match=r'^This model answers at http.*a model on this machine, load_model\("name'
     ):
         INSIDE[what](model)
-
-
-def test_every_sentence_is_one_that_a_notebook_shows():
-    assert issubclass(EndpointError, CourseError)
