@@ -5,33 +5,34 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from scipy.stats import binomtest
 
+from tests.serving.conftest import ask, tiny_language_model
 from tests.test_registry import add, logits, tuned
 from tests.test_tracking import until
-from tests.tiny_models import letters, save, tiny_model
 from utils import registry
 from utils.errors import UnsupportedSetting
+from utils.logits.config import DecodingConfig
 from utils.models.language_model import LanguageModel
-from utils.models.loading import load_model
 from utils.serving import adapters as module
 from utils.serving.adapters import Adapters, Part, adapter_bytes, chosen
 from utils.serving.refusals import Refusal
-from utils.serving.requests import Adapter
+from utils.serving.requests import Adapter, Event, Request, Token
 from utils.serving.settings import Limits
 
+PROMPT = "ab: cd"
 USERS = [f"user {n}" for n in range(4000)]
 PLACES = ("../reviews", "/etc/passwd", "http://evil.example/adapter", "file:///tmp/a", "C:\\adapters\\a", "a/../b")
 NO_REFERENCES = (*PLACES, "", "a/0", "a/x", "a@", "a@@b", "a/1/2", "a\r\nX-Header: 1", "a\x00", "a" * 200, "é")
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory) -> LanguageModel:
-    folder = save(tmp_path_factory.mktemp("models") / "llama", tiny_model("llama"), letters())
-    return load_model(folder, device="cpu")
+def base() -> LanguageModel:
+    return tiny_language_model()
 
 
 @pytest.fixture(scope="module")
@@ -391,3 +392,102 @@ def test_the_thread_follows_by_itself_and_outlives_what_a_store_raises(base, fol
     until(lambda: found(adapters, "alone").reference == "alone/2", seconds=60)
     adapters.stop()
     assert "The registry was not followed." in caplog.text
+
+
+def text(answered: list[Event]) -> str:
+    return "".join(event.text for event in answered if isinstance(event, Token))
+
+
+def completed(served: SimpleNamespace, name: str, prompt: str = PROMPT, **settings) -> str:
+    body = {"model": name, "prompt": prompt, "max_tokens": 20, "temperature": 0, **settings}
+    return ask(f"{served.url}/completions", body).json["choices"][0]["text"]
+
+
+@pytest.fixture
+def served(tiny_endpoint) -> Generator[SimpleNamespace]:
+    """The endpoint, and no adapter that another test has left."""
+    yield tiny_endpoint
+    _, *names = tiny_endpoint.endpoint.adapters.names()
+    for name in names:
+        tiny_endpoint.endpoint.adapters.drop(name)
+
+
+def test_adapters_are_loaded_listed_replaced_and_dropped_over_http(served, folders):
+    add("live", folders["one"])
+    add("live", folders["bottleneck"], make_default=False)
+    url, base = f"{served.url}/adapters", served.endpoint.model
+    assert ask(url).json == {"object": "list", "data": [], "problem": None}
+    loaded = ask(url, {"reference": "live"})
+    adapter = found(served.endpoint.adapters, "live")
+    part = {"reference": "live", "weight": 1.0, "version": "live/1", "fingerprint": adapter.fingerprint, "kind": "lora"}
+    part |= {"bytes": adapter_bytes(adapter, base), "problem": None}
+    assert (loaded.status, loaded.json) == (200, {"object": "adapter", "name": "live", "split": [part]})
+    assert ask(url).json["data"] == [loaded.json]
+    alone = {n: registry.load(f"live/{n}", base=base).generate(PROMPT, max_new_tokens=20) for n in (1, 2)}
+    assert completed(served, "live") == alone[1] != completed(served, base.name)
+    replaced = ask(url, {"name": "live", "reference": "live/2"}).json["split"][0]
+    assert (replaced["version"], replaced["kind"]) == ("live/2", "bottleneck")
+    assert completed(served, "live") == alone[2]
+    dropped = ask(f"{url}/live", method="DELETE")
+    assert (dropped.status, dropped.json) == (200, {"object": "adapter", "name": "live", "deleted": True})
+    again = ask(f"{url}/live", method="DELETE")
+    assert (again.status, again.json["error"]["code"]) == (404, "model_not_found")
+
+
+def test_a_split_over_http_keeps_each_user_with_a_version(served, folders):
+    for name in ("one", "two"):
+        add("shared out", folders[name])
+    split = {"shared out/1": 1, "shared out/2": 1}
+    answered = ask(f"{served.url}/adapters/shared%20out/split", {"split": split}, method="PUT")
+    assert [(part["version"], part["weight"]) for part in answered.json["split"]] == [*split.items()]
+    texts = {user: completed(served, "shared out", user=user) for user in USERS[:12]}
+    assert len(set(texts.values())) == 2
+    assert texts == {user: completed(served, "shared out", user=user) for user in USERS[:12]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "named"),
+    [
+        *[("POST", "", {"reference": place}, 400, "reference") for place in NO_REFERENCES if "\x00" not in place],
+        ("POST", "", {"reference": "nowhere"}, 404, "reference"),
+        ("POST", "", {"reference": "a", "path": "/tmp"}, 400, "path"),
+        ("POST", "", {"reference": 7}, 400, "reference"),
+        ("POST", "", {}, 400, "reference"),
+        ("PUT", "/a/split", {"split": {}}, 400, "split"),
+        ("PUT", "/a/split", {"split": {"a/1": 0}}, 400, "split"),
+        ("PUT", "/a/split", {"split": {"a/1": "1"}}, 400, "split"),
+        ("PUT", "/a/split", {"split": {"b/1": 1}}, 400, "name"),
+        ("PUT", "/tiny/split", {"split": {"tiny/1": 1}}, 400, "split"),
+        ("DELETE", "/..%2F..%2Fetc", None, 404, "model"),
+    ],
+)
+def test_what_cannot_be_loaded_is_refused_in_words(served, method, path, body, status, named):
+    answered = ask(f"{served.url}/adapters{path}", body, method=method)
+    error = answered.json["error"]
+    assert (answered.status, error["param"]) == (status, named)
+    assert "Traceback" not in error["message"] and error["message"].endswith((".", "supported."))
+    assert served.endpoint.adapters.names() == ["tiny"]
+
+
+def test_an_adapter_that_is_deleted_while_rows_use_it_finishes_them(served, folders):
+    """The scheduler waits, inside its first token, until version and name are gone."""
+    add("in use", folders["one"])
+    endpoint, events, ended = served.endpoint, [], threading.Event()
+    endpoint.adapters.add("in use")
+    alone = registry.load("in use", base=endpoint.model).generate(PROMPT, max_new_tokens=20)
+
+    def emit(number: int, event: Event) -> None:
+        if not events:
+            registry.delete("in use")
+            endpoint.adapters.follow()
+            assert refusal(endpoint.adapters.find, "in use").status == 404
+            endpoint.adapters.drop("in use")
+        events.append(event)
+        if not isinstance(event, Token) or event.finish:
+            ended.set()
+
+    config = DecodingConfig(temperature=0, max_new_tokens=20)
+    ids = tuple(endpoint.model.encode(PROMPT))
+    endpoint.scheduler.submit([Request(ids, config, endpoint.adapters.find("in use"))], emit)
+    assert ended.wait(60)
+    assert text(events) == alone

@@ -22,6 +22,9 @@ from utils.serving.settings import Limits
 RETRY_SECONDS = 30.0
 """After how long a version that could not be loaded is tried again."""
 
+LARGEST_WEIGHT = 1e6
+"""Of a part in a split."""
+
 _LOG = logging.getLogger("utils.serving")
 
 
@@ -30,13 +33,14 @@ class Part:
     """A part of a name's traffic, all of it unless it is split.
 
     reference: "name", "name@alias" or "name/3". weight: beside those of the other parts. adapter: what answers, None
-    if nothing does. version: what the registry had under the reference when it was last tried, at `tried`. problem:
-    why that version does not answer, or none is there; status: of HTTP, where there is no adapter.
+    if nothing does; kind: its method of tuning. version: what the registry had under the reference when it was last
+    tried, at `tried`. problem: why that version does not answer, or none is there; status: of HTTP, then.
     """
 
     reference: str
     weight: float = 1.0
     adapter: Adapter | None = None
+    kind: str | None = None
     version: Version | None = None
     problem: str | None = None
     status: int = CONFLICT
@@ -110,7 +114,8 @@ class Adapters:
         parts = []
         for reference, weight in weights.items():
             _check_same_model(name, reference)
-            weight = number(weight, "a weight is a number above 0, a million at most", least=0, most=1e6, above=True)
+            rule = f"a weight is a number above 0, {LARGEST_WEIGHT:,.0f} at most"
+            weight = number(weight, rule, least=0, most=LARGEST_WEIGHT, above=True)
             part = self._load(reference, weight)
             if part.problem:
                 raise Refusal(part.problem, status=part.status, parameter="reference")
@@ -186,7 +191,7 @@ class Adapters:
         """Return a part as it is once the registry has this version under its reference."""
         if version is None:
             gone = f"The registry has no {part.reference!r}."
-            return replace(part, adapter=None, version=None, problem=gone, status=UNKNOWN)
+            return replace(part, adapter=None, kind=None, version=None, problem=gone, status=UNKNOWN)
         if _same(part.version, version) and (not part.problem or time.monotonic() < part.tried + RETRY_SECONDS):
             return part
         try:
@@ -195,7 +200,8 @@ class Adapters:
             problem = f"{version.reference} cannot be loaded. {_without_places(error, version)}"
             _LOG.warning(problem)
             return replace(part, version=version, problem=problem, status=CONFLICT, tried=time.monotonic())
-        return replace(part, adapter=adapter, version=version, problem=None)
+        kind = str(version.parameters.get("method"))
+        return replace(part, adapter=adapter, kind=kind, version=version, problem=None)
 
     def _adapter(self, version: Version) -> Adapter:
         """Return a version's adapter, the one in memory if it is held under another name."""
