@@ -1,6 +1,7 @@
 # make lab       set up what is missing and open the course in JupyterLab
 # make test      for contributors and instructors: set up what is missing and run every test
 # make quick     run the tests that need no model, no browser and no other process
+# make contract  hold an endpoint, ENDPOINT=http://host:port/v1, to what its clients are promised
 # make cloud     add what reads s3:// and gs:// addresses
 # make monitor   open MLflow's page on the tuning runs and the registered models
 
@@ -26,8 +27,8 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact 
 	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud)
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
-.PHONY: lab monitor setup dev cloud assets quick test mutants labs execute bench sweeps ladder reproduce lint format \
-	clean-results lock newest newest-tested test-pythons python-tested
+.PHONY: lab monitor setup dev cloud assets quick test contract mutants labs execute bench sweeps ladder reproduce lint \
+	format clean-results lock newest newest-tested test-pythons python-tested
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
@@ -70,7 +71,7 @@ assets: setup
 unexport PYTHONDONTWRITEBYTECODE
 
 # What these run is no learner's attempt.
-quick test mutants labs execute reproduce newest-tested python-tested: export COURSE_PROGRESS := off
+quick test contract mutants labs execute reproduce newest-tested python-tested: export COURSE_PROGRESS := off
 
 IN_GROUPS := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 
@@ -90,6 +91,11 @@ test: lint assets
 mutants: dev assets
 	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_RESULTS=$(abspath $(RESULTS)) COURSE_TUNING=$(abspath $(TUNING)) \
 		$(BIN)/python -m tests.mutants
+
+# What an OpenAI-compatible endpoint promises, held against ENDPOINT=http://host:port/v1, the course's own if left out.
+# With ENDPOINT_KEY=..., ENDPOINT_MODEL=...
+contract: dev assets
+	COURSE_MODEL= COURSE_DEVICE=cpu OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/serving/contract
 
 labs: dev
 	$(BIN)/python -m utils.authoring labs

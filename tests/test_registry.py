@@ -1,22 +1,28 @@
 """The model registry: versions, aliases, adapters on one base, and what goes wrong."""
 
 import errno
+import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import peft
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from tests.test_storage import open_folder, read_only
 from tests.test_tracking import free_port, start_server, stop
 from utils import registry
 from utils.adapters.methods import add_adapter, find_method, merge, save_adapter, trained
 from utils.errors import AdapterMismatch, CacheUnusable, DataError, DiskFull, RegistryError
+from utils.internals import without_known_warnings
 from utils.models.language_model import LanguageModel
 from utils.registry.tracking import Tracker, connect
+from utils.registry.versions import find_each, model_of
 
 LLAMA = pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
 PROMPT = "ab: cd"
@@ -388,6 +394,53 @@ def _check_merged(base: LanguageModel, method: str, folder: Path, *, scale: floa
     merged = logits(merge(adapted))
     assert torch.allclose(merged, logits(adapted), atol=1e-4, rtol=1e-4)
     assert not torch.allclose(merged, logits(base), atol=1e-2)
+
+
+@LLAMA
+@pytest.mark.parametrize("method", ["lora", "lora-top"])
+def test_an_exported_lora_is_loaded_by_peft_alone_and_answers_the_same(tiny, tmp_path, method):
+    add("exported", tuned(tiny, method, tmp_path / "adapter", scale=0.3))
+    folder = registry.export_peft("exported", tmp_path / "new" / "peft")
+    assert sorted(file.name for file in folder.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    named = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+    assert named == tiny.name
+    with torch.inference_mode(), without_known_warnings():
+        alone = peft.PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(named), folder).eval()
+        found = alone(input_ids=torch.tensor([tiny.encode(PROMPT)])).logits[0, -1]
+    torch.testing.assert_close(found, logits(registry.load("exported", base=tiny)))
+    assert not torch.allclose(found, logits(tiny), atol=1e-2)
+    with pytest.raises(RegistryError, match="is there already: give the path of a new folder"):
+        registry.export_peft("exported", folder)
+
+
+@LLAMA
+@pytest.mark.parametrize("method", ["dora", "prompt", "ia3", "bottleneck"])
+def test_what_other_servers_cannot_take_is_not_exported(tiny, tmp_path, method):
+    version = add("kept here", tuned(tiny, method, tmp_path / "adapter", scale=0.3))
+    with pytest.raises(RegistryError, match=f"'{method}'.* plain LoRA adapters only: .*--adapter {version.reference}"):
+        registry.export_peft(version.reference, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_many_references_are_found_at_once_and_a_store_that_is_not_there_is_not_made(adapter, tmp_path, monkeypatch):
+    first, second = add("at once", adapter), add("at once", adapter)
+    asked = ["at once", "at once/1", "at once/9", "at once@no", "nobody", "no'body"]
+    assert find_each(asked) == {"at once": second, "at once/1": replace(first, aliases=())}
+    monkeypatch.setenv("COURSE_TUNING", str(tmp_path / "nowhere"))
+    with pytest.raises(RegistryError, match="is not there"):
+        find_each(asked)
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("reference", "model"),
+    [
+        *[(reference, "My model.v2") for reference in ("My model.v2", "My model.v2@best", "My model.v2/12")],
+        *[(wrong, None) for wrong in ("", "../a", "/a", "a/", "a/../b", "a/01", "a/x", "a@", "a@1", "http://a", "a\n")],
+    ],
+)
+def test_a_reference_names_a_model_and_no_path_is_one(reference, model):
+    assert model_of(reference) == model
 
 
 @pytest.mark.process

@@ -26,9 +26,13 @@ def module_environment() -> dict[str, str]:
 
 
 def start_apart(module: str, *arguments: str, **options: Any) -> subprocess.Popen:
-    """Start a module in a process that outlives this one and hears none of its interrupts; options as for `Popen`."""
+    """Start a module in a process that outlives this one and hears none of its interrupts; options as for `Popen`.
+
+    Nothing stands in its standard input unless an option says so.
+    """
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": NEW_PROCESS_GROUP}
     command = module_command(module, *arguments)
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=module_environment(), **apart, **options)
+    options = {"stdin": subprocess.DEVNULL, "env": module_environment()} | apart | options
+    return subprocess.Popen(command, **options)

@@ -13,24 +13,27 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
-from tests.tiny_models import letters, tiny_model
+from tests.tiny_models import SPECIAL, byte_pairs, tiny_model
 from utils.models.language_model import LanguageModel
 from utils.processes import module_command, module_environment
+from utils.serving.adapters import Adapters
 from utils.serving.app import create_app
 from utils.serving.endpoint import Endpoint
 from utils.serving.keys import Keys
 from utils.serving.logs import RequestLog
 from utils.serving.metrics import Metrics
-from utils.serving.server import READY, Server, address, listen
-from utils.serving.settings import LOCAL_NAMES, Limits
+from utils.serving.scheduler import Scheduler
+from utils.serving.server import Server, address, listen
+from utils.serving.settings import LOCAL_NAMES, READY, Limits
 
-try:
-    from utils.serving.adapters import Adapters
-    from utils.serving.scheduler import Scheduler
-except ModuleNotFoundError:
-    from tests.serving.stand_ins import Adapters, Scheduler
-
+VOCABULARY = 300
+TEXTS = ("the lazy dog and the quick fox", '{"name": "value", "numbers": [1, 2, 3]}')
+CHAT = (
+    "{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
 SECONDS = 120
 """How long a test waits for anything before it fails."""
 
@@ -62,8 +65,16 @@ def ask(url: str, body: Any = None, *, method: str | None = None, headers: dict[
 
 
 def tiny_language_model() -> LanguageModel:
-    """A random model of two blocks whose tokens are letters, under the name "tiny"."""
-    return LanguageModel("tiny", tiny_model("llama").eval(), letters(), 256)
+    """A random model of two blocks that can write any text, byte by byte, under the name "tiny"."""
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=byte_pairs(TEXTS, vocabulary=VOCABULARY, special=SPECIAL),
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token="<pad>",
+        chat_template=CHAT,
+    )
+    model = tiny_model("llama", vocabulary=len(tokenizer))
+    return LanguageModel("tiny", model.eval(), tokenizer, model.config.max_position_embeddings)
 
 
 def new_endpoint(model: LanguageModel, *, limits: Limits | None = None, **parts: Any) -> Endpoint:

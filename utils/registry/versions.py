@@ -217,11 +217,16 @@ def load(reference: str, *, base: LanguageModel | None = None) -> LanguageModel:
     the adapter was tuned on is loaded when None. Raises RegistryError for a folder that
     is no whole adapter, AdapterMismatch for another base, and what `load_model` raises.
     """
+    version, manifest = fetch(reference)
+    return load_adapter(base or load_model(manifest["base"]), version.folder)
+
+
+def fetch(reference: str) -> tuple[Version, dict[str, Any]]:
+    """Return a version whose adapter is on this machine and whole, and the adapter's manifest. Raises RegistryError."""
     with asking() as client:
         version = _find(client, reference)
         _download(client, version)
-    manifest = _check_adapter(version.folder)
-    return load_adapter(base or load_model(manifest["base"]), version.folder)
+    return version, _check_adapter(version.folder)
 
 
 def _give(name: str, number: int, alias: str) -> None:

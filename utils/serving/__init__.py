@@ -1,1 +1,6 @@
 """An endpoint: one base model, many adapters, every client."""
+
+from utils.serving.process import Served, serve
+from utils.serving.settings import Limits, Settings
+
+__all__ = ["Limits", "Served", "Settings", "serve"]

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Serve until stopped and return the exit status: 0, or 1 where the endpoint cannot be started."""
     given = vars(parser().parse_args(arguments))
-    if given.pop("stop_with_input", False):
+    if given.get("stop_with_input"):
         threading.Thread(target=_stop_with_input, name="standard input", daemon=True).start()
     try:
-        limits = Limits(**{name: given.pop(name) for name in LIMITS if name in given})
-        settings = Settings(adapters=tuple(given.pop("adapter", ())), limits=limits, **given)
+        settings = read_settings(given)
         logging.basicConfig(format="%(message)s")
         logging.getLogger("utils.serving").setLevel(logging.INFO)
         from utils.serving.server import run  # imports torch: what is wrong with the options is said before
@@ -80,13 +79,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Return the settings that the options state. Raises UnsupportedSetting."""
+    limits = Limits(**{name: given[name] for name in LIMITS if name in given})
+    known: dict[str, Any] = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
+    return Settings(**known | {"adapters": tuple(given.get("adapter", ())), "limits": limits})
+
+
 def _is_on(value: str) -> bool:
     return value.lower() not in ("0", "false", "no", "off")
 
 
 def _stop_with_input() -> None:
     """Stop as on SIGTERM when whoever holds the other end of standard input has closed it, or is gone."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # not by `sys.stdin`, whose lock would hold up Python's end
+        continue
     signal.raise_signal(signal.SIGTERM)
 
 

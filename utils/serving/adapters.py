@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from utils.arguments import number
-from utils.errors import CourseError
+from utils.errors import CourseError, short_reason
 from utils.models.language_model import LanguageModel
 from utils.registry.tracking import address
 from utils.registry.versions import Version, find_each, load, model_of
@@ -22,6 +22,9 @@ from utils.serving.settings import Limits
 RETRY_SECONDS = 30.0
 """After how long a version that could not be loaded is tried again."""
 
+LARGEST_WEIGHT = 1e6
+"""Of a part in a split."""
+
 _LOG = logging.getLogger("utils.serving")
 
 
@@ -30,13 +33,14 @@ class Part:
     """A part of a name's traffic, all of it unless it is split.
 
     reference: "name", "name@alias" or "name/3". weight: beside those of the other parts. adapter: what answers, None
-    if nothing does. version: what the registry had under the reference when it was last tried, at `tried`. problem:
-    why that version does not answer, or none is there; status: of HTTP, where there is no adapter.
+    if nothing does; kind: its method of tuning. version: what the registry had under the reference when it was last
+    tried, at `tried`. problem: why that version does not answer, or none is there; status: of HTTP, then.
     """
 
     reference: str
     weight: float = 1.0
     adapter: Adapter | None = None
+    kind: str | None = None
     version: Version | None = None
     problem: str | None = None
     status: int = CONFLICT
@@ -105,12 +109,13 @@ class Adapters:
 
         Raises Refusal, UnsupportedSetting; then nothing changes.
         """
-        if not weights:
-            raise Refusal("A split has one reference or more, each with its weight.", parameter="split")
+        if not weights or name == self._base.name:
+            raise Refusal("A split has one reference or more, and the base's name is its own.", parameter="split")
         parts = []
         for reference, weight in weights.items():
             _check_same_model(name, reference)
-            weight = number(weight, "a weight is a number above 0", least=0, above=True)
+            rule = f"a weight is a number above 0, {LARGEST_WEIGHT:,.0f} at most"
+            weight = number(weight, rule, least=0, most=LARGEST_WEIGHT, above=True)
             part = self._load(reference, weight)
             if part.problem:
                 raise Refusal(part.problem, status=part.status, parameter="reference")
@@ -134,6 +139,8 @@ class Adapters:
     def follow(self) -> None:
         """Ask the registry once where each reference stands, and load what moved."""
         served = self._served
+        if not served:
+            return
         try:
             found = find_each(sorted({part.reference for parts in served.values() for part in parts}))
         except CourseError as error:
@@ -148,8 +155,10 @@ class Adapters:
 
     def _follow_on(self) -> None:
         while not self._stopped.wait(self._seconds):
-            if self._served:
+            try:
                 self.follow()
+            except Exception:  # whatever a store may raise, the next time is another
+                _LOG.exception("The registry was not followed.")
 
     def _tell(self, problem: str | None) -> None:
         if problem != self.problem:
@@ -166,9 +175,9 @@ class Adapters:
             self._served = served
 
     def _load(self, reference: str, weight: float = 1.0) -> Part:
-        """Return what the registry has under a reference, loaded or with the problem. Raises Refusal for no reference."""
+        """Return what the registry has under a reference, loaded or with the problem; a Refusal is for no reference."""
         part = Part(reference, weight)
-        if model_of(reference) is None or reference == self._base.name:
+        if model_of(reference) is None:
             raise Refusal(
                 f"{_shown(reference)} is no adapter in the registry: give a name, a name@alias or a name/number.",
                 parameter="reference",
@@ -182,16 +191,17 @@ class Adapters:
         """Return a part as it is once the registry has this version under its reference."""
         if version is None:
             gone = f"The registry has no {part.reference!r}."
-            return replace(part, adapter=None, version=None, problem=gone, status=UNKNOWN)
+            return replace(part, adapter=None, kind=None, version=None, problem=gone, status=UNKNOWN)
         if _same(part.version, version) and (not part.problem or time.monotonic() < part.tried + RETRY_SECONDS):
             return part
         try:
             adapter = self._adapter(version)
-        except (CourseError, MemoryError) as error:
+        except Exception as error:  # of every kind, as what stands in the folder is
             problem = f"{version.reference} cannot be loaded. {_without_places(error, version)}"
             _LOG.warning(problem)
             return replace(part, version=version, problem=problem, status=CONFLICT, tried=time.monotonic())
-        return replace(part, adapter=adapter, version=version, problem=None)
+        kind = str(version.parameters.get("method"))
+        return replace(part, adapter=adapter, kind=kind, version=version, problem=None)
 
     def _adapter(self, version: Version) -> Adapter:
         """Return a version's adapter, the one in memory if it is held under another name."""
@@ -249,9 +259,9 @@ def _check_same_model(name: str, reference: str) -> None:
         )
 
 
-def _without_places(error: BaseException, version: Version | None = None) -> str:
+def _without_places(error: Exception, version: Version | None = None) -> str:
     """Return an error's sentence without where the registry is and what folders it has: clients read it."""
-    sentence = str(error).replace(f" at {address()}", "")
+    sentence = short_reason(error, longest=400).replace(f" at {address()}", "")
     return sentence.replace(str(version.folder), version.reference) if version else sentence
 
 

@@ -11,7 +11,8 @@ from starlette.requests import Request as HttpRequest
 from utils.serving.endpoint import Endpoint
 from utils.serving.logs import Record
 from utils.serving.refusals import Refusal
-from utils.serving.requests import Event, Finish, PromptScores, Request, Token
+from utils.serving.requests import Emit, Event, Finish, PromptScores, Request, Token
+from utils.serving.scheduler import Scheduler, Ticket
 
 GONE = 499
 """nginx's status for a client that left: nobody receives it, the log has it."""
@@ -61,7 +62,7 @@ async def answer(endpoint: Endpoint, requests: Sequence[Request], record: Record
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(events.put_nowait, (number, event))
 
-    ticket = endpoint.scheduler.submit(requests, emit)
+    ticket = await _submitted(endpoint.scheduler, requests, emit)
     try:
         running = len(requests)
         while running:
@@ -71,6 +72,16 @@ async def answer(endpoint: Endpoint, requests: Sequence[Request], record: Record
             yield number, event
     finally:
         ticket.cancel()
+
+
+async def _submitted(scheduler: Scheduler, requests: Sequence[Request], emit: Emit) -> Ticket:
+    """Submit in a thread, as a schema takes its time; a ticket whose client is gone by then is given back."""
+    submitting = asyncio.ensure_future(asyncio.to_thread(scheduler.submit, requests, emit))
+    try:
+        return await asyncio.shield(submitting)
+    except asyncio.CancelledError:
+        submitting.add_done_callback(lambda done: done.exception() or done.result().cancel())
+        raise
 
 
 async def completed(endpoint: Endpoint, requests: Sequence[Request], record: Record) -> list[Completion]:

@@ -1,7 +1,10 @@
 """The application: the interfaces, health and metrics, one shape of error an interface, and the guard before them."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -9,9 +12,11 @@ from starlette.exceptions import HTTPException
 from utils.errors import CourseError
 from utils.serving.endpoint import Endpoint
 from utils.serving.error_answers import error_response
+from utils.serving.logs import LONGEST
 from utils.serving.middleware import Guarded, Recorded
 from utils.serving.refusals import NOT_ALLOWED, UNAVAILABLE, UNKNOWN, Refusal
 
+TYPES = ("str", "int", "float", "bool", "dict", "list")
 OK, DOWN = "ok", "unavailable"
 
 
@@ -27,7 +32,7 @@ def create_app(endpoint: Endpoint) -> FastAPI:
     routers = [make(endpoint) for make in (*_written(), operation_routes)]
     for router in routers:
         app.include_router(router)
-    paths = [route for router in routers for route in router.routes]
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
     @app.exception_handler(CourseError)
     async def refuse(request: Request, error: CourseError) -> Response:
@@ -40,7 +45,7 @@ def create_app(endpoint: Endpoint) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def refuse_path(request: Request, error: HTTPException) -> Response:
         path = request.url.path
-        methods = sorted({method for one in paths if one.path_regex.match(path) for method in one.methods})
+        methods = sorted({method for route in routes if route.path_regex.match(path) for method in route.methods})
         sentences = {
             UNKNOWN: "There is nothing at this path; /openapi.json lists all that there is.",
             NOT_ALLOWED: f"{request.method} is not for this path: use {' or '.join(methods)}.",
@@ -85,14 +90,24 @@ def operation_routes(endpoint: Endpoint) -> APIRouter:
 def _first_fault(error: RequestValidationError) -> Refusal:
     """Return the first of pydantic's complaints as a sentence that names the field."""
     fault = error.errors()[0]
-    where, *inner = [*fault["loc"][1:], None]
-    if where is None or isinstance(where, int):
+    name = _field(fault["loc"][1:])
+    if not name:
         return Refusal(f"The body is not what is asked for: {fault['msg']}.")
-    path = where
-    for part in inner:
-        path += f"[{part}]" if isinstance(part, int) else ""
     unknown = fault["type"] == "extra_forbidden"
-    return Refusal(f"{path} is not supported." if unknown else f"{path}: {fault['msg']}.", parameter=path)
+    return Refusal(f"{name} is not supported." if unknown else f"{name}: {fault['msg']}.", parameter=name)
+
+
+def _field(place: Sequence[int | str]) -> str:
+    """Return a place in the body as "messages[0].role", without the types that pydantic tried there."""
+    if not place or isinstance(place[0], int):  # where broken JSON ends
+        return ""
+    name = place[0]
+    for part in place[1:]:
+        if isinstance(part, int):
+            name += f"[{part}]"
+        elif part.isidentifier() and part not in TYPES:
+            name += f".{part}"
+    return name[:LONGEST]
 
 
 def _written():

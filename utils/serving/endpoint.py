@@ -2,18 +2,15 @@
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
+from utils.serving.adapters import Adapters
 from utils.serving.keys import Keys, read_keys
 from utils.serving.logs import RequestLog, say
 from utils.serving.metrics import Metrics
+from utils.serving.scheduler import Scheduler
 from utils.serving.settings import Limits, Settings
-
-if TYPE_CHECKING:
-    from utils.serving.adapters import Adapters
-    from utils.serving.scheduler import Scheduler
 
 
 @dataclass(frozen=True)
@@ -26,8 +23,8 @@ class Endpoint:
 
     model: LanguageModel
     limits: Limits
-    adapters: "Adapters"
-    scheduler: "Scheduler"
+    adapters: Adapters
+    scheduler: Scheduler
     metrics: Metrics
     keys: Keys
     log: RequestLog
@@ -57,9 +54,6 @@ def open_endpoint(settings: Settings) -> Endpoint:
     An adapter that cannot be read stops nothing: its name answers 409 until it can. Raises what `load_model` raises,
     and ServingError for keys that cannot be used.
     """
-    from utils.serving.adapters import Adapters
-    from utils.serving.scheduler import Scheduler
-
     keys = read_keys(settings.keys) if settings.keys else Keys()
     model, metrics = load_model(settings.model), Metrics()
     adapters = Adapters(model, settings.limits, follow_seconds=settings.follow_seconds)

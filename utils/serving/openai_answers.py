@@ -67,7 +67,7 @@ class CompletionWriter:
         self, number: int, tokens: Sequence[Token], *, prompt: Prompt | None = None, scores: PromptScores | None = None
     ) -> CompletionChoice:
         text = prompt.text if prompt else ""
-        rows = list(_prompt_rows(self.tokenizer, prompt, scores)) if prompt and scores else []
+        rows = list(prompt_rows(self.tokenizer, prompt, scores)) if prompt and scores else []
         for token in tokens:
             if token.score:
                 rows.append((self.written[number] + len(text), token.id, token.score))
@@ -163,7 +163,7 @@ def usage(question: Question, written: int) -> Usage:
     return Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
 
 
-def _prompt_rows(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, scores: PromptScores) -> Iterator[Row]:
+def prompt_rows(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, scores: PromptScores) -> Iterator[Row]:
     """Yield a row a token; nothing stands before the first, so it has no score."""
     decoder, begins = getincrementaldecoder("utf-8")(errors="replace"), 0
     for token, score in zip(prompt.ids, (None, *scores.scores), strict=True):

@@ -81,7 +81,7 @@ class Row:
         logits: shape (kept, vocabulary), the last ones: of one token, or of all that were read where a prompt's
         scores are asked for.
         """
-        if not logits.isfinite().all():
+        if not logits.amax(-1).isfinite().all():
             raise CourseError("The model gave numbers that are not finite: its adapter may be damaged.")
         if self.request.read_prompt and self.read < len(self.prompt):
             following = self.prompt[self.read + 1 : self.read + tokens + 1]

@@ -15,13 +15,12 @@ from utils.errors import ServingError, short_reason
 from utils.serving.app import create_app
 from utils.serving.connections import Connection
 from utils.serving.endpoint import Endpoint, open_endpoint
-from utils.serving.settings import Limits, Settings
+from utils.serving.settings import READY, Limits, Settings
 
 STOP_SECONDS = 30.0
 """How long completions that run may take to end once the server is to stop; what runs then is cut off."""
 CLOSE_SECONDS = 5
 """How long clients then may take to receive them."""
-READY = "Ready."
 
 
 class Server(uvicorn.Server):

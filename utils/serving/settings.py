@@ -8,6 +8,8 @@ from utils.arguments import number, whole_number
 from utils.errors import UnsupportedSetting
 
 HOST, PORT = "127.0.0.1", 8000
+READY = "Ready."
+"""The line with which an endpoint says that it takes requests."""
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -39,11 +41,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            rule = f"{field.name} is a number above 0"
+            value, least = getattr(self, field.name), 0 if field.name in ("prefix_tokens", "waiting") else 1
             if field.type is float:
-                number(getattr(self, field.name), rule, least=0, above=True)
+                number(value, f"{field.name} is a number above 0", least=0, above=True)
             else:
-                whole_number(getattr(self, field.name), rule.replace("a number", "a whole number"), least=1)
+                whole_number(value, f"{field.name} is a whole number, {least} or more", least=least)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,219 @@
+"""What stands against those who mean no good: the table of threats in utils/serving/README.md names these tests."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.serving.conftest import ask, new_endpoint, raw, serving, tiny_language_model
+from utils.errors import ServingError, UnsupportedSetting
+from utils.serving.bodies import NESTING, read_json
+from utils.serving.keys import Keys, read_keys
+from utils.serving.settings import Limits, Settings
+
+JSON = "Host: localhost\r\nContent-Type: application/json\r\n"
+KEY = "correct-horse-battery"
+SHORT = Limits(header_seconds=0.5, seconds=1.0, connections=4, body=10_000)
+
+
+@pytest.fixture(scope="module")
+def tiny_model():
+    return tiny_language_model()
+
+
+@pytest.fixture(scope="module")
+def locked(tiny_model):
+    """An endpoint that asks for a key."""
+    with serving(new_endpoint(tiny_model, keys=Keys([KEY, "another-key-of-someone"]))) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def tight(tiny_model):
+    """An endpoint whose limits are soon reached."""
+    with serving(new_endpoint(tiny_model, limits=SHORT)) as served:
+        yield served
+
+
+def serves(served) -> bool:
+    return ask(f"{served.root}/ready").status == 200
+
+
+def test_another_host_needs_keys():
+    for host in ("0.0.0.0", "::", "192.168.1.7", "example.org"):
+        with pytest.raises(UnsupportedSetting, match="--keys"):
+            Settings(host=host)
+        assert Settings(host=host, keys="some file").hosts == ()
+    for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost"):
+        assert "localhost" in Settings(host=host).hosts
+
+
+def test_a_key_is_asked_for(locked):
+    for header in (
+        {},
+        {"authorization": f"Bearer {KEY[:-1]}"},
+        {"authorization": KEY},
+        {"authorization": f"Basic {KEY}"},
+    ):
+        for path in ("/metrics", "/v1/models", "/openapi.json", "/nothing"):
+            answer = ask(locked.root + path, headers=header)
+            assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert answer.json["error"]["type"] == "authentication_error"
+    assert ask(f"{locked.root}/metrics", headers={"authorization": f"Bearer {KEY}"}).status == 200
+    assert ask(f"{locked.root}/metrics", headers={"authorization": "bearer another-key-of-someone"}).status == 200
+    assert serves(locked) and ask(f"{locked.root}/health").status == 200
+
+
+def test_two_authorizations_are_none(locked):
+    with raw(locked.root) as line:
+        line.sendall(
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n"
+            + f"Authorization: Bearer {KEY}\r\n\r\n".encode()
+        )
+        assert line.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+def test_every_key_is_compared_in_constant_time(monkeypatch):
+    compared = []
+    monkeypatch.setattr("hmac.compare_digest", lambda a, b: bool(compared.append((a, b))) or a == b)
+    assert Keys([KEY, "second-key-of-all"]).allow(f"Bearer {KEY}")
+    assert len(compared) == 2, "a match must not end the comparison"
+
+
+@pytest.mark.parametrize("text, said", [("", "holds no key"), ("short\n", "fewer than 16"), ("\xff", "cannot be read")])
+def test_keys_that_are_none(tmp_path, text, said):
+    (tmp_path / "keys").write_bytes(text.encode("latin1"))
+    with pytest.raises(ServingError, match=said):
+        read_keys(tmp_path / "keys")
+    with pytest.raises(ServingError, match="cannot be read"):
+        read_keys(tmp_path / "no such file")
+    assert KEY not in repr(Keys([KEY])) + str(vars(Keys([KEY])).keys())
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", "localhost@evil", "", "a_b"]
+)
+def test_a_page_elsewhere_cannot_reach_the_endpoint_by_a_name_of_its_own(tiny_endpoint, host):
+    with raw(tiny_endpoint.root) as line:
+        line.sendall(f"GET /ready HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:99", "127.0.0.1:8000", "[::1]:8000"])
+def test_this_machines_own_names_are_known(tiny_endpoint, host):
+    assert ask(f"{tiny_endpoint.root}/ready", headers={"host": host}).status == 200
+
+
+def test_no_other_origin_is_let_in(tiny_endpoint):
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    answers = [
+        ask(f"{tiny_endpoint.root}/ready", headers=asked),
+        ask(f"{tiny_endpoint.url}/models", method="OPTIONS", headers=asked),
+    ]
+    assert not [name for answer in answers for name in answer.headers if name.startswith("access-control")]
+
+
+def test_no_page_loads_scripts_from_elsewhere(tiny_endpoint):
+    assert [ask(tiny_endpoint.root + path).status for path in ("/docs", "/redoc", "/openapi.json")] == [404, 404, 200]
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/endpoints/tiny:predict"])
+def test_a_large_body_is_never_held(tight, path):
+    told = ask(tight.root + path, b"x" * 20_000)
+    assert told.status == 413 and "10,000" in told.json["error"]["message"]
+    with raw(tight.root) as line:
+        line.sendall(f"POST {path} HTTP/1.1\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n".encode())
+        line.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        line.sendall((b"1000\r\n" + b"x" * 4096 + b"\r\n") * 2)
+        assert line.recv(1000).startswith(b"HTTP/1.1 413 ")
+    assert serves(tight)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /ready HTTP/1.1\r\nHost: local",
+        f"POST /v1/completions HTTP/1.1\r\n{JSON}Content-Length: 9\r\n\r\n{{".encode(),
+    ],
+)
+def test_a_request_must_arrive_whole_in_time(tight, sent):
+    with raw(tight.root) as line:
+        line.sendall(sent)
+        answer = line.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 408 ") and b"0.5 s" in answer
+        assert line.recv(1000) == b""
+
+
+def test_drop_by_drop_is_no_way_around_it(tight):
+    with raw(tight.root) as line, pytest.raises(OSError):
+        for letter in b"GET /ready HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 1000:
+            line.sendall(bytes([letter]))
+            time.sleep(0.02)
+    assert serves(tight)
+
+
+def test_an_idle_connection_gives_way_to_a_new_one(tight):
+    idle = [raw(tight.root) for _ in range(20)]
+    try:
+        assert serves(tight)
+    finally:
+        for line in idle:
+            line.close()
+
+
+def test_what_is_no_http_is_refused_in_json(tiny_endpoint):
+    for sent in (
+        b"\x16\x03\x01\x02\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000,
+    ):
+        with raw(tiny_endpoint.root) as line:
+            line.sendall(sent)
+            head, _, body = line.recv(5000).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 ") and json.loads(body)["error"]["type"] == "invalid_request_error"
+    assert serves(tiny_endpoint)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": NaN}',
+        b"[Infinity]",
+        b"[-Infinity]",
+        b"[1e999]",
+        b"[1" + b"0" * 5000 + b"]",
+        b'{"a": 1',
+        b"\xff",
+        b'"\xed\xa0\x80"',
+        b'["\\ud800"]',
+        b'{"\\uDC00": 1}',
+        b"[" * (NESTING + 1) + b"]" * (NESTING + 1),
+        b"[" * 100_000,
+        b'{"a":' * 200 + b"1" + b"}" * 200,
+        b"",
+        b"1 2",
+    ],
+)
+def test_what_is_no_strict_json(body):
+    with pytest.raises(ValueError) as refused:
+        read_json(body)
+    assert len(str(refused.value)) < 100
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**100), 10**100)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(values, st.booleans())
+def test_json_is_read_as_it_is(value, escaped):
+    assert read_json(json.dumps(value, ensure_ascii=escaped).encode()) == value
+    assert read_json(b"[" * (NESTING - 1) + b"[]" + b"]" * (NESTING - 1))
