@@ -86,8 +86,9 @@ def cluster(settings: Settings, replicas: int) -> Generator[str]:
         )
         try:
             serve.run(make(serve.ingress()(Replica)).bind(settings), name=APPLICATION)
-        except RuntimeError as error:  # it ends with the last line of a replica's traceback
-            raise ServingError(f"The replicas do not start: {str(error).strip().splitlines()[-1]}") from None
+        except RuntimeError:
+            why = serve.status().applications[APPLICATION].deployments[APPLICATION].message  # ends with a traceback
+            raise ServingError(f"The replicas do not start: {why.strip().splitlines()[-1]}") from None
         yield where
     finally:
         serve.shutdown()
