@@ -9,25 +9,27 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from utils.registry.versions import REFERENCE
 from utils.serving.adapters import LARGEST_WEIGHT, Part, adapter_bytes
 from utils.serving.bodies import JsonRoute
 from utils.serving.endpoint import Endpoint
 from utils.serving.openai_schema import Asked, ErrorAnswer
 
+Reference = Annotated[str, Field(pattern=f"^{REFERENCE.pattern}$")]
 Weight = Annotated[float, Field(gt=0, le=LARGEST_WEIGHT)]
 
 
 class LoadRequest(Asked):
     """reference: a registered model, "name", "name@alias" or "name/3". name: what clients call it, if not so."""
 
-    reference: str
-    name: str = ""
+    reference: Reference
+    name: Reference | None = None
 
 
 class SplitRequest(Asked):
     """split: the weight of each reference; all are versions of the name's own model."""
 
-    split: Annotated[dict[str, Weight], Field(min_length=1)]
+    split: Annotated[dict[Reference, Weight], Field(min_length=1, json_schema_extra={"additionalProperties": False})]
 
 
 class HeldPart(BaseModel):
@@ -101,10 +103,10 @@ def adapter_routes(endpoint: Endpoint) -> APIRouter:
     @routes.post("")
     def load_adapter(asked: LoadRequest) -> HeldName:
         """Load a registered adapter, or replace what answers under its name."""
-        adapters.add(asked.reference, name=asked.name)
+        adapters.add(asked.reference, name=asked.name or "")
         return held(asked.name or asked.reference)
 
-    @routes.put("/{name:path}/split")
+    @routes.put("/{name:path}")
     def split_adapter(name: str, asked: SplitRequest) -> HeldName:
         """Split a name's traffic between versions by weights; a user stays with a version."""
         adapters.split(name, asked.split)
