@@ -16,7 +16,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "/v1/chat/completions": ChatRequest,
     "/v1/endpoints/{name}:predict": PredictRequest,
     "/v1/adapters": LoadRequest,
-    "/v1/adapters/{name}/split": SplitRequest,
+    "/v1/adapters/{name}": SplitRequest,
 }
 
 
