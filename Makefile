@@ -4,6 +4,7 @@
 # make contract  hold an endpoint, ENDPOINT=http://host:port/v1, to what its clients are promised
 # make cloud     add what reads s3:// and gs:// addresses
 # make monitor   open MLflow's page on the tuning runs and the registered models
+# make serve     an endpoint for the course's model, OPTIONS="--adapter name" for registered ones, too
 
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -27,7 +28,7 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact 
 	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud)
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
-.PHONY: lab monitor setup dev cloud assets quick test contract mutants labs execute bench sweeps ladder reproduce lint \
+.PHONY: lab monitor serve setup dev cloud assets quick test contract mutants labs execute bench sweeps ladder reproduce lint \
 	format clean-results lock newest newest-tested test-pythons python-tested
 
 lab: assets
@@ -36,6 +37,10 @@ lab: assets
 
 monitor: setup
 	$(BIN)/python -m utils.registry.tracking
+
+# OPTIONS="--adapter name@alias --port 0"; all of them: OPTIONS=--help
+serve: assets
+	$(BIN)/python -m utils.serving $(OPTIONS)
 
 setup: $(READY)
 
