@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import pickle
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
-from utils.errors import ServingError, UnsupportedSetting
+from utils.adapters.methods import MANIFEST, PEFT_CONFIG, PEFT_WEIGHTS, load_adapter
+from utils.errors import AdapterMismatch, RegistryError, ServingError, UnsupportedSetting
+from utils.registry.versions import register
 from utils.serving.bodies import NESTING, read_json
 from utils.serving.keys import Keys, read_keys
 from utils.serving.settings import Limits, Settings
@@ -282,3 +286,24 @@ values = st.recursive(
 def test_json_is_read_as_it_is(value, escaped):
     assert read_json(json.dumps(value, ensure_ascii=escaped).encode()) == value
     assert read_json(b"[" * (NESTING - 1) + b"[]" + b"]" * (NESTING - 1))
+
+
+@pytest.mark.parametrize("config", [None, {"peft_type": "LORA", "target_modules": ["q_proj"]}])
+def test_weights_are_never_a_pickle(tiny_model, tmp_path, config):
+    class Runs:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "it ran",)
+
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    manifest = {"weights": tiny_model.weights_hash, "base": "tiny", "method": "lora", "size": 8}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    if config:
+        (folder / PEFT_CONFIG).write_text(json.dumps(config))
+    for name in ("adapter.bin", "adapter.safetensors", "adapter_model.bin", PEFT_WEIGHTS):
+        (folder / name).write_bytes(pickle.dumps(Runs()))
+    with pytest.raises(AdapterMismatch, match="damaged"):
+        load_adapter(tiny_model, folder)
+    with pytest.raises(RegistryError, match="no whole adapter"):
+        register("pickled", folder, metrics={}, parameters={})
+    assert not (tmp_path / "it ran").exists()
