@@ -202,10 +202,10 @@ def test_settings_from_flags_and_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_SERVING_ROWS", "7")
     monkeypatch.setenv("COURSE_SERVING_ADAPTER", "a b@best")
     monkeypatch.setenv("COURSE_SERVING_LOG_TEXT", "0")
-    given = ["--port", "0", "--seconds", "1.5", "--keys", str(tmp_path), "--adapter", "c/3", "--waiting=0"]
+    given = ["--port", "0", "--seconds", "1.5", "--keys", str(tmp_path), "--adapter", "c/3", "--waiting=2"]
     settings = read_settings(vars(parser().parse_args(given)))
     assert settings == Settings(
-        port=0, adapters=("a", "b@best", "c/3"), keys=tmp_path, limits=Limits(rows=7, seconds=1.5, waiting=0)
+        port=0, adapters=("a", "b@best", "c/3"), keys=tmp_path, limits=Limits(rows=7, seconds=1.5, waiting=2)
     )
     assert read_settings(vars(parser().parse_args(["--rows", "8", "--log-text"]))).log_text
 

@@ -183,9 +183,10 @@ def test_an_idle_connection_gives_way_to_a_new_one(tight):
 class Silent:
     """A scheduler that never answers."""
 
-    alive, retry_after = True, 1
+    alive, retry_after, asked = True, 1, 0
 
     def submit(self, requests, emit):
+        self.asked += 1
         return SimpleNamespace(cancel=lambda: None)
 
     def stop(self, *, seconds):
@@ -197,12 +198,14 @@ COMPLETE = f"POST /v1/completions HTTP/1.1\r\n{JSON}Content-Length: {len(ASKED)}
 
 
 def test_where_all_connections_are_in_use_a_new_one_is_told_so(tiny_model):
-    limits = Limits(connections=2)
-    with serving(new_endpoint(tiny_model, limits=limits, scheduler=Silent())) as served:
+    scheduler = Silent()
+    with serving(new_endpoint(tiny_model, limits=Limits(connections=2), scheduler=scheduler)) as served:
         busy = [raw(served.root) for _ in range(2)]
         for line in busy:
             line.sendall(COMPLETE)
-        told = wait_for(lambda: ask(f"{served.root}/ready"), lambda answer: answer.status == 503)
+        wait_for(lambda: scheduler.asked, lambda asked: asked == 2)
+        told = ask(f"{served.root}/ready")
+        assert told.status == 503
         assert (told.headers["retry-after"], told.headers["connection"]) == ("1", "close")
         assert told.json["error"]["type"] == "server_error"
         busy.pop().close()
