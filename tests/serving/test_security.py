@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model, wait_for
 from utils.adapters.methods import MANIFEST, PEFT_CONFIG, PEFT_WEIGHTS, load_adapter
 from utils.errors import AdapterMismatch, RegistryError, ServingError, UnsupportedSetting
 from utils.registry.versions import register
@@ -42,15 +42,6 @@ def tight(tiny_model):
     """An endpoint whose limits are soon reached."""
     with serving(new_endpoint(tiny_model, limits=SHORT)) as served:
         yield served
-
-
-def wait_for(ask_again, good):
-    """Return what `ask_again` gives once it is good."""
-    until = time.monotonic() + SECONDS
-    while not good(found := ask_again()):
-        assert time.monotonic() < until, found
-        time.sleep(0.02)
-    return found
 
 
 def serves(served) -> bool:
