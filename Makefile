@@ -2,6 +2,7 @@
 # make test      for contributors and instructors: set up what is missing and run every test
 # make quick     run the tests that need no model, no browser and no other process
 # make contract  hold an endpoint, ENDPOINT=http://host:port/v1, to what its clients are promised
+# make cluster   serve the model from two processes, or REPLICAS=..., on one address
 # make cloud     add what reads s3:// and gs:// addresses
 # make monitor   open MLflow's page on the tuning runs and the registered models
 
@@ -10,6 +11,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 CLOUD := $(VENV)/.ready-cloud
+CLUSTER := $(VENV)/.ready-cluster
 PYTHON ?=
 ASSETS = $(BIN)/python -m utils.storage
 RESULTS := build/results
@@ -24,11 +26,12 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet -
 ALL := --group dev --extra cloud --extra cluster
 # What an environment has, it keeps, in the versions of the lock.
 SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --no-install-package torch \
-	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud)
+	--python $(BIN)/python $(if $(wildcard $(DEV)),$(ALL)) $(if $(wildcard $(CLOUD)),--extra cloud) \
+	$(if $(wildcard $(CLUSTER)),--extra cluster)
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
-.PHONY: lab monitor setup dev cloud assets quick test contract mutants labs execute bench sweeps ladder reproduce lint \
-	format clean-results lock newest newest-tested test-pythons python-tested
+.PHONY: lab monitor setup dev cloud cluster assets quick test contract mutants labs execute bench sweeps ladder reproduce \
+	lint format clean-results lock newest newest-tested test-pythons python-tested
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
@@ -64,8 +67,17 @@ $(CLOUD): $(READY)
 	$(SYNC) --extra cloud
 	@touch $(CLOUD)
 
+$(CLUSTER): $(READY)
+	$(SYNC) --extra cluster
+	@touch $(CLUSTER)
+
 assets: setup
 	$(ASSETS)
+
+# Options stand in the environment, COURSE_SERVING_PORT=8001; `python -m utils.serving.cluster --help` lists them.
+REPLICAS ?= 2
+cluster: assets $(CLUSTER)
+	$(BIN)/python -m utils.serving.cluster --replicas $(REPLICAS)
 
 # Where an environment forbids bytecode, each kernel and each job would compile again what it imports: 9 s of 12.
 unexport PYTHONDONTWRITEBYTECODE

@@ -31,7 +31,7 @@ from transformers import (
 
 os.environ["COURSE_RESULTS"] = "off"
 
-from tests import bench_beside, bench_tuning
+from tests import bench_beside, bench_serving, bench_tuning
 from tests.bench_result import Result
 from tests.browser.latency import Latency, measure
 from tests.browser.server import NO_CHROMIUM, chromium
@@ -65,6 +65,12 @@ PROMISED = {
     "fast preset": 3.0,
     "LoRA's file": 100.0,
     "LoRA's peak memory": 1.5,
+    "endpoint, 32 clients, against one request at a time": 5.0,
+    "endpoint, 1 clients, against transformers serve": 1.0,
+    "endpoint, 8 clients, against transformers serve": 1.0,
+    "endpoint, four adapters mixed": 0.8,
+    "endpoint, memory of an adapter": 1.0,
+    "endpoint, 32 clients for": 1.0,
 }
 """The least ratio that the course promises, by the beginning of a result's name."""
 
@@ -256,6 +262,7 @@ def main() -> None:
     ]
     results += [curve(as_mistral(model), (8,), "8 shots on a kind that is not packed")]
     results += [*bench_tuning.examples_a_second(model), bench_tuning.peak_memory(), bench_tuning.adapter_file(model)]
+    results += bench_serving.results(model)
     print(pd.DataFrame(results).to_string(index=False))
     BUILD.mkdir(exist_ok=True)
     new = BUILD / "bench.json.tmp"

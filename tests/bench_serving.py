@@ -30,11 +30,30 @@ from utils.models.language_model import LanguageModel
 from utils.registry import versions
 from utils.storage.checkpoints import default_checkpoint
 
-ANIMALS = "cat dog horse fox bear mouse lion bird fish whale frog wolf goat duck swan owl".split()
-PROMPTS = [f"{begin} the {animal}" for begin in ("A story about", "Once upon a time,") for animal in ANIMALS]
+ANIMALS = (
+    "cat",
+    "dog",
+    "horse",
+    "fox",
+    "bear",
+    "mouse",
+    "lion",
+    "bird",
+    "fish",
+    "whale",
+    "frog",
+    "wolf",
+    "goat",
+    "duck",
+)
+BEGINNINGS = ("A story about", "Once upon a time,", "Yesterday I saw")
+PROMPTS = [f"{begin} the {animal}" for begin in BEGINNINGS for animal in ANIMALS][:32]
 TOKENS = 32
 ADAPTERS = 8
 SOAK_SECONDS = 300
+PORT = 8767
+"""Where `transformers serve` listens."""
+QUIET = ("--log", os.devnull)
 
 
 @dataclass(frozen=True)
@@ -52,11 +71,12 @@ def results(model: LanguageModel) -> list[Result]:
         os.environ["COURSE_TUNING"] = folder
         try:
             names = [register(model, number, Path(folder)) for number in range(ADAPTERS)]
-            with process() as alone:
+            with process(*QUIET) as alone:
                 ask(alone.url, model.name, PROMPTS[:2], clients=2)
                 found = [*under_load(alone.url, model)]
-            with process("--adapter", " ".join(names)) as served:
-                found += [mixed(served.url, names[:4]), memory(served, names), soak(served.url, [model.name, *names[:4]])]
+            with process(*QUIET, "--adapter", " ".join(names)) as served:
+                found += [mixed(served.url, names[:4]), memory(served, names)]
+                found += [soak(served.url, [model.name, *names[:4]])]
         finally:
             del os.environ["COURSE_TUNING"]
     return found + beside_transformers(model)
@@ -76,7 +96,7 @@ def beside_transformers(model: LanguageModel) -> list[Result]:
     """Compare with the library's own server: the same weights, the same questions."""
     found, folder = [], str(default_checkpoint())
     for clients, prompts in ((1, PROMPTS[:4]), (8, PROMPTS[:16])):
-        with process() as served:
+        with process(*QUIET) as served:
             ask(served.url, model.name, prompts[:1], clients=1)
             ours = ask(served.url, model.name, prompts, clients=clients)
         with transformers_serve(folder) as url:
@@ -102,10 +122,10 @@ def mixed(url: str, names: Sequence[str]) -> Result:
 
 def memory(served, names: Sequence[str]) -> Result:
     """Compare the memory that an adapter takes with 5 MB."""
-    with process("--adapter", names[0]) as single:
+    with process(*QUIET, "--adapter", names[0]) as single:
         least = [resident(each, names[0]) for each in (single, served)]
-    each = (least[1] - least[0]) / 1e6 / (len(names) - 1)
-    return Result("endpoint, memory of an adapter, against 5 MB", round(each, 2), "MB", 5.0, round(5 / max(each, 0.01), 1))
+    each = max(0.01, (least[1] - least[0]) / 1e6 / (len(names) - 1))
+    return Result("endpoint, memory of an adapter, against 5 MB", round(each, 2), "MB", 5.0, round(5 / each, 1))
 
 
 def resident(served, name: str) -> int:
@@ -136,13 +156,14 @@ def soak(url: str, names: Sequence[str]) -> Result:
     said = ", ".join(f"{number} {name}" for name, number in counts.items())
     if lost or counts.keys() - {"sent", "answered", "refused 429"}:
         raise SystemExit(f"endpoint, 32 clients for {SOAK_SECONDS} s: {said}, {lost} lost")
-    return Result(f"endpoint, 32 clients for {SOAK_SECONDS} s: {said}, none lost", counts["sent"], "requests", counts["sent"], 1.0)
+    sent = counts["sent"]
+    return Result(f"endpoint, 32 clients for {SOAK_SECONDS} s: {said}, none lost", sent, "requests", sent, 1.0)
 
 
 def ask(url: str, models: str | Sequence[str], prompts: Sequence[str], *, clients: int) -> Load:
     """Let clients share the questions, and return what they saw."""
     names = [models] * len(prompts) if isinstance(models, str) else models
-    with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=600) as client, ThreadPoolExecutor(clients) as pool:
+    with OpenAI(base_url=url, api_key="none", max_retries=0) as client, ThreadPoolExecutor(clients) as pool:
         begun = time.perf_counter()
         found = list(pool.map(lambda name, prompt: answer(client, name, prompt), names, prompts))
         seconds = time.perf_counter() - begun
@@ -192,15 +213,16 @@ def register(model: LanguageModel, number: int, folder: Path) -> str:
 @contextmanager
 def transformers_serve(folder: str) -> Generator[str]:
     """Run the server of the pinned transformers on a folder's model until the block ends."""
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", folder, "--device", "cpu", "--port", "8767"]
+    transformers = str(Path(sys.executable).with_name("transformers"))
+    command = [transformers, "serve", folder, "--device", "cpu", "--port", str(PORT)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as served:
         try:
             for _ in range(240):
                 try:
-                    httpx.get("http://127.0.0.1:8767/health").raise_for_status()
+                    httpx.get(f"http://127.0.0.1:{PORT}/health").raise_for_status()
                     break
                 except httpx.HTTPError:
                     time.sleep(0.5)
-            yield "http://127.0.0.1:8767/v1"
+            yield f"http://127.0.0.1:{PORT}/v1"
         finally:
             served.kill()

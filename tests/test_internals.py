@@ -17,9 +17,11 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import h11
 import peft
 import pytest
 import torch
+import uvicorn
 from ipykernel.comm.comm import BaseComm
 from ipykernel.kernelbase import Kernel
 from jupyter_core.paths import jupyter_path
@@ -40,6 +42,8 @@ from transformers.cache_utils import DynamicLayer
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 from transformers.models.llama.modeling_llama import LlamaAttention
 from transformers.quantizers.auto import get_hf_quantizer
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from tests.tiny_models import tiny_model
 from utils import internals
@@ -586,6 +590,66 @@ def hear_while_a_cell_runs():
         internals.hear_while_a_cell_runs(comm)
         assert comm._reply_subshell_for({}, "the page's") == "the page's"
         internals.hear_while_a_cell_runs(comm)
+
+
+class Wire:
+    """A transport that keeps what is written, and an event loop that runs nothing."""
+
+    def __init__(self):
+        self.written, self.closed = b"", False
+
+    def get_extra_info(self, name):
+        return None
+
+    def write(self, data):
+        self.written += data
+
+    def close(self):
+        self.closed = True
+
+    def pause_reading(self): ...
+
+    def create_task(self, work):
+        work.close()
+        return self
+
+    def add_done_callback(self, done): ...
+
+
+def connection() -> H11Protocol:
+    async def app(scope, receive, send): ...
+
+    wire = Wire()
+    made = H11Protocol(uvicorn.Config(app, log_config=None), ServerState(), {}, wire)
+    made.connection_made(wire)
+    return made
+
+
+@contract("uvicorn", "protocol.conn.their_state", hidden(h11.Connection, "their_state"))
+def awaits_request():
+    made = connection()
+    assert internals.awaits_request(made)
+    made.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{")
+    assert internals.awaits_request(made)
+    made.data_received(b"}")
+    assert not internals.awaits_request(made)
+
+
+@contract(
+    "uvicorn",
+    "protocol.conn.our_state and protocol.transport",
+    hidden(h11.Connection, "our_state"),
+    hidden(H11Protocol, "transport"),
+)
+def answer_and_close():
+    for sent in (b"GET", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{"):
+        made = connection()
+        made.data_received(sent)
+        internals.answer_and_close(made, 408, [(b"content-length", b"4")], b"late")
+        assert made.transport.written.startswith(b"HTTP/1.1 408 ") and made.transport.written.endswith(b"\r\n\r\nlate")
+        assert made.transport.closed
+        internals.answer_and_close(made, 408, [], b"again")
+        assert made.transport.written.count(b"HTTP/1.1") == 1
 
 
 @pytest.mark.parametrize(("name", "gone"), broken())

@@ -39,6 +39,10 @@ class ModelNotFound(CourseError):
     """No model of that name or path can be loaded."""
 
 
+class EndpointError(ModelNotFound):
+    """An endpoint does not answer, or has not got what was asked of it."""
+
+
 class ContextWindowExceeded(CourseError):
     """A prompt and the completion asked for do not fit into the context window."""
 

@@ -11,9 +11,10 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from tests.serving.conftest import ask, tiny_language_model
+from tests.serving.conftest import ask, process, tiny_language_model
 from tests.test_registry import add, logits, tuned
 from tests.test_tracking import until
+from tests.tiny_models import save
 from utils import registry
 from utils.errors import UnsupportedSetting
 from utils.logits.config import DecodingConfig
@@ -491,3 +492,23 @@ def test_an_adapter_that_is_deleted_while_rows_use_it_finishes_them(served, fold
     endpoint.scheduler.submit([Request(ids, config, endpoint.adapters.find("in use"))], emit)
     assert ended.wait(60)
     assert text(events) == alone
+
+
+@pytest.mark.process
+def test_a_process_follows_the_registry_and_a_damaged_adapter_stops_nothing(base, folders, tmp_path):
+    model = str(save(tmp_path / "model", base.model, base.tokenizer))
+    for name in ("one", "two"):
+        add("followed", folders[name])
+    registry.set_alias("followed", 1, "best")
+    damage(add("spoilt", folders["one"]))
+    alone = {n: registry.load(f"followed/{n}", base=base).generate(PROMPT, max_new_tokens=20) for n in (1, 2)}
+    named = ("--adapter", "followed@best", "--adapter", "spoilt", "--adapter", "missing")
+    with process("--model", model, "--follow-seconds", "0.2", *named) as served:
+        ids = [one["id"] for one in ask(f"{served.url}/models").json["data"]]
+        assert ids == [model, "followed@best", "spoilt", "missing"]
+        assert completed(served, "followed@best") == alone[1]
+        body = {"prompt": PROMPT, "max_tokens": 1}
+        statuses = [ask(f"{served.url}/completions", body | {"model": name}).status for name in ("spoilt", "missing")]
+        assert statuses == [409, 404]
+        registry.set_alias("followed", 2, "best")
+        until(lambda: completed(served, "followed@best") == alone[2], seconds=60)

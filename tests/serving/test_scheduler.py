@@ -375,6 +375,19 @@ def test_a_failure_of_a_whole_pass_is_told_and_the_endpoint_goes_on(llama, monke
         assert scheduler.alive and runner.cache.owners == []
 
 
+def test_a_listener_that_fails_harms_nobody_who_comes_after(llama):
+    told = []
+
+    def fails(number, event):
+        told.append(event)
+        raise RuntimeError("the client's loop is closed")
+
+    with scheduling(llama) as scheduler:
+        scheduler.submit([request(llama, "a")], fails)
+        assert text(Answers(scheduler, [request(llama, "b")]).all()[0]) == llama.generate("b", max_new_tokens=12)
+        assert told and scheduler.alive
+
+
 def test_many_threads_ask_at_once(llama):
     prompts = [f"The {chr(97 + n % 26)} " * (1 + n % 3) for n in range(60)]
     found: dict[int, str] = {}

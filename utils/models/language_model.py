@@ -29,6 +29,9 @@ from utils.progress import progress, working
 from utils.storage.results import remembered_each
 
 BATCH_SIZE = 16
+UNSTATED_WINDOW = 2048
+"""Context window taken for a model that states none; most of those were trained with this length."""
+
 _FINGERPRINTS: WeakKeyDictionary[PreTrainedModel, dict[tuple, str]] = WeakKeyDictionary()
 SHARED_PREFIX_TOKENS = 64
 
@@ -62,6 +65,11 @@ class LanguageModel:
         return bool(self.model.config.is_encoder_decoder)
 
     @property
+    def virtual_tokens(self) -> int:
+        """How many tokens of the context window an adapter's soft prompt takes."""
+        return virtual_tokens(self.model)
+
+    @property
     def fingerprint(self) -> str:
         """A short hash of all that a completion depends on but the prompt and the settings.
 
@@ -87,8 +95,7 @@ class LanguageModel:
 
     def encode(self, prompt: str) -> list[int]:
         """Return the token ids of a prompt as the model reads them. Raises EmptyPrompt, DataError for no text."""
-        if not text(prompt, "a prompt").strip():
-            raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
+        prompt = with_text(prompt)
         begun = bool(self.tokenizer.bos_token) and prompt.startswith(self.tokenizer.bos_token)
         return self.known(self.tokenizer(prompt, add_special_tokens=not begun)["input_ids"])
 
@@ -111,7 +118,7 @@ class LanguageModel:
 
     def check_window(self, prompt: str, *, max_new_tokens: int) -> None:
         """Raise ContextWindowExceeded if prompt and completion do not fit; nothing is cut."""
-        virtual, tokens = virtual_tokens(self.model), self.count_tokens(prompt)
+        virtual, tokens = self.virtual_tokens, self.count_tokens(prompt)
         read = tokens + virtual
         left = self.context_window - (0 if self.is_encoder_decoder else read)
         if read <= self.context_window and max_new_tokens <= left:
@@ -168,13 +175,12 @@ class LanguageModel:
         for prompt in listed:
             self.check_window(prompt, max_new_tokens=chosen.config.max_new_tokens)
         rows = [self.encode(prompt) for prompt in listed]
-        seeds = [chosen.config.seed + listed[:n].count(prompt) for n, prompt in enumerate(listed)]
-        return self._completions(rows, seeds, chosen)
+        return self._completions(rows, seeds_of(listed, chosen.config.seed), chosen)
 
     def _completions(
         self, rows: list[list[int]], seeds: list[int], chosen: GenerationSettings
     ) -> Iterator[tuple[int, str]]:
-        size, pads = 1 if chosen.others else BATCH_SIZE, not virtual_tokens(self.model)
+        size, pads = 1 if chosen.others else BATCH_SIZE, not self.virtual_tokens
         batches, steps = _batches(rows, size=size, pads=pads), chosen.config.max_new_tokens
         what = f"Writing {len(rows)} completion{'s' * (len(rows) > 1)}, token by token"
         with working(what, total=steps * len(batches)) as advance:
@@ -236,6 +242,18 @@ class LanguageModel:
             return packing.prefilled_batch(self.model, rows, shared, pad=self.tokenizer.pad_token_id)
         side = "right" if self.is_encoder_decoder else "left"
         return dict(self.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt").to(self.device))
+
+
+def with_text(prompt: str) -> str:
+    """Return a prompt as it is. Raises EmptyPrompt for one without text, DataError for what is no text."""
+    if not text(prompt, "a prompt").strip():
+        raise EmptyPrompt("The prompt is empty: write the text that the model shall continue.")
+    return prompt
+
+
+def seeds_of(prompts: Sequence[str], seed: int) -> list[int]:
+    """Return the seed of each prompt in a list: one that stands in it again is drawn anew, with the next seed."""
+    return [seed + prompts[:n].count(prompt) for n, prompt in enumerate(prompts)]
 
 
 def _batches(rows: list[list[int]], *, size: int, pads: bool) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Load a language model: the course's default, a hub name, or a local folder."""
+"""Load a language model: the course's default, a hub name, a local folder, or one behind an address."""
 
 import os
 import re
@@ -13,8 +13,9 @@ from transformers import PreTrainedTokenizerBase
 from utils.arguments import text
 from utils.errors import CourseError, ModelNotFound, UnsupportedSetting, short_reason
 from utils.models.catalog import CatalogModel
+from utils.models.endpoints import is_address, load_endpoint
 from utils.models.fitting import fit
-from utils.models.language_model import LanguageModel
+from utils.models.language_model import UNSTATED_WINDOW, LanguageModel
 from utils.models.memory import machine_memory
 from utils.progress import working
 from utils.storage.checkpoints import default_checkpoint, gguf_checkpoint, is_gguf, read_model
@@ -22,9 +23,6 @@ from utils.storage.places import lasting
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 ADAPTER_FILES = ("adapter_config.json", "adapter.json")
-UNSTATED_WINDOW = 2048
-"""Context window taken for a model that states none; most of those were trained with this length."""
-
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 HUB_SECONDS = 4.0
 """How long the hub may take to answer before it counts as out of reach."""
@@ -33,14 +31,17 @@ HUB_SECONDS = 4.0
 def load_model(
     name: str | os.PathLike[str] | None = None, *, device: str | torch.device | None = None
 ) -> LanguageModel:
-    """Load a language model: the course's default, a hub name, a local folder, or a GGUF file.
+    """Load a language model: the course's default, a hub name, a local folder, a GGUF file, or an endpoint's address.
 
     name: COURSE_MODEL, or the default model, when None. device: "cpu", "cuda", "mps";
     COURSE_DEVICE, or the best one present, when None. The first call for the default
-    model fetches and converts it, the first for a GGUF file converts that. Raises ModelNotFound,
+    model fetches and converts it, the first for a GGUF file converts that. Of an endpoint,
+    "http://host:port/v1#model", see `load_endpoint`. Raises ModelNotFound,
     UnsupportedSetting, and what `utils.storage.fetch` raises.
     """
     name = text(name or os.environ.get("COURSE_MODEL") or DEFAULT_MODEL, "a model's name or path")
+    if is_address(name):
+        return load_endpoint(name)
     device = str(device or os.environ.get("COURSE_DEVICE") or best_device())
     if not is_present(device):
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
@@ -85,7 +86,7 @@ def found_here(model: CatalogModel) -> str | None:
     from huggingface_hub import try_to_load_from_cache
 
     own = os.environ.get("COURSE_MODEL") or ""
-    if own and (own == model.hub or Path(own).name in (model.name, model.file)):
+    if own and not is_address(own) and (own == model.hub or Path(own).name in (model.name, model.file)):
         return own
     if model.hub == DEFAULT_MODEL:
         return DEFAULT_MODEL

@@ -82,8 +82,9 @@ def main(arguments: list[str]) -> int:
 def read_settings(given: Mapping[str, Any]) -> Settings:
     """Return the settings that the options state. Raises UnsupportedSetting."""
     limits = Limits(**{name: given[name] for name in LIMITS if name in given})
-    known: dict[str, Any] = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
-    return Settings(**known | {"adapters": tuple(given.get("adapter", ())), "limits": limits})
+    own = {field.name for field in fields(Settings)} - {"adapters", "limits"}
+    known: dict[str, Any] = {name: given[name] for name in own & given.keys()}
+    return Settings(adapters=tuple(given.get("adapter", ())), limits=limits, **known)
 
 
 def _is_on(value: str) -> bool:

@@ -10,11 +10,14 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from utils.errors import CourseError
+from utils.serving.adapter_routes import adapter_routes
 from utils.serving.endpoint import Endpoint
 from utils.serving.error_answers import error_response
 from utils.serving.logs import LONGEST
 from utils.serving.middleware import Guarded, Recorded
+from utils.serving.openai_routes import openai_routes
 from utils.serving.refusals import NOT_ALLOWED, UNAVAILABLE, UNKNOWN, Refusal
+from utils.serving.vertex_routes import vertex_routes
 
 TYPES = ("str", "int", "float", "bool", "dict", "list")
 OK, DOWN = "ok", "unavailable"
@@ -29,7 +32,7 @@ class Health(BaseModel):
 def create_app(endpoint: Endpoint) -> FastAPI:
     """Return the application of an endpoint; any ASGI server runs it."""
     app = FastAPI(title="Endpoint", docs_url=None, redoc_url=None, redirect_slashes=False)
-    routers = [make(endpoint) for make in (*_written(), operation_routes)]
+    routers = [make(endpoint) for make in (openai_routes, vertex_routes, adapter_routes, operation_routes)]
     for router in routers:
         app.include_router(router)
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
@@ -45,7 +48,7 @@ def create_app(endpoint: Endpoint) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def refuse_path(request: Request, error: HTTPException) -> Response:
         path = request.url.path
-        methods = sorted({method for route in routes if route.path_regex.match(path) for method in route.methods})
+        methods = sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
         sentences = {
             UNKNOWN: "There is nothing at this path; /openapi.json lists all that there is.",
             NOT_ALLOWED: f"{request.method} is not for this path: use {' or '.join(methods)}.",
@@ -108,14 +111,3 @@ def _field(place: Sequence[int | str]) -> str:
         elif part.isidentifier() and part not in TYPES:
             name += f".{part}"
     return name[:LONGEST]
-
-
-def _written():
-    """Return the routers that are written so far; gone when all are."""
-    from importlib import import_module
-
-    for name in ("openai_routes", "vertex_routes", "adapter_routes"):
-        try:
-            yield getattr(import_module(f"utils.serving.{name}"), name)
-        except ModuleNotFoundError:
-            continue

@@ -14,6 +14,8 @@ JSON = "application/json"
 UNSUPPORTED_TYPE = 415
 NESTING = 64
 """How deep lists and objects may stand in each other."""
+EXACT = 2**53
+"""Below it every whole number is a float, too."""
 DIGITS = 200
 """How long a whole number may be; Python itself refuses those of thousands of digits."""
 
@@ -68,8 +70,11 @@ def _refused(name: str) -> Any:
 
 
 def _finite(digits: str) -> float:
+    """Return a number; JSON has one kind of them, so that 3.0 is 3."""
     value = float(digits)
-    return value if math.isfinite(value) else _refused(digits[:20])
+    if not math.isfinite(value):
+        _refused(digits[:20])
+    return int(value) if value.is_integer() and abs(value) < EXACT else value
 
 
 def _whole(digits: str) -> int:

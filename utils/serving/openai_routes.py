@@ -37,7 +37,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; with `stream`, its chunks as server-sent events, the last of them [DONE].",
-        "content": {EVENTS: {"schema": {"type": "string"}}},
+        "content": {EVENTS: {"schema": {"type": "object", "properties": {"data": {"type": "string"}}}}},
     }
 }
 

@@ -21,7 +21,11 @@ Empty = Annotated[list[Any], Field(max_length=0)]
 StopString = Annotated[str, Field(min_length=1)]
 TokenId = Annotated[int, Field(ge=0)]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
-Bias = dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Annotated[float, Field(ge=-100, le=100)]]
+Texts = Annotated[list[str], Field(min_length=1)]
+Bias = Annotated[
+    dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Annotated[float, Field(ge=-100, le=100)]],
+    Field(json_schema_extra={"additionalProperties": False}),
+]
 
 
 def documented(**ranges: JsonValue) -> Any:
@@ -70,7 +74,7 @@ class Sampled(Asked):
 class CompletionRequest(Sampled):
     """POST /v1/completions. echo with max_tokens 0 scores the prompt and writes nothing."""
 
-    prompt: str | TokenIds | Annotated[list[str] | list[TokenIds], Field(min_length=1)]
+    prompt: str | TokenIds | Texts | Annotated[list[TokenIds], Field(min_length=1)]
     echo: bool | None = None
     logprobs: Annotated[int, Field(ge=0, le=LOGPROBS)] | None = None
     suffix: None = None

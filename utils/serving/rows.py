@@ -1,5 +1,6 @@
 """One completion while it is written: what was read of it, how its next token is chosen, what is told of it."""
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ from utils.serving.requests import Emit, Event, PromptScores, Request, Score, To
 
 NO_TOKEN = -1
 """What stands in the last event of a request that asks for no token."""
+
+LOG = logging.getLogger(__name__)
 
 
 class Row:
@@ -70,10 +73,14 @@ class Row:
         return self.ended or self.cancelled
 
     def tell(self, event: Event) -> None:
-        """Answer with an event, the last one if it says so."""
+        """Answer with an event, the last one if it says so; a listener that cannot take it is told nothing more."""
         self.ended = isinstance(event, Refusal) or (isinstance(event, Token) and event.finish is not None)
-        if not self.cancelled:
-            self._emit(self._number, event)
+        try:
+            if not self.cancelled:
+                self._emit(self._number, event)
+        except Exception:
+            LOG.exception("A completion was given up: what it was for does not listen")
+            self.cancelled = True
 
     def take(self, logits: torch.Tensor, *, tokens: int) -> None:
         """Go on with what the model said when it read so many more tokens.

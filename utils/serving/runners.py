@@ -46,10 +46,9 @@ class PackedRunner:
 
     whole_prompts = False
 
-    def __init__(self, model: Any, limits: Limits) -> None:
-        self.model = model
+    def __init__(self, model: Any, prefixes: PrefixCache) -> None:
+        self.model, self.prefixes = model, prefixes
         self.cache = RowCache()
-        self.prefixes = PrefixCache(tokens=limits.prefix_tokens, seconds=limits.prefix_seconds)
         self._lora = LoraStack(model)
         self._soft_prompts: WeakKeyDictionary[Adapter, torch.Tensor] = WeakKeyDictionary()
         use_rows(model)
@@ -158,11 +157,12 @@ class SingleRunner:
 
 
 class Runners:
-    """The runner of each adapter, and of the base."""
+    """The runner of each adapter, and of the base; they keep prefixes in one place, each under its reader's name."""
 
     def __init__(self, model: LanguageModel, limits: Limits) -> None:
-        self._limits, self._packs = limits, can_pack(model.model)
-        self._base = PackedRunner(share(model.model), limits) if self._packs else SingleRunner(model)
+        self._prefixes = PrefixCache(tokens=limits.prefix_tokens, seconds=limits.prefix_seconds)
+        self._packs = can_pack(model.model)
+        self._base = PackedRunner(share(model.model), self._prefixes) if self._packs else SingleRunner(model)
         self._others: WeakKeyDictionary[Adapter, Runner] = WeakKeyDictionary()
 
     def of(self, adapter: Adapter | None) -> Runner:
@@ -170,7 +170,7 @@ class Runners:
         if adapter is None or adapter.model is None or (self._packs and virtual_tokens(adapter.model.model)):
             return self._base
         if adapter not in self._others:
-            packed = self._packs and PackedRunner(base_model(adapter.model.model), self._limits)
+            packed = self._packs and PackedRunner(base_model(adapter.model.model), self._prefixes)
             self._others[adapter] = packed or SingleRunner(adapter.model)
         return self._others[adapter]
 

@@ -149,7 +149,10 @@ class Scheduler:
     def _run(self) -> None:
         with torch.inference_mode():
             while self._has_work():
-                self._step()
+                try:
+                    self._step()
+                except Exception:  # whatever it is, nobody waits for ever, and the next request finds the thread alive
+                    self._fail([*self._running, *self._waiting])
 
     def _has_work(self) -> bool:
         """Wait for work; False once nothing more will come."""

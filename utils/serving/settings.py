@@ -41,7 +41,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, least = getattr(self, field.name), 0 if field.name in ("prefix_tokens", "waiting") else 1
+            value, least = getattr(self, field.name), 0 if field.name == "prefix_tokens" else 1
             if field.type is float:
                 number(value, f"{field.name} is a number above 0", least=0, above=True)
             else:

@@ -1,0 +1,134 @@
+"""The endpoint on Ray Serve: two replicas answer as one process does, and one that dies is replaced."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from httpx2 import TransportError
+from openai import APIError, OpenAI
+
+from tests.serving.conftest import SECONDS, ask, new_endpoint, tiny_language_model
+from tests.tiny_models import letters, save, tiny_model
+from utils.models.loading import load_model
+from utils.processes import module_command, module_environment
+from utils.serving.cluster import Replica, main
+from utils.serving.server import READY
+
+PROMPTS = [f"prompt {n}" for n in range(24)]
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory) -> Iterator[SimpleNamespace]:
+    """Two replicas on a tiny model: `.url`, and `.alone`, the same model in this process."""
+    folder = save(tmp_path_factory.mktemp("cluster") / "tiny", tiny_model("llama"), letters())
+    command = module_command("utils.serving.cluster", "--replicas", "2", "--port", "0", "--model", str(folder))
+    environment = {name: value for name, value in module_environment().items() if name != "RAY_ADDRESS"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    try:
+        lines = [process.stdout.readline().strip()]
+        while lines[-1] != READY:
+            assert process.poll() is None, "it ended before it was ready"
+            lines.append(process.stdout.readline().strip())
+        url = next(line.split()[0] for line in lines if line.startswith("http"))
+        yield SimpleNamespace(url=url, process=process, model=str(folder), alone=load_model(str(folder), device="cpu"))
+    finally:
+        process.terminate()
+        try:
+            process.wait(SECONDS)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+            process.stdout.close()
+
+
+def workers(process: subprocess.Popen) -> set[int]:
+    """The processes of the replicas, which Ray names after what they run."""
+    found = psutil.Process(process.pid).children(recursive=True)
+    return {one.pid for one in found if "ServeReplica:endpoint:endpoint" in " ".join(one.cmdline())}
+
+
+def until_there_are_two(replicas: SimpleNamespace, *, gone: int) -> None:
+    until = time.monotonic() + SECONDS
+    while len(workers(replicas.process) - {gone}) < 2:
+        assert time.monotonic() < until, "no replica took its place"
+        time.sleep(0.5)
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_two_replicas_answer_as_one_process_does(replicas):
+    model = load_model(replicas.url)
+    assert model.generate(PROMPTS, max_new_tokens=8) == replicas.alone.generate(PROMPTS, max_new_tokens=8)
+    drawn = {"temperature": 1.0, "top_k": 20, "seed": 3, "max_new_tokens": 8}
+    assert model.generate(PROMPTS, **drawn) == replicas.alone.generate(PROMPTS, **drawn)
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_adapters_cannot_be_changed_in_one_replica(replicas):
+    answer = ask(f"{replicas.url}/adapters", {"name": "new"})
+    assert answer.status == 409
+    assert "alias in the registry" in answer.json["error"]["message"]
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_replica_that_dies_is_replaced_and_its_requests_are_answered(replicas):
+    before, client = workers(replicas.process), OpenAI(base_url=replicas.url, api_key="none", max_retries=10)
+    assert len(before) == 2
+
+    def completed(prompt: str):
+        raw = client.completions.with_raw_response
+        answer = raw.create(model=replicas.model, prompt=prompt, max_tokens=100, temperature=0)
+        return answer.parse().choices[0].text, answer.retries_taken
+
+    with ThreadPoolExecutor(8) as beside:
+        asked = [beside.submit(completed, prompt) for prompt in PROMPTS * 8]
+        asked[8].result(SECONDS)
+        os.kill(min(before), signal.SIGKILL)
+        texts, retries = zip(*(one.result(SECONDS) for one in asked), strict=True)
+    assert list(texts) == replicas.alone.generate(PROMPTS, max_new_tokens=100) * 8
+    assert sum(retries) > 0, "none was under way in the replica that died"
+    until_there_are_two(replicas, gone=min(before))
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_stream_that_is_cut_off_does_not_look_whole(replicas):
+    before, client = workers(replicas.process), OpenAI(base_url=replicas.url, api_key="none")
+    stream = client.completions.create(model=replicas.model, prompt="a", max_tokens=240, temperature=0, stream=True)
+    next(stream)
+    for one in before:
+        os.kill(one, signal.SIGKILL)
+    with pytest.raises((APIError, TransportError)):
+        list(stream)
+    until_there_are_two(replicas, gone=min(before))
+    again = client.completions.create(model=replicas.model, prompt=PROMPTS[0], max_tokens=9, temperature=0)
+    assert again.choices[0].text == replicas.alone.generate(PROMPTS[0], max_new_tokens=9)
+
+
+def test_a_replica_whose_scheduler_has_ended_is_not_healthy():
+    replica = Replica.__new__(Replica)
+    replica.endpoint = new_endpoint(tiny_language_model())
+    replica.check_health()
+    replica.endpoint.scheduler.stop()
+    with pytest.raises(RuntimeError, match="thread has ended"):
+        replica.check_health()
+
+
+def test_without_ray_it_says_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["--port", "0"]) == 1
+    assert "make cluster" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [["--replicas", "0"], ["--port", "-1"], ["--host", "0.0.0.0"]])
+def test_what_cannot_be_served_is_said_before_ray_starts(given, capsys):
+    assert main(given) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,232 @@
+"""A language model behind an address: what it is asked goes to an OpenAI-compatible endpoint."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from utils.arguments import texts
+from utils.errors import ContextWindowExceeded, EndpointError, UnsupportedSetting, short_reason
+from utils.logits.config import DecodingConfig
+from utils.models.language_model import UNSTATED_WINDOW, LanguageModel, seeds_of, with_text
+from utils.models.settings import read_settings
+from utils.progress import working
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAI
+    from openai.types import Completion
+
+KEY = "COURSE_ENDPOINT_KEY"
+AT_ONCE = 8
+"""How many prompts of a list are asked at once: the endpoint makes its batches of all that comes."""
+
+LOOKS_SECONDS, READ_SECONDS, RETRIES = 5.0, 180.0, 10
+"""How long an endpoint may take to say which models it has, and to complete a prompt; how often it is asked again."""
+
+INSIDE = {
+    "model": "what looks inside of it (logits, attention, adapters, tuning)",
+    "tokenizer": "what looks at single tokens",
+}
+OTHERS = ("top_p", "top_k", "min_p", "repetition_penalty", "order")
+"""Settings that are sent where they are not off: OpenAI's interface has the first only."""
+
+
+@dataclass(frozen=True)
+class EndpointModel(LanguageModel):
+    """A model that an endpoint answers for: it completes and counts; what needs its inside says so.
+
+    name: "http://host:port/v1#model". client: asks again after 429, 5xx and a broken connection, and waits as long
+    as the endpoint says (Retry-After).
+    """
+
+    model: PreTrainedModel = field(init=False, repr=False, compare=False)
+    tokenizer: PreTrainedTokenizerBase = field(init=False, repr=False, compare=False)
+    client: "OpenAI" = field(repr=False, compare=False)
+    session: str = field(default_factory=secrets.token_hex, repr=False, compare=False)
+
+    def __getattr__(self, name: str) -> Any:
+        """Say in a sentence that the model and its tokenizer are not here: the two fields are never set."""
+        if name in INSIDE:
+            raise UnsupportedSetting(self._needs_a_model_here(INSIDE[name]))
+        raise AttributeError(f"{type(self).__name__} has no {name}", name=name, obj=self)
+
+    @property
+    def address(self) -> str:
+        """Where the endpoint answers."""
+        return self.name.partition("#")[0]
+
+    @property
+    def is_encoder_decoder(self) -> bool:
+        """False: what an endpoint counts, prompt and completion, shares one window."""
+        return False
+
+    @property
+    def virtual_tokens(self) -> int:
+        """0: a soft prompt is the endpoint's own affair."""
+        return 0
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of the address, the model's name, and what the endpoint says of its state.
+
+        An endpoint that does not say (`system_fingerprint`) may change unseen: its results are kept for this object.
+        """
+        state = self._ask(".", max_tokens=1).system_fingerprint or self.session
+        return hashlib.sha256(f"{self.name} {state}".encode()).hexdigest()[:16]
+
+    def count_tokens(self, prompt: str) -> int:
+        """Return how many tokens of the context window a prompt takes, as the endpoint counts them (`usage`)."""
+        from openai import BadRequestError
+
+        try:
+            usage = self._ask(with_text(prompt), max_tokens=1).usage
+        except BadRequestError as error:  # nothing but its length can be to blame
+            raise ContextWindowExceeded(f"The endpoint does not read the prompt: {_said(error)}") from None
+        if usage is None:
+            raise UnsupportedSetting(self._needs_a_model_here("what counts tokens"))
+        return usage.prompt_tokens
+
+    def completions(self, prompts: Sequence[str], **settings: Any) -> Iterator[tuple[int, str]]:
+        """Yield each prompt's number in the list, from 0, and its completion, as they come; settings: `generate`."""
+        listed, chosen = [with_text(prompt) for prompt in texts(prompts, "prompts")], read_settings(settings)
+        if chosen.others:
+            raise UnsupportedSetting(self._needs_a_model_here(", ".join(chosen.others)))
+        return self._side_by_side(listed, seeds_of(listed, chosen.config.seed), chosen.config)
+
+    def _side_by_side(
+        self, prompts: Sequence[str], seeds: Sequence[int], config: DecodingConfig
+    ) -> Iterator[tuple[int, str]]:
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            with working(f"Asking {self.name} for completions", total=len(prompts)) as advance:
+                numbers = {
+                    pool.submit(self._completion, prompt, config, seed): n
+                    for n, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True))
+                }
+                for done in as_completed(numbers):
+                    advance()
+                    yield numbers[done], done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _completion(self, prompt: str, config: DecodingConfig, seed: int) -> str:
+        from openai import BadRequestError, UnprocessableEntityError
+
+        settings = _as_sent(config, seed)
+        try:
+            return self._ask(prompt, **settings).choices[0].text
+        except (BadRequestError, UnprocessableEntityError) as error:
+            self.check_window(prompt, max_new_tokens=config.max_new_tokens)
+            raise UnsupportedSetting(_refused(self.address, settings, error)) from None
+
+    def _ask(self, prompt: str, **settings: Any) -> "Completion":
+        """Return an answer; settings go by `extra_body`, as the client has no argument for the course's own."""
+        served = self.name.partition("#")[2]
+        with _in_words(self.address):
+            answer = self.client.completions.create(model=served, prompt=prompt, extra_body=settings)
+        if not getattr(answer, "choices", None):  # whatever else stands there
+            raise EndpointError(f"What answers at {self.address} is no endpoint: check the address.")
+        return answer
+
+    def _needs_a_model_here(self, what: str) -> str:
+        return f'This model answers at {self.address}: {what} needs a model on this machine, load_model("name").'
+
+
+def is_address(name: str) -> bool:
+    """Whether a model's name is the address of an endpoint."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def load_endpoint(name: str) -> EndpointModel:
+    """Return the model at an address, "http://host:port/v1#model"; without "#model" the first that is there.
+
+    What the endpoint asks for as a key stands in COURSE_ENDPOINT_KEY. The endpoint is asked for its models
+    (GET /models): its context window is the entry's `max_model_len`, or UNSTATED_WINDOW. Raises EndpointError, which
+    is a ModelNotFound, UnsupportedSetting for an address with a key in it.
+    """
+    from openai import OpenAI
+
+    address, _, served = name.partition("#")
+    _check(address)
+    with _in_words(address):
+        key = os.environ.get(KEY) or "none"
+        client = OpenAI(base_url=address, api_key=key, timeout=READ_SECONDS, max_retries=RETRIES)
+        models = _models(client.with_options(timeout=LOOKS_SECONDS, max_retries=0))
+    if not models or served not in {"", *models}:
+        there = f"it has {', '.join(models)}" if models else "it has none"
+        raise EndpointError(f"The endpoint at {address} has no model {served!r}: {there}.")
+    served = served or next(iter(models))
+    return EndpointModel(f"{address}#{served}", models[served].get("max_model_len") or UNSTATED_WINDOW, client)
+
+
+def _models(client: "OpenAI") -> dict[str, dict[str, Any]]:
+    """Return an endpoint's models by name; none where something else answers."""
+    answer = client.models.with_raw_response.list().http_response
+    try:
+        return {model["id"]: model for model in answer.json()["data"]}
+    except (ValueError, TypeError, KeyError):
+        return {}
+
+
+def _check(address: str) -> None:
+    """Raise UnsupportedSetting for an address with a key in it, EndpointError for what is none."""
+    try:
+        parts = urlsplit(address)
+        shows_a_key = "@" in parts.netloc or parts.query
+    except ValueError as error:
+        raise EndpointError(f"{address!r} is no address ({error}): write http://host:port/v1.") from None
+    if shows_a_key:
+        raise UnsupportedSetting(
+            f"An endpoint's address is shown and kept: leave names, passwords and keys out, and put the key into {KEY}."
+        )
+
+
+def _as_sent(config: DecodingConfig, seed: int) -> dict[str, Any]:
+    """Return the fields of a request that make the endpoint decode as the settings say."""
+    plain, drawn = DecodingConfig(), config.temperature > 0
+    fields = {"max_tokens": config.max_new_tokens, "temperature": config.temperature}
+    fields |= {name: getattr(config, name) for name in OTHERS if getattr(config, name) != getattr(plain, name)}
+    return fields | ({"seed": seed} if drawn else {}) | ({"stop": list(config.stop)} if config.stop else {})
+
+
+@contextmanager
+def _in_words(address: str) -> Generator[None]:
+    """Say in a sentence why an endpoint does not answer; what it refuses (400, 422) is left to who asked."""
+    import openai
+
+    try:
+        yield
+    except (openai.BadRequestError, openai.UnprocessableEntityError):
+        raise
+    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+        raise EndpointError(
+            f"The endpoint at {address} wants a key, in {KEY}, that it knows ({_said(error)})."
+        ) from None
+    except openai.APIStatusError as error:
+        raise EndpointError(f"The endpoint at {address} answers {error.status_code}: {_said(error)}") from None
+    except openai.APIConnectionError as error:
+        raise EndpointError(
+            f"No endpoint answers at {address} ({short_reason(error)}): check it, or start one there with `make serve`."
+        ) from None
+
+
+def _refused(address: str, settings: dict[str, Any], error: "APIStatusError") -> str:
+    """Return a sentence that names the settings which an endpoint's words are about, or all where it names none."""
+    said = _said(error)
+    named = {name: value for name, value in settings.items() if name == error.param or name in said} or settings
+    given = ", ".join(
+        f"{'max_new_tokens' if name == 'max_tokens' else name}={value!r}" for name, value in named.items()
+    )
+    return f"The endpoint at {address} does not take {given}: {said}"
+
+
+def _said(error: "APIStatusError") -> str:
+    """Return an endpoint's own words for an error."""
+    return error.body["message"] if isinstance(error.body, dict) and "message" in error.body else short_reason(error)
