@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from inspect import get_annotations
 
@@ -14,10 +15,12 @@ from openai.types.chat import completion_create_params as chat_create_params
 from transformers import PreTrainedTokenizerFast
 
 from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
+from tests.test_registry import add, tuned
 from tests.tiny_models import byte_pairs
+from utils import registry
 from utils.decoding.generation import complete_many
 from utils.logits.config import DecodingConfig
-from utils.models.tokens import token_text
+from utils.models.tokens import is_bytes, token_text
 from utils.prompts.conversations import conversation
 from utils.serving.answering import answer
 from utils.serving.logs import Record
@@ -130,6 +133,28 @@ def test_choices_take_the_next_seeds_also_where_a_prompt_stands_again(client, mo
     )
     assert [choice.text for choice in answer.choices] == [*first[:2], *second, *first[2:]]
     assert [choice.index for choice in answer.choices] == list(range(6))
+
+
+def test_adapters_and_the_base_interleaved_answer_as_each_does_alone(tiny_endpoint, model, tmp_path):
+    held, prompts = tiny_endpoint.endpoint.adapters, ["The cat", "a dog", "The cat sat"]
+    alone = {model.name: model}
+    for seed, name in enumerate(["one", "two"]):
+        add(name, tuned(model, "lora", tmp_path / name, scale=0.3, seed=seed))
+        held.add(name)
+        alone[name] = registry.load(name, base=model)
+    asked = [(name, prompt) for prompt in prompts for name in alone] * 2
+
+    def complete(name, prompt):
+        body = {"model": name, "prompt": prompt, "max_tokens": 20, "temperature": 0}
+        return ask(f"{tiny_endpoint.url}/completions", body).json
+
+    with ThreadPoolExecutor(len(asked)) as clients:
+        answers = list(clients.map(lambda one: complete(*one), asked))
+    for name in ("one", "two"):
+        held.drop(name)
+    expected = [alone[name].generate(prompt, max_new_tokens=20) for name, prompt in asked]
+    assert [answer["choices"][0]["text"] for answer in answers] == expected and len(set(expected)) == 9
+    assert len({answer["system_fingerprint"] for answer in answers}) == 3
 
 
 def test_without_a_seed_every_choice_draws_its_own(scripted):
