@@ -125,6 +125,22 @@ def test_the_courses_own_settings_reach_the_sampler(client, model):
     assert [answer.choices[0].text] == complete_many(model, "The cat", config, seeds=[3])
 
 
+def test_logit_bias_forces_a_token_and_a_stop_string_ends_before_it(client, model):
+    [letter] = model.encode("a")
+    asked = {
+        "model": model.name,
+        "prompt": "The cat",
+        "max_tokens": 6,
+        "temperature": 0.0,
+        "logit_bias": {str(letter): 100},
+    }
+    [choice] = client.completions.create(**asked).choices
+    assert (choice.text, choice.finish_reason) == ("aaaaaa", "length")
+    stopped = client.completions.create(**asked, stop=["b", "aaa"])
+    [choice] = stopped.choices
+    assert (choice.text, choice.finish_reason, stopped.usage.completion_tokens) == ("", "stop", 3)
+
+
 def test_choices_take_the_next_seeds_also_where_a_prompt_stands_again(client, model):
     answer = client.completions.create(model=model.name, prompt=["a", "b", "a"], n=2, seed=7, max_tokens=8)
     config = DecodingConfig(max_new_tokens=8)
@@ -290,6 +306,18 @@ def test_a_response_format_becomes_a_schema(scripted, wanted, schema):
     assert ask(f"{scripted.url}/chat/completions", body).status == 200
     [request] = scripted.script.requests
     assert (request.schema and json.loads(request.schema)) == schema
+
+
+def test_an_answer_obeys_its_schema(client, model):
+    schema = {"enum": ["yes", "no", 7]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+    asked = {"model": model.name, "messages": TURNS, "max_tokens": 20, "n": 4}
+    for choice in client.chat.completions.create(**asked, response_format=wanted).choices:
+        assert json.loads(choice.message.content) in schema["enum"] and choice.finish_reason == "stop"
+    wanted["json_schema"]["schema"] = {"type": "colour"}
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(**asked, response_format=wanted)
+    assert caught.value.param == "response_format"
 
 
 BAD = [
