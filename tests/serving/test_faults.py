@@ -198,6 +198,7 @@ def test_no_room_in_the_kv_cache(base):
     assert (too_long.status, too_long.json["error"]["param"]) == (400, "prompt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lora", "bottleneck"])
 def test_an_adapter_that_goes_while_clients_use_it(base, tmp_path, monkeypatch, kind):
     """Its completions are finished as they would have been; who asks later is told that it is gone."""

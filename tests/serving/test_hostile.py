@@ -409,6 +409,7 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_five_hundred_connections(narrow, many_files):
     """Each is answered, by a completion or by a refusal that says when to ask again, or was let go of unread."""
     request = whole_request({**ORDINARY[COMPLETIONS], "max_tokens": 20})
