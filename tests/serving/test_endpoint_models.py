@@ -12,7 +12,6 @@ from utils.adapters.methods import add_adapter, find_method
 from utils.decoding.generation import generate_stream
 from utils.errors import (
     ContextWindowExceeded,
-    CourseError,
     EmptyPrompt,
     EndpointError,
     ModelNotFound,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -20,6 +21,9 @@ from utils.serving.refusals import NOT_ALLOWED, UNAVAILABLE, UNKNOWN, Refusal
 from utils.serving.vertex_routes import vertex_routes
 
 TYPES = ("str", "int", "float", "bool", "dict", "list")
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI would tell OpenTelemetry of each request, what was wrong in its body included."""
+
 OK, DOWN = "ok", "unavailable"
 
 
@@ -31,7 +35,7 @@ class Health(BaseModel):
 
 def create_app(endpoint: Endpoint) -> FastAPI:
     """Return the application of an endpoint; any ASGI server runs it."""
-    app = FastAPI(title="Endpoint", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Endpoint", docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=NO_TELEMETRY)
     routers = [make(endpoint) for make in (openai_routes, vertex_routes, adapter_routes, operation_routes)]
     for router in routers:
         app.include_router(router)
