@@ -10,12 +10,9 @@ from starlette.requests import Request as HttpRequest
 
 from utils.serving.endpoint import Endpoint
 from utils.serving.logs import Record
-from utils.serving.refusals import Refusal
+from utils.serving.refusals import LEFT, Refusal
 from utils.serving.requests import Emit, Event, Finish, PromptScores, Request, Token
 from utils.serving.scheduler import Scheduler, Ticket
-
-GONE = 499
-"""nginx's status for a client that left: nobody receives it, the log has it."""
 
 T = TypeVar("T")
 
@@ -105,7 +102,7 @@ async def unless_gone(client: HttpRequest, work: Awaitable[T]) -> T:
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise Refusal("The client left before the answer was written.", status=GONE)
+            raise Refusal("The client left before the answer was written.", status=LEFT)
         return working.result()
     finally:
         working.cancel()
