@@ -311,7 +311,7 @@ def test_a_new_prompt_runs_the_model_once(view, reads):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "said"), [("", "The prompt is empty"), ("  ", "is empty"), ("word " * 9000, "9001")]
+    ("prompt", "said"), [("", "The prompt is empty"), ("  ", "is empty"), ("word " * 9000, "9,001")]
 )
 def test_a_prompt_that_is_refused_leaves_the_last_picture_marked_as_old(view, reads, prompt, said):
     before = view.picture.value
@@ -585,9 +585,9 @@ def test_the_same_seed_and_settings_give_the_same_text(both):
 
 
 def test_the_lines_count_the_tokens(both):
-    assert words_of(both.message) == "6 tokens of prompt and at most 4 of completion, out of a context window of 8192."
+    assert words_of(both.message) == "6 tokens of prompt and at most 4 of completion, out of a context window of 8,192."
     for column in both.columns:
-        assert column.completion.status == "4 tokens; 10 of 8192 used. Ended by: max new tokens."
+        assert column.completion.status == "4 tokens; 10 of 8,192 used. Ended by: max new tokens."
 
 
 def test_a_completion_continues_from_an_alternative_and_the_other_column_stays(course_model, both):
@@ -769,7 +769,7 @@ def test_a_limit_that_is_none_is_refused_in_words(tiny, limit):
 def test_a_limit_beyond_the_window_is_told_when_it_is_asked_for(both):
     both.max_new_tokens.type("9000")
     both.generate()
-    assert is_alert(both.message) and "the completion may have 9000" in words_of(both.message)
+    assert is_alert(both.message) and "the completion may have 9,000" in words_of(both.message)
 
 
 @pytest.mark.parametrize(("position", "token"), [(-1, 5), (99, 5), (1.5, 5), (0, -1), (0, 49_152), (0, "the")])
