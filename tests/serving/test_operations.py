@@ -184,6 +184,10 @@ def test_unknown_paths_and_methods_have_the_shape_of_their_interface(tiny_endpoi
 def test_every_allowed_method_is_told(tiny_endpoint):
     answer = ask(f"{tiny_endpoint.url}/completions", method="PUT")
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    page = ask(f"{tiny_endpoint.root}/openapi.json", method="PUT")
+    assert (
+        page.status == 405 and "GET" in page.headers["allow"] and page.headers["allow"] in page.json["error"]["message"]
+    )
     both = ask(f"{tiny_endpoint.url}/adapters", method="PUT")
     assert (both.status, both.headers["allow"]) == (405, "GET, POST")
 

@@ -53,7 +53,8 @@ def create_app(endpoint: Endpoint) -> FastAPI:
     async def refuse_path(request: Request, error: HTTPException) -> Response:
         path = request.url.path
         here = next((route.path for route in routes if route.path_regex.match(path)), None)
-        methods = sorted({method for route in routes if route.path == here for method in route.methods or ()})
+        ours = {method for route in routes if route.path == here for method in route.methods or ()}
+        methods = sorted(ours) or [(error.headers or {}).get("Allow", "")]  # of a page that is FastAPI's own
         sentences = {
             UNKNOWN: "There is nothing at this path; /openapi.json lists all that there is.",
             NOT_ALLOWED: f"{request.method} is not for this path: use {' or '.join(methods)}.",
