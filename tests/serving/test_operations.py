@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.serving.conftest import SECONDS, ask, new_endpoint, process, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, ask, new_endpoint, process, raw, serving, tiny_language_model, wait_for
 from tests.tiny_models import save
 from utils.errors import ServingError
 from utils.processes import module_environment
@@ -202,10 +202,10 @@ def test_settings_from_flags_and_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_SERVING_ROWS", "7")
     monkeypatch.setenv("COURSE_SERVING_ADAPTER", "a b@best")
     monkeypatch.setenv("COURSE_SERVING_LOG_TEXT", "0")
-    given = ["--port", "0", "--seconds", "1.5", "--keys", str(tmp_path), "--adapter", "c/3", "--waiting=0"]
+    given = ["--port", "0", "--seconds", "1.5", "--keys", str(tmp_path), "--adapter", "c/3", "--waiting=2"]
     settings = read_settings(vars(parser().parse_args(given)))
     assert settings == Settings(
-        port=0, adapters=("a", "b@best", "c/3"), keys=tmp_path, limits=Limits(rows=7, seconds=1.5, waiting=0)
+        port=0, adapters=("a", "b@best", "c/3"), keys=tmp_path, limits=Limits(rows=7, seconds=1.5, waiting=2)
     )
     assert read_settings(vars(parser().parse_args(["--rows", "8", "--log-text"]))).log_text
 
@@ -259,7 +259,7 @@ def test_an_endpoint_of_a_notebook(tiny_folder):
         assert f"{served.url} serves" in repr(served) and "3 completions at once" in repr(served)
         body = ASKED | {"model": str(tiny_folder)}
         assert ask(f"{served.url}/completions", body).status == 200
-        assert '"status": 200' in served.log()
+        wait_for(served.log, lambda log: '"status": 200' in log)
         port = int(served.url.split(":")[2].split("/")[0])
         with pytest.raises(ServingError, match=re.escape(f"already answers at {served.url}, for {tiny_folder}")):
             serve(port=port)
@@ -301,14 +301,16 @@ def test_it_ends_with_its_kernel_even_one_that_is_killed(tiny_folder, keep, tmp_
     if keep:
         assert ask(f"{root}/ready").status == 200
         os.kill(int(pid), signal.SIGINT)
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        try:
-            ask(f"{root}/ready")
-        except OSError:
-            return
-        time.sleep(0.1)
-    pytest.fail("it goes on without its kernel")
+    wait_for(lambda: refuses(root), bool)
+
+
+def refuses(root: str) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        raw(root).close()
+    except OSError:
+        return True
+    return False
 
 
 WRONG_OPTION = """

@@ -48,7 +48,8 @@ def create_app(endpoint: Endpoint) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def refuse_path(request: Request, error: HTTPException) -> Response:
         path = request.url.path
-        methods = sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
+        here = next((route.path for route in routes if route.path_regex.match(path)), None)
+        methods = sorted({method for route in routes if route.path == here for method in route.methods or ()})
         sentences = {
             UNKNOWN: "There is nothing at this path; /openapi.json lists all that there is.",
             NOT_ALLOWED: f"{request.method} is not for this path: use {' or '.join(methods)}.",
