@@ -379,8 +379,9 @@ def test_many_threads_ask_while_a_name_is_replaced_and_dropped(adapters, folders
     for number in (1, 2, 1, 2):
         adapters.add(f"busy/{number}", name="busy")
         adapters.follow()
-        if number == 2:
-            adapters.drop("busy")
+        until(lambda number=number: f"busy/{number}" in seen)
+    adapters.drop("busy")
+    until(lambda: 404 in seen)
     stop.set()
     for thread in threads:
         thread.join()
