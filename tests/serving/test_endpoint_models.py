@@ -12,7 +12,6 @@ from utils.adapters.methods import add_adapter, find_method
 from utils.decoding.generation import generate_stream
 from utils.errors import (
     ContextWindowExceeded,
-    CourseError,
     EmptyPrompt,
     EndpointError,
     ModelNotFound,
@@ -43,7 +42,7 @@ class Foreign(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.models: object = MODELS
+        self.status, self.models = 200, MODELS
         self.said: list[dict] = []
         self.keys: set[str | None] = set()
         self.answer: Callable[[dict], Answer] = completion
@@ -59,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.keys.add(self.headers["Authorization"])
-        self.send(200, {}, self.server.models)
+        self.send(self.server.status, {}, self.server.models)
 
     def do_POST(self) -> None:
         self.server.keys.add(self.headers["Authorization"])
@@ -266,6 +265,13 @@ def test_an_address_where_something_else_answers(foreign, models):
         load_model(foreign.address)
 
 
+@pytest.mark.parametrize("status", [400, 404, 422, 500])
+def test_an_endpoint_that_does_not_say_which_models_it_has(foreign, status):
+    foreign.status = status
+    with pytest.raises(ModelNotFound, match=foreign.address):
+        load_model(foreign.address)
+
+
 def test_a_model_that_is_not_there_is_told_which_are(foreign):
     with pytest.raises(ModelNotFound, match=r"no model 'large': it has small"):
         load_model(f"{foreign.address}#large")
@@ -300,6 +306,18 @@ def test_a_list_ends_at_the_first_that_is_refused(foreign):
     foreign.answer = lambda asked: refusal("It stands.", status=404) if asked["prompt"] == "b" else completion(asked)
     with pytest.raises(EndpointError, match=r"answers 404: It stands\."):
         load_model(foreign.address).generate(["a", "b", "c"])
+
+
+def test_what_came_before_a_failure_is_not_asked_again(foreign):
+    prompts = [f"prompt {n}" for n in range(40)]
+    foreign.answer = lambda asked: completion(asked) if len(foreign.said) < 30 else refusal("Gone.", status=404)
+    model = load_model(foreign.address)
+    with pytest.raises(EndpointError, match="Gone"):
+        model.generate(prompts)
+    foreign.said.clear()
+    foreign.answer = completion
+    assert model.generate(prompts) == [f"{prompt}|None" for prompt in prompts]
+    assert len(foreign.said) < 25
 
 
 def test_tokens_and_the_window_are_as_the_endpoint_tells(foreign):

@@ -22,7 +22,7 @@ from utils.serving import serve
 from utils.serving.__main__ import main, parser, read_settings
 from utils.serving.logs import Record, RequestLog
 from utils.serving.requests import Token
-from utils.serving.server import listen
+from utils.serving.server import allow_files, listen
 from utils.serving.settings import Limits, Settings
 
 ASKED = {"model": "tiny", "prompt": "the quick fox", "max_tokens": 4}
@@ -184,6 +184,10 @@ def test_unknown_paths_and_methods_have_the_shape_of_their_interface(tiny_endpoi
 def test_every_allowed_method_is_told(tiny_endpoint):
     answer = ask(f"{tiny_endpoint.url}/completions", method="PUT")
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    page = ask(f"{tiny_endpoint.root}/openapi.json", method="PUT")
+    assert (
+        page.status == 405 and "GET" in page.headers["allow"] and page.headers["allow"] in page.json["error"]["message"]
+    )
     both = ask(f"{tiny_endpoint.url}/adapters", method="PUT")
     assert (both.status, both.headers["allow"]) == (405, "GET, POST")
 
@@ -218,6 +222,7 @@ def test_settings_from_flags_and_environment(monkeypatch, tmp_path):
         (["--port", "70000"], "Port is a whole number, 0 (a free one) to 65,535; 70000 was given."),
         (["--host", "0.0.0.0"], "give a file with keys"),
         (["--port", "0", "--keys", "/no/such/file"], "cannot be read"),
+        (["--port", "0", "--log", "/no/such/folder/log"], "The log /no/such/folder/log cannot be written"),
         (["--port", "0", "--model", "/no/such/model"], "/no/such/model"),
         (["--port", "0", "--host", "127.0.0.1.nowhere.invalid", "--keys", "x"], "choose another host or port"),
     ],
@@ -236,6 +241,18 @@ def test_a_port_that_is_taken(capsys):
         capsys.readouterr().err
         == f"Port {port} of 127.0.0.1 is taken: choose another with --port, or --port 0 for a free one.\n"
     )
+
+
+def test_files_for_all_connections_may_be_opened():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+        for count, allowed in ((384, 384), (100, 384)):
+            allow_files(count)
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (allowed, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.process

@@ -38,6 +38,14 @@ OTHERS = ("top_p", "top_k", "min_p", "repetition_penalty", "order")
 """Settings that are sent where they are not off: OpenAI's interface has the first only."""
 
 
+class Refused(EndpointError):
+    """An endpoint does not take what it was asked (400, 422). said: its own words; parameter: the field it blames."""
+
+    def __init__(self, address: str, said: str, parameter: str | None) -> None:
+        super().__init__(f"The endpoint at {address} does not take this: {said}")
+        self.said, self.parameter = said, parameter
+
+
 @dataclass(frozen=True)
 class EndpointModel(LanguageModel):
     """A model that an endpoint answers for: it completes and counts; what needs its inside says so.
@@ -83,12 +91,10 @@ class EndpointModel(LanguageModel):
 
     def count_tokens(self, prompt: str) -> int:
         """Return how many tokens of the context window a prompt takes, as the endpoint counts them (`usage`)."""
-        from openai import BadRequestError
-
         try:
             usage = self._ask(with_text(prompt), max_tokens=1).usage
-        except BadRequestError as error:  # nothing but its length can be to blame
-            raise ContextWindowExceeded(f"The endpoint does not read the prompt: {_said(error)}") from None
+        except Refused as refused:  # nothing but its length can be to blame
+            raise ContextWindowExceeded(f"The endpoint does not read the prompt: {refused.said}") from None
         if usage is None:
             raise UnsupportedSetting(self._needs_a_model_here("what counts tokens"))
         return usage.prompt_tokens
@@ -117,14 +123,13 @@ class EndpointModel(LanguageModel):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _completion(self, prompt: str, config: DecodingConfig, seed: int) -> str:
-        from openai import BadRequestError, UnprocessableEntityError
-
         settings = _as_sent(config, seed)
         try:
             return self._ask(prompt, **settings).choices[0].text
-        except (BadRequestError, UnprocessableEntityError) as error:
+        except Refused as refused:
             self.check_window(prompt, max_new_tokens=config.max_new_tokens)
-            raise UnsupportedSetting(_refused(self.address, settings, error)) from None
+            blamed = _blamed(settings, refused)
+            raise UnsupportedSetting(f"The endpoint at {self.address} does not take {blamed}: {refused.said}") from None
 
     def _ask(self, prompt: str, **settings: Any) -> "Completion":
         """Return an answer; settings go by `extra_body`, as the client has no argument for the course's own."""
@@ -198,13 +203,13 @@ def _as_sent(config: DecodingConfig, seed: int) -> dict[str, Any]:
 
 @contextmanager
 def _in_words(address: str) -> Generator[None]:
-    """Say in a sentence why an endpoint does not answer; what it refuses (400, 422) is left to who asked."""
+    """Say in a sentence why an endpoint does not answer. Raises EndpointError."""
     import openai
 
     try:
         yield
-    except (openai.BadRequestError, openai.UnprocessableEntityError):
-        raise
+    except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+        raise Refused(address, _said(error), error.param) from None
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise EndpointError(
             f"The endpoint at {address} wants a key, in {KEY}, that it knows ({_said(error)})."
@@ -217,16 +222,14 @@ def _in_words(address: str) -> Generator[None]:
         ) from None
 
 
-def _refused(address: str, settings: dict[str, Any], error: "APIStatusError") -> str:
-    """Return a sentence that names the settings which an endpoint's words are about, or all where it names none."""
-    said = _said(error)
-    named = {name: value for name, value in settings.items() if name == error.param or name in said} or settings
-    given = ", ".join(
-        f"{'max_new_tokens' if name == 'max_tokens' else name}={value!r}" for name, value in named.items()
-    )
-    return f"The endpoint at {address} does not take {given}: {said}"
+def _blamed(settings: dict[str, Any], refused: Refused) -> str:
+    """Return the settings that an endpoint's words are about, or all where it names none, as they were given."""
+    blamed = [name for name in settings if name == refused.parameter or name in refused.said] or settings
+    return ", ".join(f"{name.replace('max_tokens', 'max_new_tokens')}={settings[name]!r}" for name in blamed)
 
 
 def _said(error: "APIStatusError") -> str:
     """Return an endpoint's own words for an error."""
-    return error.body["message"] if isinstance(error.body, dict) and "message" in error.body else short_reason(error)
+    return (
+        str(error.body["message"]) if isinstance(error.body, dict) and "message" in error.body else short_reason(error)
+    )

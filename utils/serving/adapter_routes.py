@@ -4,6 +4,7 @@ A route here is a plain function: FastAPI runs it in a thread, as loading takes 
 meanwhile.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -91,26 +92,24 @@ def adapter_routes(endpoint: Endpoint) -> APIRouter:
             problem=part.problem,
         )
 
-    def held(name: str) -> HeldName:
-        return HeldName(name=name, split=[told(part) for part in adapters.parts(name)])
+    def held(name: str, parts: Sequence[Part]) -> HeldName:
+        return HeldName(name=name, split=[told(part) for part in parts])
 
     @routes.get("")
     def list_adapters() -> HeldNames:
         """List the names that are served, and how they are."""
-        _, *names = adapters.names()
-        return HeldNames(data=[held(name) for name in names], problem=adapters.problem)
+        return HeldNames(data=[held(*one) for one in adapters.served().items()], problem=adapters.problem)
 
     @routes.post("")
     def load_adapter(asked: LoadRequest) -> HeldName:
         """Load a registered adapter, or replace what answers under its name."""
-        adapters.add(asked.reference, name=asked.name or "")
-        return held(asked.name or asked.reference)
+        name = asked.name or asked.reference
+        return held(name, adapters.split(name, {asked.reference: 1.0}))
 
     @routes.put("/{name:path}")
     def split_adapter(name: str, asked: SplitRequest) -> HeldName:
         """Split a name's traffic between versions by weights; a user stays with a version."""
-        adapters.split(name, asked.split)
-        return held(name)
+        return held(name, adapters.split(name, asked.split))
 
     @routes.delete("/{name:path}")
     def drop_adapter(name: str) -> Dropped:

@@ -79,11 +79,15 @@ def cluster(settings: Settings, replicas: int) -> Generator[str]:
         make = serve.deployment(
             name=APPLICATION,
             num_replicas=replicas,
+            max_constructor_retry_count=replicas,
             max_ongoing_requests=settings.limits.connections,
             health_check_period_s=HEALTH_SECONDS,
             graceful_shutdown_timeout_s=STOP_SECONDS,
         )
-        serve.run(make(serve.ingress()(Replica)).bind(settings), name=APPLICATION)
+        try:
+            serve.run(make(serve.ingress()(Replica)).bind(settings), name=APPLICATION)
+        except RuntimeError as error:  # it ends with the last line of a replica's traceback
+            raise ServingError(f"The replicas do not start: {str(error).strip().splitlines()[-1]}") from None
         yield where
     finally:
         serve.shutdown()
@@ -115,6 +119,7 @@ def started(replicas: int) -> Any:
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM or Ctrl+C and return the exit status: 0, or 1 where it cannot be started."""
     options = parser()
+    options.prog = "python -m utils.serving.cluster"
     options.add_argument("--replicas", type=int, default=2, help="endpoints that answer side by side, 2 if left out")
     given = vars(options.parse_args(arguments))
     stopped = threading.Event()
