@@ -2,6 +2,7 @@
 # make test      for contributors and instructors: set up what is missing and run every test
 # make quick     run the tests that need no model, no browser and no other process
 # make contract  hold an endpoint, ENDPOINT=http://host:port/v1, to what its clients are promised
+# make serve     answer other programs with the course's model, OPTIONS="--adapter name" with registered ones, too
 # make cluster   serve the model from two processes, or REPLICAS=..., on one address
 # make cloud     add what reads s3:// and gs:// addresses
 # make monitor   open MLflow's page on the tuning runs and the registered models
@@ -30,8 +31,8 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact 
 	$(if $(wildcard $(CLUSTER)),--extra cluster)
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
-.PHONY: lab monitor setup dev cloud cluster assets quick test contract mutants labs execute bench sweeps ladder reproduce \
-	lint format clean-results lock newest newest-tested test-pythons python-tested
+.PHONY: lab monitor serve setup dev cloud cluster assets quick test contract mutants labs execute bench sweeps ladder \
+	reproduce lint format clean-results lock newest newest-tested test-pythons python-tested
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
@@ -39,6 +40,10 @@ lab: assets
 
 monitor: setup
 	$(BIN)/python -m utils.registry.tracking
+
+# OPTIONS="--adapter name@alias --port 0"; all of them: OPTIONS=--help
+serve: assets
+	$(BIN)/python -m utils.serving $(OPTIONS)
 
 setup: $(READY)
 

@@ -24,19 +24,6 @@ def differences(reference: list[IPyNbCell], ran: NotebookNode) -> list[str]:
             found.append(f"{item.name} did not run")
         elif errors := [output for output in cell.outputs if output.output_type == "error"]:
             found.append(f"{item.name} raised {errors[0].ename}: {errors[0].evalue}")
-        elif item.options["check"] and not item.compare_outputs(joined(cell.outputs), item.cell.outputs):
+        elif item.options["check"] and not item.compare_outputs(cell.outputs, item.cell.outputs):
             found.append(f"{item.name}: " + "\n".join(item.comparison_traceback))
-    return found
-
-
-def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Return outputs with a stream whole that a progress bar, of which an empty output is left, has parted."""
-    found: list[NotebookNode] = []
-    for output in outputs:
-        if output.get("data") == {}:
-            continue
-        if found and output.output_type == "stream" and output.name == found[-1].get("name"):
-            found[-1] = NotebookNode(found[-1] | {"text": found[-1].text + output.text})
-        else:
-            found.append(output)
     return found

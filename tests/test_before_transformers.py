@@ -255,6 +255,16 @@ def test_curves_say_in_words_what_they_draw():
     assert line_curves(table, xlabel="x", ylabel="y", yscale="log").alt.count(" at ") <= 16
 
 
+def test_orders_are_written_whole_and_one_line_needs_no_legend(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("utils.plots._plot", lambda figure, alt: drawn.append(figure.axes[0]))
+    for columns in ("a", "ab"):
+        line_curves(pd.DataFrame(2.0, index=range(1, 6), columns=list(columns)), xlabel="order", ylabel="bits")
+    one, two = drawn
+    assert [tick for tick in one.get_xticks() if 1 <= tick <= 5] == [1, 2, 3, 4, 5]
+    assert one.get_legend() is None and len(two.get_legend().texts) == 2
+
+
 def test_a_live_picture_is_drawn_every_so_many_calls(monkeypatch):
     drawn, shown = [], []
     monkeypatch.setattr("IPython.display.DisplayHandle.display", lambda handle, plot: shown.append(plot.alt))
@@ -268,10 +278,12 @@ def test_a_live_picture_is_drawn_every_so_many_calls(monkeypatch):
 def test_the_writer_writes_anew_when_a_hand_moves_and_refuses_in_words(ngrams, vocabulary):
     made = NGramWriter(vocabulary, ngrams, "a warm", 3)
     texts = {made.written}
-    for order in (1, 2, 5):
+    for order, drawn in ((1, "without looking back"), (2, "by the one before it"), (5, "by the 4 before it")):
         made.order.value = order
         texts.add(made.written)
-        assert made.written in made.page.value.replace("&#x27;", "'") and f"the {order - 1} before it" in made.said
+        assert made.written in made.page.value.replace("&#x27;", "'")
+        assert made.said.startswith(f"Each token is drawn {drawn}: ")
+        assert ("there the text is copied" in made.said) is bool(made.forced) is (order > 1)
     assert len(texts) >= 3
     lost = NGramWriter(vocabulary, ngrams, "film film", 5)
     assert lost.ended and lost.written == "film film" and lost.said.endswith("so the text ends.")

@@ -49,14 +49,14 @@ STOPPED = {
     "import sys; sys.exit(0)": "ended the process before its tests were done.",
     "while True: print('a' * 1000)": "printed more than 10,000 characters.",
     "def f(x): return f(x)": "RecursionError",
-    "def f(x): return x": "failed the test `f(1) == 2`.",
-    "def f(x): raise KeyboardInterrupt": "stopped with KeyboardInterrupt: no message, in the test `f(1) == 2`.",
+    "def f(x): return x": "failed the test: f(1) == 2.",
+    "def f(x): raise KeyboardInterrupt": "stopped with KeyboardInterrupt: no message, in the test: f(1) == 2.",
     "def f(x) return x": "is not valid Python (expected ':'",
     "class E(Exception):\n    def __str__(self): raise E\nraise E": "stopped with E: no message.",
-    "": "stopped with NameError: name 'f' is not defined, in the test `f(1) == 2`.",
+    "": "stopped with NameError: name 'f' is not defined, in the test: f(1) == 2.",
     "import numpy": "stopped with ModuleNotFoundError: No module named 'numpy'.",
     "input()": "stopped with EOFError",
-    "import os\ndef f(x): return os.environ['HOME']": "stopped with KeyError: 'HOME', in the test `f(1) == 2`.",
+    "import os\ndef f(x): return os.environ['HOME']": "stopped with KeyError: 'HOME', in the test: f(1) == 2.",
 }
 
 

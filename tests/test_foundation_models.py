@@ -4,7 +4,9 @@ import re
 from datetime import date
 
 import pytest
+from matplotlib.figure import Figure
 
+from utils import plots
 from utils.datasets.foundation_models import FILE, load_foundation_models
 from utils.errors import DataError
 from utils.models import catalog
@@ -83,3 +85,13 @@ def test_the_figure_says_the_largest_of_their_time_and_how_many_have_no_count():
     assert "LLaMA-65B 65.2 billion in 2023-02" in sizes_over_time(MODELS, named=["LLaMA-65B"]).alt
     assert "LLaMA-65B" not in alt and f"{sum(not model.parameters for model in MODELS)} models have no" in alt
     assert sizes_over_time(MODELS).png != sizes_over_time(MODELS, named=["LLaMA-65B"]).png
+
+
+def test_a_name_stands_where_no_point_line_or_other_name_is():
+    axes = Figure(layout="constrained").add_subplot()
+    axes.set(xlim=(0, 10), ylim=(0, 10))
+    beside = [[(5, 5)], [(5, 5.5)], [(5, 1), (5, 4.5)]]
+    plots._write_names(axes, {"first": (5, 5), "second": (5.4, 5)}, beside=beside)
+    first, second = (text for text in axes.texts if text.get_visible())
+    assert first.get_ha() == "right" and second.get_ha() == "left"
+    assert not first.get_window_extent().overlaps(second.get_window_extent())

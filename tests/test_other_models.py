@@ -1,20 +1,23 @@
 """Every lesson and every lab, from its first cell to its last, on models of other kinds than the course's own."""
 
 import ast
-import pickle
 import threading
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 import nbformat
+import pandas as pd
 import pytest
 from matplotlib import pyplot
+from nbformat import NotebookNode
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
+from tests.masters import code_cells
 from tests.tiny_models import KINDS, byte_pairs, save, tiny_model
 from utils import before_transformers
 from utils.authoring import MASTERS, ROOT, labs_in, lessons_in
@@ -35,8 +38,8 @@ SPECIAL = ["<pad>", "</s>", "<unk>", "<s>"]
 WINDOWS = {"gpt2": 1024, "bart": 1024, "opt": 2048, "qwen2": 32_768}
 """As many positions as well-known models of a kind have; 8,192 for the others."""
 
-ONCE = ("learn_vocabulary", "count_ngrams", "gradient_reach", "seconds_table")
-"""What lesson 02 computes without the model."""
+LOADS = "load_model"
+"""What the first cell that has to do with a model names: what stands above it is the same for every kind."""
 
 CHAT = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}{{ eos_token }}\n"
@@ -83,37 +86,36 @@ def kept(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("kept")
 
 
-def once(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that computes an answer once for the same arguments."""
-    known: dict[bytes, Any] = {}
+@pytest.fixture(scope="module")
+def above_the_model() -> Callable[[Path], dict[str, Any]]:
+    """Return a function that gives a notebook's names at the cell that loads the model; what is above runs once."""
+    known: dict[Path, dict[str, Any]] = {}
 
-    def found(*given: Any, **settings: Any) -> Any:
-        key = pickle.dumps((given, settings))
-        if key not in known:
-            known[key] = compute(*given, **settings)
-        return known[key]
+    def names(notebook: Path) -> dict[str, Any]:
+        if notebook not in known:
+            with pytest.MonkeyPatch.context() as environment:
+                environment.delenv("COURSE_MODEL")  # the default is refused, as this test has no such marker
+                known[notebook] = run(above(code_cells(notebook)), {})
+        return dict(known[notebook])
 
-    return found
+    return names
 
 
 @pytest.fixture(scope="module")
-def computed_once() -> dict[str, Callable[..., Any]]:
-    """What lesson 02 computes for all models alike, its training among it."""
-    known: dict[str, tuple[list[float], dict]] = {}
+def seconds_table() -> Callable[..., pd.DataFrame]:
+    """The times of lesson 02's networks, which are the same for every kind: measured once."""
+    measured: list[pd.DataFrame] = []
 
-    def train_or_load(network, rows, **settings) -> list[float]:
-        kind = type(network).__name__
-        if kind not in known:
-            known[kind] = before_transformers.training.train(network, rows, **settings), network.state_dict()
-        losses, weights = known[kind]
-        network.load_state_dict(weights)
-        return list(losses)
+    def table(*given: Any) -> pd.DataFrame:
+        if not measured:
+            measured.append(before_transformers.timing.seconds_table(*given))
+        return measured[0].copy()
 
-    return {name: once(getattr(before_transformers, name)) for name in ONCE} | {"train": train_or_load}
+    return table
 
 
 @pytest.fixture
-def failures(other_model, kept, computed_once, monkeypatch):
+def failures(other_model, kept, seconds_table, monkeypatch):
     """A learner's environment with another model; what fails in a thread or is told in a widget stands in the list.
 
     Jobs train in this process.
@@ -122,8 +124,7 @@ def failures(other_model, kept, computed_once, monkeypatch):
     monkeypatch.setenv("COURSE_DEVICE", "cpu")
     monkeypatch.setenv("COURSE_TUNING", str(kept))
     monkeypatch.setattr("utils.tuning.job._spawn", work)
-    for name, compute in computed_once.items():
-        monkeypatch.setattr(before_transformers, name, compute)
+    monkeypatch.setattr(before_transformers, "seconds_table", seconds_table)
     found: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", found.append)
     monkeypatch.setattr("utils.widgets.view.alert", lambda text: found.append(text) or text)
@@ -131,16 +132,19 @@ def failures(other_model, kept, computed_once, monkeypatch):
     pyplot.close("all")
 
 
-def run(notebook: Path) -> dict[str, Any]:
-    """Run the code cells one after the other, show what stands last in each, as Jupyter does, and return all names."""
-    names: dict[str, Any] = {}
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if cell.cell_type == "code":
-            *before, last = ast.parse(cell.source).body
-            shown = isinstance(last, ast.Expr)
-            exec(compile(ast.Module(before if shown else [*before, last], []), cell.id, "exec"), names)
-            if shown:
-                show(eval(compile(ast.Expression(last.value), cell.id, "eval"), names))
+def above(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Return the cells that have nothing to do with a model yet."""
+    return list(takewhile(lambda cell: LOADS not in cell.source, cells))
+
+
+def run(cells: list[NotebookNode], names: dict[str, Any]) -> dict[str, Any]:
+    """Run cells one after the other, show what stands last in each, as Jupyter does, and return all names."""
+    for cell in cells:
+        *before, last = ast.parse(cell.source).body
+        shown = isinstance(last, ast.Expr)
+        exec(compile(ast.Module(before if shown else [*before, last], []), cell.id, "exec"), names)
+        if shown:
+            show(eval(compile(ast.Expression(last.value), cell.id, "eval"), names))
     return names
 
 
@@ -166,17 +170,25 @@ USES: Mapping[type, Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_to_its_end(notebook, failures):
-    for thing in run(notebook).values():
+def test_a_notebook_runs_to_its_end(notebook, failures, above_the_model):
+    cells = code_cells(notebook)
+    for thing in run(cells[len(above(cells)) :], above_the_model(notebook)).values():
         USES.get(type(thing), lambda _: None)(thing)
     assert failures == []
 
 
-def test_what_fails_in_a_cell_or_in_a_widget_is_found(failures, tmp_path):
+def test_what_fails_in_a_cell_or_in_a_widget_is_found(failures):
     cells = [nbformat.v4.new_code_cell(source) for source in ("model = 1\n1 + model", "model.generate('Hi')")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "wrong.ipynb")
     with pytest.raises(AttributeError, match="generate"):
-        run(tmp_path / "wrong.ipynb")
+        run(cells, {})
     with told_in(widgets.HTML()):
         raise UnsupportedSetting("No such setting.")
     assert failures == ["No such setting."]
+
+
+def test_a_cell_that_asks_for_the_model_unseen_is_found(above_the_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_MODEL", "another")
+    cells = [nbformat.v4.new_code_cell("from utils.models import loading\ngetattr(loading, 'load_' + 'model')()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "unseen.ipynb")
+    with pytest.raises(pytest.fail.Exception, match="mark this test with model"):
+        above_the_model(tmp_path / "unseen.ipynb")

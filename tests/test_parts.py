@@ -188,7 +188,7 @@ def test_every_part_takes_time(tiny):
     table = time_by_part(tiny, (8, 16))
     assert list(table) == [8, 16] and (table.drop(index="norms and others") >= 0).all(axis=None)
     assert torch.equal(before, logits(tiny))
-    with pytest.raises(ContextWindowExceeded, match="100000 tokens is longer"):
+    with pytest.raises(ContextWindowExceeded, match="100,000 tokens is longer"):
         time_by_part(tiny, (100_000,))
 
 

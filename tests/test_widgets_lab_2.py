@@ -311,7 +311,7 @@ def test_a_new_prompt_runs_the_model_once(view, reads):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "said"), [("", "The prompt is empty"), ("  ", "is empty"), ("word " * 9000, "9001")]
+    ("prompt", "said"), [("", "The prompt is empty"), ("  ", "is empty"), ("word " * 9000, "9,001")]
 )
 def test_a_prompt_that_is_refused_leaves_the_last_picture_marked_as_old(view, reads, prompt, said):
     before = view.picture.value
@@ -328,7 +328,8 @@ def test_a_prompt_that_is_refused_leaves_the_last_picture_marked_as_old(view, re
 def test_a_prompt_too_long_for_the_window_is_told_in_words_that_fit_the_sampler(view):
     view.prompt.value = "word " * 9000
     assert words_of(view.message) == (
-        "The prompt has 9001 tokens, but the context window is 8192 tokens, the next one included: shorten the prompt."
+        "The prompt has 9,001 tokens, but the context window is 8,192 tokens, the next one included: "
+        "shorten the prompt."
     )
 
 
@@ -584,9 +585,9 @@ def test_the_same_seed_and_settings_give_the_same_text(both):
 
 
 def test_the_lines_count_the_tokens(both):
-    assert words_of(both.message) == "6 tokens of prompt and at most 4 of completion, out of a context window of 8192."
+    assert words_of(both.message) == "6 tokens of prompt and at most 4 of completion, out of a context window of 8,192."
     for column in both.columns:
-        assert column.completion.status == "4 tokens; 10 of 8192 used. Ended by: max new tokens."
+        assert column.completion.status == "4 tokens; 10 of 8,192 used. Ended by: max new tokens."
 
 
 def test_a_completion_continues_from_an_alternative_and_the_other_column_stays(course_model, both):
@@ -695,7 +696,7 @@ def test_the_message_follows_the_prompt_and_a_refusal_goes_with_its_cause(both):
     assert words_of(both.message).startswith("2 tokens of prompt and at most 4 of completion")
     both.prompt.value = " "
     both.prompt.value = "word " * 9000
-    assert is_alert(both.message) and "context window is 8192 tokens" in words_of(both.message)
+    assert is_alert(both.message) and "context window is 8,192 tokens" in words_of(both.message)
     both.prompt.value = PROMPT
     assert not is_alert(both.message) and both.columns[0].completion.old == ""
 
@@ -707,7 +708,7 @@ def test_stop_says_nothing_about_a_completion_that_had_ended(both):
 
 @pytest.mark.parametrize(
     ("prompt", "said"),
-    [("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens: shorten the prompt.")],
+    [("", "The prompt is empty"), ("word " * 9000, "context window is 8,192 tokens: shorten the prompt.")],
 )
 def test_a_prompt_that_cannot_be_read_is_told_in_the_message(both, prompt, said):
     before = both.columns[0].text
@@ -768,7 +769,7 @@ def test_a_limit_that_is_none_is_refused_in_words(tiny, limit):
 def test_a_limit_beyond_the_window_is_told_when_it_is_asked_for(both):
     both.max_new_tokens.type("9000")
     both.generate()
-    assert is_alert(both.message) and "the completion may have 9000" in words_of(both.message)
+    assert is_alert(both.message) and "the completion may have 9,000" in words_of(both.message)
 
 
 @pytest.mark.parametrize(("position", "token"), [(-1, 5), (99, 5), (1.5, 5), (0, -1), (0, 49_152), (0, "the")])
@@ -986,7 +987,7 @@ def test_a_prompt_that_cannot_be_measured_is_told(course_model):
     assert is_alert(made.message) and "The prompt is empty" in words_of(made.message)
     made.prompt.value = "Once"
     made.measure()
-    for prompt, said in (("", "The prompt is empty"), ("word " * 9000, "context window is 8192 tokens")):
+    for prompt, said in (("", "The prompt is empty"), ("word " * 9000, "context window is 8,192 tokens")):
         made.prompt.value = prompt
         for _ in range(2):
             assert is_alert(made.message) and said in words_of(made.message)

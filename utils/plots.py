@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.transforms import Bbox
 
 from utils.datasets.foundation_models import FoundationModel
 from utils.decoding.candidates import NextToken
@@ -204,9 +205,9 @@ def shares_and_accuracies(table: pd.DataFrame, *, chance: float = 0.5) -> Plot:
 def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] = ()) -> Plot:
     """Draw each model's parameters (log axis, 50 million to 5 trillion) against the month of its release.
 
-    named: models whose names are written, besides the largest of their time. The marker says the family; it is filled
-    where the weights are given out. A line leads from a sparse model's active parameters up to all of them. A model
-    without a published count is a cross at the bottom.
+    named: models whose names are written, besides the largest of their time, each on a free side of its point. The
+    marker says the family; it is filled where the weights are given out. A line leads from a sparse model's active
+    parameters up to all of them. A model without a published count is a cross at the bottom.
     """
     counted = [model for model in models if model.parameters]
     uncounted = [model for model in models if not model.parameters]
@@ -229,15 +230,16 @@ def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] =
         for model in counted:
             if model.active:
                 axes.vlines(_year(model.released), model.active, model.parameters, color="0.6", linewidth=1, zorder=1)
-            if model.name in written:
-                place = (_year(model.released), model.parameters)
-                axes.annotate(model.name, place, (0, 6), textcoords="offset points", ha="center", fontsize=9)
-        crosses = [_year(model.released) for model in uncounted]
-        axes.plot(crosses, [6.5e7] * len(crosses), "x", color="0.25", label="no count published")
+        crosses = [(_year(model.released), 6.5e7) for model in uncounted]
+        axes.plot(*np.reshape(crosses, (-1, 2)).T, "x", color="0.25", label="no count published")
         axes.plot([], [], "o", color="0.25", markerfacecolor="white", label="weights not given out")
         axes.set(yscale="log", ylim=(5e7, 5e12), ylabel="parameters", xlim=(2018, 2027))
         axes.set_xticks(range(2018, 2028))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, fontsize=10)
+        figure.draw_without_rendering()
+        drawn = [[(_year(m.released), size) for size in (m.active, m.parameters) if size] for m in counted]
+        names = {m.name: ends[-1] for m, ends in zip(counted, drawn, strict=True) if m.name in written}
+        _write_names(axes, names, beside=[*drawn, *([cross] for cross in crosses)])
     others = [model for model in counted if model.name in written and model not in largest]
     return _plot(
         figure,
@@ -245,6 +247,34 @@ def sizes_over_time(models: Sequence[FoundationModel], *, named: Sequence[str] =
         f"The largest of their time: {_sizes(largest)}. "
         f"Others that are named: {_sizes(others) or 'none'}. {len(uncounted)} models have no published count.",
     )
+
+
+Point = tuple[float, float]
+SIDES = (
+    ((0, 6), "center", "bottom"),
+    ((0, -6), "center", "top"),
+    ((-6, 0), "right", "center"),
+    ((6, 0), "left", "center"),
+)
+"""Where a name may stand beside its point: the offset in points, and which part of the text lies there."""
+
+
+def _write_names(axes: Axes, names: Mapping[str, Point], *, beside: Sequence[Sequence[Point]]) -> None:
+    """Write each name on the side of its point where it covers least of what stands beside it and of other names.
+
+    beside: points, and lines with two ends each.
+    """
+    places = [axes.transData.transform(ends) for ends in beside]
+    taken = [Bbox([place.min(0), place.max(0)]).padded(4) for place in places]
+    for name, point in names.items():
+        tried = [
+            axes.annotate(name, point, offset, textcoords="offset points", ha=ha, va=va, fontsize=9, in_layout=False)
+            for offset, ha, va in SIDES
+        ]
+        best = min(tried, key=lambda text: text.get_window_extent().count_overlaps(taken))
+        taken.append(best.get_window_extent())
+        for text in tried:
+            text.set_visible(text is best)
 
 
 def _sizes(models: Sequence[FoundationModel]) -> str:
@@ -276,6 +306,7 @@ def ability_against_size(ladder: pd.DataFrame) -> Plot:
             axes.set_xticks((), minor=True)
             axes.set_title(measure, fontsize=11)
             axes.set_ylabel(unit, fontsize=10)
+            axes.set_xlabel("parameters" if axes.get_subplotspec().is_last_row() else "", fontsize=10)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     said = "; ".join(
         f"{measure}, {rows['unit'].iloc[0]}: "
@@ -313,6 +344,7 @@ def _training_curve(metrics: pd.DataFrame, column: str, title: str, *, best: str
         axes.set_xlabel(f"step (1 to {steps})", fontsize=10)
         axes.tick_params(labelsize=10)
         axes.set_xlim(1, steps)
+        _only_whole(axes)
         axes.set_ylim(0, 1 if column == "accuracy" else None)
         axes.legend(loc="upper right" if best == "lowest" else "lower right", fontsize=10)
     said = "; ".join(f"{name}: {_course(values, best)}" for name, values in _named(train, validation))
@@ -336,7 +368,7 @@ def line_curves(
 ) -> Plot:
     """Draw a line for each column of a table against its index; the scales are "linear" or "log".
 
-    said: how many points of a line its text alternative names at most.
+    More than one line has a legend. said: how many points of a line its text alternative names at most.
     """
     with _style():
         figure, axes = _figure()
@@ -347,12 +379,20 @@ def line_curves(
         if xscale == "log":
             axes.set_xticks(table.index, [str(value) for value in table.index])
             axes.minorticks_off()
+        elif pd.api.types.is_integer_dtype(table.index):
+            _only_whole(axes)
         if yscale == "linear":
             axes.set_ylim(bottom=0)
-        axes.legend()
+        if len(table.columns) > 1:
+            axes.legend()
     few = table.iloc[:: -(-len(table) // said)]
     named = "; ".join(f"{name}: {_significant(few[name])}" for name in table)
     return _plot(figure, f"Line plot of {ylabel} against {xlabel}. {named}.")
+
+
+def _only_whole(axes: Axes) -> None:
+    """Write whole numbers only below the linear horizontal axis."""
+    axes.locator_params(axis="x", integer=True)
 
 
 def loss_curve(losses: Sequence[float], *, every: int = 10) -> Plot:
@@ -427,8 +467,9 @@ POSITIONS = {
     "learned": "learned positions are added",
     "relative": "distances change the scores",
 }
-STREAM, BRANCH, COLUMN = 0.8, 3.1, 5.4
-"""Where a stack's residual stream and the middle of its branches stand in its column, and the column's width."""
+STREAM, BRANCH, COLUMN, FRAME = 0.8, 3.1, 5.4, (0.25, 4.65)
+"""Where a stack's residual stream and the middle of its branches stand in its column, and the column's width; where
+the frame of its blocks begins, and the frame's width."""
 
 
 def architecture(model: ModelMap) -> Plot:
@@ -442,7 +483,7 @@ def architecture(model: ModelMap) -> Plot:
             at = _looks_at_the_encoder(model.stacks[1])
             _line(axes, (STREAM, heights[0]), (corner, heights[0]), (corner, at), (COLUMN + BRANCH - 1.7, at))
         size = (COLUMN * len(heights), max(heights) + 1.2)
-        figure.set_size_inches(0.82 * size[0], 0.56 * size[1])
+        figure.set_size_inches(0.82 * size[0], 0.62 * size[1])
         axes.set(xlim=(0, size[0]), ylim=(-0.5, max(heights) + 0.7))
         axes.set_axis_off()
     return _plot(figure, f"Map of a model, from its tokens up. {' '.join(_said(model))}")
@@ -460,15 +501,17 @@ def _looks_at_the_encoder(stack: StackMap) -> float:
 def _stack(axes: Axes, model: ModelMap, column: int) -> float:
     """Draw a stack in its column; return the height at which its stream ends."""
     stack, left = model.stacks[column], COLUMN * column
-    stream, branch, wide = left + STREAM, left + BRANCH, left + COLUMN / 2 - 0.1
+    stream, branch, (frame, width) = left + STREAM, left + BRANCH, FRAME
+    frame += left
+    wide, last = frame + width / 2, column == len(model.stacks) - 1
     rows = _rows(stack)
     below, above = rows[0][0] - 0.9, rows[-1][0] + 0.5
     end = above + 0.6 + stack.last_norm
-    _line(axes, (stream, 0.3), (stream, end))
-    _box(axes, wide, 0, f"embedding: {model.vocabulary:,} tokens x {model.hidden:,} numbers", "embedding", 4.7)
+    _line(axes, (stream, 0.3), (stream, end), arrow=last)
+    _box(axes, wide, 0, f"embedding: {model.vocabulary:,} tokens x {model.hidden:,} numbers", "embedding", width)
     axes.text(branch, 0.7, "; ".join(POSITIONS[kind] for kind in model.positions), ha="center", va="center", fontsize=9)
-    axes.add_patch(_rounded(left + 0.25, below, COLUMN - 0.75, above - below, facecolor="none", edgecolor="0.5"))
-    axes.text(left + COLUMN - 0.6, above - 0.12, f"{stack.name}: {stack.blocks} x", ha="right", va="top", fontsize=10)
+    axes.add_patch(_rounded(frame, below, width, above - below, facecolor="none", edgecolor="0.5"))
+    axes.text(frame + width - 0.1, above - 0.12, f"{stack.name}: {stack.blocks} x", ha="right", va="top", fontsize=10)
     for n, (y, step) in enumerate(rows):
         if step.kind == "add":
             _line(axes, (branch, y - 0.7), (branch, y), (stream + 0.2, y))
@@ -484,10 +527,10 @@ def _stack(axes: Axes, model: ModelMap, column: int) -> float:
             _box(axes, branch, y, _step_text(step), step.kind, 3.4)
     for y in [below - 0.5] * stack.first_norm + [above + 0.5] * stack.last_norm:
         _box(axes, stream, y, "norm", "norm", 0.9)
-    if column < len(model.stacks) - 1 or model.tied is None:
+    if not last or model.tied is None:
         return end
     shared = "the embedding again" if model.tied else "a matrix of its own"
-    _box(axes, wide, end + 0.3, f"output: {shared}, {model.vocabulary:,} logits", "embedding", 4.7)
+    _box(axes, wide, end + 0.3, f"output: {shared}, {model.vocabulary:,} logits", "embedding", width)
     return end
 
 
@@ -520,12 +563,13 @@ def _rounded(x: float, y: float, width: float, height: float, **look: Any) -> Fa
     return FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=0.12", **look)
 
 
-def _line(axes: Axes, *points: tuple[float, float]) -> None:
-    """Draw a line through points that ends in an arrow."""
-    x, y = zip(*points, strict=True)
-    axes.plot(x[:-1], y[:-1], color="0.3", linewidth=1.2, zorder=2)
-    arrow = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=arrow, zorder=2)
+def _line(axes: Axes, *points: tuple[float, float], arrow: bool = True) -> None:
+    """Draw a line through points; arrow: whether it ends in one."""
+    drawn = points[:-1] if arrow else points
+    axes.plot(*zip(*drawn, strict=True), color="0.3", linewidth=1.2, zorder=2)
+    if arrow:
+        look = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", xy=points[-1], xytext=points[-2], arrowprops=look, zorder=2)
 
 
 def lens(tables: Mapping[str, pd.DataFrame]) -> Plot:
@@ -539,6 +583,7 @@ def lens(tables: Mapping[str, pd.DataFrame]) -> Plot:
         )
         axes.set_yticks(range(len(shares)), shares.index, fontsize=9)
         axes.set(xlabel="after block (0: before the first)", ylim=(len(shares) - 0.5, -0.5))
+        _only_whole(axes)
         figure.colorbar(grid, ax=axes, label="probability of the answer")
     said = "; ".join(f"{prompt}: {_rising(row)}" for prompt, row in shares.iterrows())
     return _plot(

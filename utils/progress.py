@@ -146,7 +146,10 @@ class _Screen(Protocol):
 
 
 class _Page:
-    """An output of the running cell, emptied at the end: what was printed before and after stays as it is."""
+    """An output of the running cell, emptied at the end, and gone in JupyterLab (`labextension/emptied.js`).
+
+    What was printed before and after stays as it is.
+    """
 
     handle: Any = None
 

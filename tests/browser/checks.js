@@ -8,6 +8,7 @@
   const PANEL = ".jp-WindowedPanel-outer";
   const SMALLEST = 9; // pixels on the screen
   const FIGURE_TEXT = 16.8; // what utils.plots writes, in pixels of the file
+  const AUTO_RING = 2; // what the browser draws by itself around a control
   const ICON = 100;
   const LONGEST_WORD = 30;
 
@@ -93,6 +94,36 @@
     pen.font = style.font;
     const arrow = control.matches("select, [type=number]") ? 16 : 0;
     return pen.measureText(valueOf(control)).width + parseFloat(style.paddingLeft) + parseFloat(style.paddingRight) + arrow;
+  }
+
+  // How far a rectangle sticks out of what hides the rest, scroll bar or not.
+  function clipped(rect, element) {
+    let most = 0;
+    for (let at = element; at && !at.matches(PANEL); at = at.parentElement) {
+      const { overflowX, overflowY, contain } = getComputedStyle(at);
+      const box = at.getBoundingClientRect();
+      const [left, top] = [box.left + at.clientLeft, box.top + at.clientTop];
+      const paints = /paint|strict|content/.test(contain);
+      if (paints || overflowX !== "visible") most = Math.max(most, left - rect.left, rect.right - left - at.clientWidth);
+      if (paints || overflowY !== "visible") most = Math.max(most, top - rect.top, rect.bottom - top - at.clientHeight);
+    }
+    return most;
+  }
+
+  // The ring around the control that the keys have reached.
+  function* ringless(root) {
+    const before = document.activeElement;
+    for (const control of all(root, CONTROLS)) {
+      control.focus({ focusVisible: true, preventScroll: true });
+      if (!control.matches(":focus-visible")) continue;
+      const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(control);
+      const ring = { none: 0, auto: AUTO_RING }[outlineStyle] ?? parseFloat(outlineWidth) + parseFloat(outlineOffset);
+      const { left, top, right, bottom } = control.getBoundingClientRect();
+      const around = { left: left - ring, top: top - ring, right: right + ring, bottom: bottom + ring };
+      const out = clipped(around, control.parentElement);
+      if (out > 0.5) yield `ringless: ${kind(control)} ${brief(nameOf(control))} by ${pixels(out)}`;
+    }
+    before?.focus({ preventScroll: true });
   }
 
   function* broken(root) {
@@ -229,7 +260,7 @@
     }
   }
 
-  const checks = { cut, broken, small, covered, scrolled, outside, contradicted, faint, red };
+  const checks = { cut, ringless, broken, small, covered, scrolled, outside, contradicted, faint, red };
   const look = (part, names) => names.flatMap((name) => [...checks[name](part)]);
   const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 

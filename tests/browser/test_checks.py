@@ -30,6 +30,13 @@ CASES = {
             "'wildflowers' in text",
         ),
     ],
+    "ringless": [
+        ('<div style="overflow: hidden"><input value="1" style="outline: 2px solid red"></div>', "input '' by 2"),
+        (
+            '<div style="overflow: auto"><label><input type="radio" style="margin: 0">Yes</label></div>',
+            "input 'Yes' by",
+        ),
+    ],
     "broken": [
         ('<pre style="width: 70px; word-break: break-all; white-space: pre-wrap">a positive one</pre>', "'positive'"),
         ('<p style="width: 30px; overflow-wrap: anywhere">positive</p>', "'positive' in p"),

@@ -68,7 +68,7 @@ def seen_whole(page: Page, name: str, *, width: int, height: int, most: int) -> 
     widget.evaluate("element => element.scrollIntoView()")
     page.wait_for_timeout(700)
     shoot(page, f"{name}_{width}")
-    assert found(widget, *OF_LAYOUT) == [], width
+    assert found(widget, *OF_LAYOUT, "ringless") == [], width
     assert widget.bounding_box()["height"] <= most, width
 
 
@@ -198,7 +198,7 @@ def test_no_picture_of_the_sampler_stands_under_a_message_that_contradicts_it(sa
     prompt, old = page.get_by_role("textbox", name="Prompt (press Enter)"), page.locator(".course-old")
     seed, top_k = page.get_by_role("spinbutton", name="Seed"), page.get_by_role("textbox", name="Top-k, typed")
     refusals = page.get_by_role("alert").filter(has_text=re.compile("."))
-    for text, said in (("", "The prompt is empty"), ("word " * 9000, "9001 tokens, but the context window is 8192")):
+    for text, said in (("", "The prompt is empty"), ("word " * 9000, "9,001 tokens, but the context window is 8,192")):
         prompt.fill(text)
         prompt.press("Enter")
         expect(refusals.filter(has_text=said)).to_be_visible(timeout=20_000)
@@ -268,7 +268,7 @@ def playground_page(show_widget):
 def test_the_playground_streams_stops_and_goes_on_from_an_alternative(playground_page):
     page = playground_page
     statuses = page.get_by_role("status").filter(has_text="tokens")
-    expect(statuses.first).to_contain_text("12 tokens; 18 of 8192 used. Ended by: max new tokens.")
+    expect(statuses.first).to_contain_text("12 tokens; 18 of 8,192 used. Ended by: max new tokens.")
     right = page.get_by_role("group", name="Completion B")
     before = right.inner_text()
     press(right.get_by_role("button").first, "ArrowRight", 2)
@@ -308,7 +308,7 @@ def test_the_playground_is_seen_whole_from_700_pixels_up_and_marks_what_is_old(p
     expect(page.get_by_text("Old: the controls have moved since.")).to_have_count(1)
     expect(page.get_by_text("Written with temperature 1, top-k 0, top-p 1, seed 0")).to_be_visible()
     prompt = page.get_by_role("textbox", name="Prompt")
-    for text, said in (("", "The prompt is empty"), ("word " * 9000, "but the context window is 8192 tokens")):
+    for text, said in (("", "The prompt is empty"), ("word " * 9000, "but the context window is 8,192 tokens")):
         prompt.fill(text)
         expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible(timeout=20_000)
         expect(page.get_by_text("Old: this completion belongs to the prompt 'The garden")).to_have_count(2)

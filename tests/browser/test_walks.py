@@ -98,24 +98,39 @@ def test_notebooks_are_readable_before_they_run_and_reading_changes_nothing(open
     )
     before = {path: (folder / path).read_bytes() for path in paths}
     page = open_notebook(str(paths[0]))
-    for path in paths[1:]:
+    wrong, shown = [], None
+    for path in paths:
         open_path(page, str(path))
-    wrong = []
-    for size in SIZES:
-        at_size(page, size)
-        for path in [path for path in paths if path.parent != LABS.relative_to(ROOT)]:  # masters have the same text
-            page.locator(f".lm-TabBar-tab[title*='{path}']").click()
-            page.wait_for_selector(f"{PANEL} .jp-Cell")
-            wrong += [f"{path}, {size[0]} px, {sentence}" for sentence in walked(page, *OF_LAYOUT, "faint")]
+        if path.parent != LABS.relative_to(ROOT):  # masters have the same text
+            for size in SIZES:
+                at_size(page, size)
+                wrong += [f"{path}, {size[0]} px, {sentence}" for sentence in walked(page, *OF_LAYOUT, "faint")]
+        assert page.locator(".jp-mod-dirty").count() == 0
+        if shown:  # what was read before is closed once another is in front: a page with many open is slow
+            page.locator(f".lm-TabBar-tab[title*='{shown}'] .lm-TabBar-tabCloseIcon").click()
+        shown = path
     assert wrong == [], "\n".join(wrong)
-    assert page.locator(".jp-mod-dirty").count() == 0
+    assert page.locator(".jp-Dialog").count() == 0
     assert {path: (folder / path).read_bytes() for path in paths} == before
 
 
-def test_every_link_to_the_glossary_lands_at_its_term(open_notebook, folder):
-    link = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?glossary\.ipynb(#[^)]+)\)")
+LINK = re.compile(r"\]\((?:\.\./)?(?:notebooks/)?glossary\.ipynb(#[^)]+)\)")
+
+
+def sample(of_each: list[list[str]]) -> list[str]:
+    """Return some of the terms that notebooks link: the first of each, all of an unusual form, others evenly spread.
+
+    Last comes first, so that the glossary is scrolled both by its opening and from further down.
+    """
+    terms = sorted({term for some in of_each for term in some})
+    unusual = [term for term in terms if not re.fullmatch("#[a-z-]+", term)]
+    return sorted({*(some[0] for some in of_each if some), *unusual, *terms[::8], terms[-1]}, reverse=True)
+
+
+def test_links_to_the_glossary_land_at_their_terms(open_notebook, folder):
+    """A sample: that every link names a heading is tested without a page, in test_notebooks."""
     paths = [*(folder / "notebooks").glob("*.ipynb"), *(folder / "labs").glob("*.ipynb")]
-    terms = sorted({term.replace("\\", "") for path in paths for term in link.findall(path.read_text())}, reverse=True)
+    terms = sample([LINK.findall(path.read_text()) for path in paths])
     lines = "\n".join(f"- [term {number}](glossary.ipynb{term})" for number, term in enumerate(terms))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(lines)], metadata=KERNEL)
     nbformat.write(notebook, folder / "notebooks" / "links.ipynb")
@@ -127,7 +142,7 @@ def test_every_link_to_the_glossary_lands_at_its_term(open_notebook, folder):
         if not lands(page, term[1:]):
             lost.append(term)
         page.locator(".lm-TabBar-tab[title*='links.ipynb']").click()
-    assert len(terms) > 40
+    assert len(terms) > 20
     assert lost == []
 
 

@@ -4,7 +4,8 @@ import json
 import socket
 import subprocess
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -62,6 +63,15 @@ def ask(url: str, body: Any = None, *, method: str | None = None, headers: dict[
     except HTTPError as error:
         with error:
             return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+
+
+def wait_for(ask_again: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+    """Return what `ask_again` gives once it is good."""
+    until = time.monotonic() + SECONDS
+    while not good(found := ask_again()):
+        assert time.monotonic() < until, found
+        time.sleep(0.05)
+    return found
 
 
 def tiny_language_model() -> LanguageModel:

@@ -6,10 +6,18 @@ import schemathesis
 from pydantic import BaseModel, ValidationError
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from utils.serving.adapter_routes import LoadRequest, SplitRequest
 from utils.serving.bodies import read_json
 from utils.serving.openai_schema import ChatRequest, CompletionRequest
+from utils.serving.vertex_schema import PredictRequest
 
-BODIES: dict[str, type[BaseModel]] = {"/v1/completions": CompletionRequest, "/v1/chat/completions": ChatRequest}
+BODIES: dict[str, type[BaseModel]] = {
+    "/v1/completions": CompletionRequest,
+    "/v1/chat/completions": ChatRequest,
+    "/v1/endpoints/{name}:predict": PredictRequest,
+    "/v1/adapters": LoadRequest,
+    "/v1/adapters/{name}": SplitRequest,
+}
 
 
 @schemathesis.hook
@@ -17,6 +25,8 @@ def before_call(context, case, kwargs) -> None:
     """Ask the model that is there: other names end at once, with a 404."""
     if isinstance(case.body, dict) and isinstance(case.body.get("model"), str) and case.body["model"]:
         case.body["model"] = "tiny"
+    if case.operation.path.endswith(":predict") and case.path_parameters.get("name"):
+        case.path_parameters["name"] = "tiny"
 
 
 @schemathesis.hook

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from inspect import get_annotations
 
@@ -14,9 +15,12 @@ from openai.types.chat import completion_create_params as chat_create_params
 from transformers import PreTrainedTokenizerFast
 
 from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
+from tests.test_registry import add, tuned
 from tests.tiny_models import byte_pairs
+from utils import registry
 from utils.decoding.generation import complete_many
 from utils.logits.config import DecodingConfig
+from utils.models.tokens import is_bytes, token_text
 from utils.prompts.conversations import conversation
 from utils.serving.answering import answer
 from utils.serving.logs import Record
@@ -26,6 +30,7 @@ from utils.serving.openai_schema import ChatRequest, CompletionRequest
 from utils.serving.refusals import LATE, TOO_MANY, Refusal
 from utils.serving.requests import PromptScores, Score, Token
 
+HALF = "\N{REPLACEMENT CHARACTER}"
 TURNS = [{"role": "user", "content": "Hi"}]
 ASKED = {"completions": {"prompt": "The cat"}, "chat/completions": {"messages": TURNS}}
 
@@ -120,6 +125,22 @@ def test_the_courses_own_settings_reach_the_sampler(client, model):
     assert [answer.choices[0].text] == complete_many(model, "The cat", config, seeds=[3])
 
 
+def test_logit_bias_forces_a_token_and_a_stop_string_ends_before_it(client, model):
+    [letter] = model.encode("a")
+    asked = {
+        "model": model.name,
+        "prompt": "The cat",
+        "max_tokens": 6,
+        "temperature": 0.0,
+        "logit_bias": {str(letter): 100},
+    }
+    [choice] = client.completions.create(**asked).choices
+    assert (choice.text, choice.finish_reason) == ("aaaaaa", "length")
+    stopped = client.completions.create(**asked, stop=["b", "aaa"])
+    [choice] = stopped.choices
+    assert (choice.text, choice.finish_reason, stopped.usage.completion_tokens) == ("", "stop", 3)
+
+
 def test_choices_take_the_next_seeds_also_where_a_prompt_stands_again(client, model):
     answer = client.completions.create(model=model.name, prompt=["a", "b", "a"], n=2, seed=7, max_tokens=8)
     config = DecodingConfig(max_new_tokens=8)
@@ -128,6 +149,28 @@ def test_choices_take_the_next_seeds_also_where_a_prompt_stands_again(client, mo
     )
     assert [choice.text for choice in answer.choices] == [*first[:2], *second, *first[2:]]
     assert [choice.index for choice in answer.choices] == list(range(6))
+
+
+def test_adapters_and_the_base_interleaved_answer_as_each_does_alone(tiny_endpoint, model, tmp_path):
+    held, prompts = tiny_endpoint.endpoint.adapters, ["The cat", "a dog", "The cat sat"]
+    alone = {model.name: model}
+    for seed, name in enumerate(["one", "two"]):
+        add(name, tuned(model, "lora", tmp_path / name, scale=0.3, seed=seed))
+        held.add(name)
+        alone[name] = registry.load(name, base=model)
+    asked = [(name, prompt) for prompt in prompts for name in alone] * 2
+
+    def complete(name, prompt):
+        body = {"model": name, "prompt": prompt, "max_tokens": 20, "temperature": 0}
+        return ask(f"{tiny_endpoint.url}/completions", body).json
+
+    with ThreadPoolExecutor(len(asked)) as clients:
+        answers = list(clients.map(lambda one: complete(*one), asked))
+    for name in ("one", "two"):
+        held.drop(name)
+    expected = [alone[name].generate(prompt, max_new_tokens=20) for name, prompt in asked]
+    assert [answer["choices"][0]["text"] for answer in answers] == expected and len(set(expected)) == 9
+    assert len({answer["system_fingerprint"] for answer in answers}) == 3
 
 
 def test_without_a_seed_every_choice_draws_its_own(scripted):
@@ -182,7 +225,8 @@ def test_logprobs_are_the_models_own_also_of_an_echoed_prompt(client, model):
         model=model.name, prompt="The cat", max_tokens=4, logprobs=3, echo=True, seed=2, temperature=2.0
     )
     [choice], rows = answer.choices, answer.choices[0].logprobs
-    ids = model.tokenizer.convert_tokens_to_ids(rows.tokens)
+    names = [token_text(model.tokenizer, token) for token in range(model.embedded)]
+    ids = [names.index(token) for token in rows.tokens]
     with torch.inference_mode():
         expected = model.model(torch.tensor([ids])).logits[0].log_softmax(-1)
     assert choice.text.startswith("The cat") and len(ids) == answer.usage.total_tokens
@@ -190,17 +234,17 @@ def test_logprobs_are_the_models_own_also_of_an_echoed_prompt(client, model):
     for n, token in enumerate(ids[1:]):
         assert rows.token_logprobs[n + 1] == pytest.approx(expected[n, token].item(), abs=1e-4)
         likeliest = {*expected[n].topk(3).indices.tolist(), token}
-        assert set(rows.top_logprobs[n + 1]) == set(model.tokenizer.convert_ids_to_tokens(sorted(likeliest)))
-    assert all(
-        choice.text[begins:].startswith(token) for begins, token in zip(rows.text_offset, rows.tokens, strict=True)
-    )
+        assert set(rows.top_logprobs[n + 1]) == {names[token] for token in likeliest}
+    for begins, token in zip(rows.text_offset, rows.tokens, strict=True):
+        assert is_bytes(token) or choice.text[begins:].lstrip(HALF).startswith(token)
 
 
 def test_a_prompt_is_scored_without_an_answer(client, model):
     answer = client.completions.create(model=model.name, prompt="The cat", max_tokens=0, logprobs=0, echo=True)
     [choice] = answer.choices
-    assert (choice.text, choice.finish_reason, len(choice.logprobs.tokens)) == ("The cat", "length", 7)
-    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (7, 0)
+    assert (choice.text, choice.finish_reason) == ("The cat", "length")
+    assert len(choice.logprobs.tokens) == answer.usage.prompt_tokens == model.count_tokens("The cat")
+    assert answer.usage.completion_tokens == 0
 
 
 def test_parts_of_a_character_have_the_place_of_the_whole():
@@ -264,6 +308,18 @@ def test_a_response_format_becomes_a_schema(scripted, wanted, schema):
     assert (request.schema and json.loads(request.schema)) == schema
 
 
+def test_an_answer_obeys_its_schema(client, model):
+    schema = {"enum": ["yes", "no", 7]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+    asked = {"model": model.name, "messages": TURNS, "max_tokens": 20, "n": 4}
+    for choice in client.chat.completions.create(**asked, response_format=wanted).choices:
+        assert json.loads(choice.message.content) in schema["enum"] and choice.finish_reason == "stop"
+    wanted["json_schema"]["schema"] = {"type": "colour"}
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(**asked, response_format=wanted)
+    assert caught.value.param == "response_format"
+
+
 BAD = [
     ("completions", {"temperature": -1}, "temperature"),
     ("completions", {"temperature": "1"}, "temperature"),
@@ -286,13 +342,13 @@ BAD = [
     ("completions", {"prompt": [-1]}, "prompt"),
     ("completions", {"prompt": "a" * 300}, "prompt"),
     ("completions", {"prompt": None}, "prompt"),
-    ("completions", {"max_tokens": 250}, "max_tokens"),
+    ("completions", {"max_tokens": 256}, "max_tokens"),
     ("completions", {"max_tokens": 10**6}, "max_tokens"),
     ("completions", {"max_tokens": 0}, "max_tokens"),
     ("completions", {"logprobs": 6}, "logprobs"),
     ("completions", {"logprobs": True}, "logprobs"),
     ("completions", {"logit_bias": {"9999": 1}}, "logit_bias"),
-    ("completions", {"logit_bias": {"a": 1}}, "logit_bias"),
+    ("completions", {"logit_bias": {"a": 1}}, "logit_bias.a"),
     ("completions", {"logit_bias": {"1": 101}}, "logit_bias"),
     ("completions", {"stream": 1}, "stream"),
     ("completions", {"stream_options": {"include_usage": True}}, "stream_options"),
@@ -301,11 +357,11 @@ BAD = [
     ("completions", {"presence_penalty": 0.5}, "presence_penalty"),
     ("completions", {"model": ""}, "model"),
     ("chat/completions", {"messages": []}, "messages"),
-    ("chat/completions", {"messages": [{"role": "tool", "content": "x"}]}, "messages[0]"),
+    ("chat/completions", {"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
     ("chat/completions", {"messages": [{"role": "user", "content": "a" * 300}]}, "messages"),
-    ("chat/completions", {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0]"),
-    ("chat/completions", {"max_tokens": 250}, "max_tokens"),
-    ("chat/completions", {"max_completion_tokens": 250}, "max_completion_tokens"),
+    ("chat/completions", {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content"),
+    ("chat/completions", {"max_tokens": 256}, "max_tokens"),
+    ("chat/completions", {"max_completion_tokens": 256}, "max_completion_tokens"),
     ("chat/completions", {"max_completion_tokens": 2, "max_tokens": 3}, "max_tokens"),
     ("chat/completions", {"top_logprobs": 2}, "top_logprobs"),
     ("chat/completions", {"logprobs": True, "top_logprobs": 21}, "top_logprobs"),

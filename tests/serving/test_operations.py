@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.serving.conftest import SECONDS, ask, new_endpoint, process, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, ask, new_endpoint, process, raw, serving, tiny_language_model, wait_for
 from tests.tiny_models import save
 from utils.errors import ServingError
 from utils.processes import module_environment
@@ -22,7 +22,7 @@ from utils.serving import serve
 from utils.serving.__main__ import main, parser, read_settings
 from utils.serving.logs import Record, RequestLog
 from utils.serving.requests import Token
-from utils.serving.server import listen
+from utils.serving.server import allow_files, listen
 from utils.serving.settings import Limits, Settings
 
 ASKED = {"model": "tiny", "prompt": "the quick fox", "max_tokens": 4}
@@ -184,6 +184,10 @@ def test_unknown_paths_and_methods_have_the_shape_of_their_interface(tiny_endpoi
 def test_every_allowed_method_is_told(tiny_endpoint):
     answer = ask(f"{tiny_endpoint.url}/completions", method="PUT")
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    page = ask(f"{tiny_endpoint.root}/openapi.json", method="PUT")
+    assert (
+        page.status == 405 and "GET" in page.headers["allow"] and page.headers["allow"] in page.json["error"]["message"]
+    )
     both = ask(f"{tiny_endpoint.url}/adapters", method="PUT")
     assert (both.status, both.headers["allow"]) == (405, "GET, POST")
 
@@ -202,10 +206,10 @@ def test_settings_from_flags_and_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_SERVING_ROWS", "7")
     monkeypatch.setenv("COURSE_SERVING_ADAPTER", "a b@best")
     monkeypatch.setenv("COURSE_SERVING_LOG_TEXT", "0")
-    given = ["--port", "0", "--seconds", "1.5", "--keys", str(tmp_path), "--adapter", "c/3", "--waiting=0"]
+    given = ["--port", "0", "--seconds", "1.5", "--keys", str(tmp_path), "--adapter", "c/3", "--waiting=2"]
     settings = read_settings(vars(parser().parse_args(given)))
     assert settings == Settings(
-        port=0, adapters=("a", "b@best", "c/3"), keys=tmp_path, limits=Limits(rows=7, seconds=1.5, waiting=0)
+        port=0, adapters=("a", "b@best", "c/3"), keys=tmp_path, limits=Limits(rows=7, seconds=1.5, waiting=2)
     )
     assert read_settings(vars(parser().parse_args(["--rows", "8", "--log-text"]))).log_text
 
@@ -218,6 +222,7 @@ def test_settings_from_flags_and_environment(monkeypatch, tmp_path):
         (["--port", "70000"], "Port is a whole number, 0 (a free one) to 65,535; 70000 was given."),
         (["--host", "0.0.0.0"], "give a file with keys"),
         (["--port", "0", "--keys", "/no/such/file"], "cannot be read"),
+        (["--port", "0", "--log", "/no/such/folder/log"], "The log /no/such/folder/log cannot be written"),
         (["--port", "0", "--model", "/no/such/model"], "/no/such/model"),
         (["--port", "0", "--host", "127.0.0.1.nowhere.invalid", "--keys", "x"], "choose another host or port"),
     ],
@@ -236,6 +241,18 @@ def test_a_port_that_is_taken(capsys):
         capsys.readouterr().err
         == f"Port {port} of 127.0.0.1 is taken: choose another with --port, or --port 0 for a free one.\n"
     )
+
+
+def test_files_for_all_connections_may_be_opened():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+        for count, allowed in ((384, 384), (100, 384)):
+            allow_files(count)
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (allowed, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.process
@@ -259,7 +276,7 @@ def test_an_endpoint_of_a_notebook(tiny_folder):
         assert f"{served.url} serves" in repr(served) and "3 completions at once" in repr(served)
         body = ASKED | {"model": str(tiny_folder)}
         assert ask(f"{served.url}/completions", body).status == 200
-        assert '"status": 200' in served.log()
+        wait_for(served.log, lambda log: '"status": 200' in log)
         port = int(served.url.split(":")[2].split("/")[0])
         with pytest.raises(ServingError, match=re.escape(f"already answers at {served.url}, for {tiny_folder}")):
             serve(port=port)
@@ -301,14 +318,16 @@ def test_it_ends_with_its_kernel_even_one_that_is_killed(tiny_folder, keep, tmp_
     if keep:
         assert ask(f"{root}/ready").status == 200
         os.kill(int(pid), signal.SIGINT)
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        try:
-            ask(f"{root}/ready")
-        except OSError:
-            return
-        time.sleep(0.1)
-    pytest.fail("it goes on without its kernel")
+    wait_for(lambda: refuses(root), bool)
+
+
+def refuses(root: str) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        raw(root).close()
+    except OSError:
+        return True
+    return False
 
 
 WRONG_OPTION = """

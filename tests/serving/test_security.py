@@ -1,14 +1,21 @@
 """What stands against those who mean no good: the table of threats in utils/serving/README.md names these tests."""
 
+import http.client
 import json
+import pickle
 import time
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.serving.conftest import ask, new_endpoint, raw, serving, tiny_language_model
-from utils.errors import ServingError, UnsupportedSetting
+from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model, wait_for
+from utils.adapters.methods import MANIFEST, PEFT_CONFIG, PEFT_WEIGHTS, load_adapter
+from utils.errors import AdapterMismatch, RegistryError, ServingError, UnsupportedSetting
+from utils.registry.versions import register
 from utils.serving.bodies import NESTING, read_json
 from utils.serving.keys import Keys, read_keys
 from utils.serving.settings import Limits, Settings
@@ -164,6 +171,61 @@ def test_an_idle_connection_gives_way_to_a_new_one(tight):
             line.close()
 
 
+class Silent:
+    """A scheduler that never answers."""
+
+    alive, retry_after, asked = True, 1, 0
+
+    def submit(self, requests, emit):
+        self.asked += 1
+        return SimpleNamespace(cancel=lambda: None)
+
+    def stop(self, *, seconds):
+        self.alive = False
+
+
+ASKED = json.dumps({"model": "tiny", "prompt": "a"})
+COMPLETE = f"POST /v1/completions HTTP/1.1\r\n{JSON}Content-Length: {len(ASKED)}\r\n\r\n{ASKED}".encode()
+
+
+def test_where_all_connections_are_in_use_a_new_one_is_told_so(tiny_model):
+    scheduler = Silent()
+    with serving(new_endpoint(tiny_model, limits=Limits(connections=2), scheduler=scheduler)) as served:
+        busy = [raw(served.root) for _ in range(2)]
+        for line in busy:
+            line.sendall(COMPLETE)
+        wait_for(lambda: scheduler.asked, lambda asked: asked == 2)
+        told = ask(f"{served.root}/ready")
+        assert told.status == 503
+        assert (told.headers["retry-after"], told.headers["connection"]) == ("1", "close")
+        assert told.json["error"]["type"] == "server_error"
+        busy.pop().close()
+        wait_for(lambda: ask(f"{served.root}/ready"), lambda answer: answer.status == 200)
+        busy.pop().close()
+
+
+def test_an_answer_is_not_held_for_ever(tiny_model):
+    with serving(new_endpoint(tiny_model, limits=SHORT, scheduler=Silent())) as served, raw(served.root) as line:
+        line.sendall(COMPLETE)
+        with suppress(ConnectionError):
+            assert line.recv(1000) == b""
+        assert serves(served)
+
+
+def test_a_connection_is_kept_for_the_next_request(tiny_endpoint):
+    line = http.client.HTTPConnection(tiny_endpoint.root.removeprefix("http://"), timeout=SECONDS)
+    for _ in range(3):
+        line.request("GET", "/ready")
+        assert line.getresponse().read() == b'{"status":"ok"}'
+        assert line.sock is not None
+    line.close()
+    with raw(tiny_endpoint.root) as many:
+        many.sendall(3 * b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = b""
+        while received.count(b'{"status":"ok"}') < 3:
+            received += many.recv(1000)
+
+
 def test_what_is_no_http_is_refused_in_json(tiny_endpoint):
     for sent in (
         b"\x16\x03\x01\x02\x00\r\n\r\n",
@@ -213,7 +275,29 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None, derandomize=True, max_examples=50)
 @given(values, st.booleans())
 def test_json_is_read_as_it_is(value, escaped):
     assert read_json(json.dumps(value, ensure_ascii=escaped).encode()) == value
     assert read_json(b"[" * (NESTING - 1) + b"[]" + b"]" * (NESTING - 1))
+
+
+@pytest.mark.parametrize("config", [None, {"peft_type": "LORA", "target_modules": ["q_proj"]}])
+def test_weights_are_never_a_pickle(tiny_model, tmp_path, config):
+    class Runs:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "it ran",)
+
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    manifest = {"weights": tiny_model.weights_hash, "base": "tiny", "method": "lora", "size": 8}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    if config:
+        (folder / PEFT_CONFIG).write_text(json.dumps(config))
+    for name in ("adapter.bin", "adapter.safetensors", "adapter_model.bin", PEFT_WEIGHTS):
+        (folder / name).write_bytes(pickle.dumps(Runs()))
+    with pytest.raises(AdapterMismatch, match="damaged"):
+        load_adapter(tiny_model, folder)
+    with pytest.raises(RegistryError, match="no whole adapter"):
+        register("pickled", folder, metrics={}, parameters={})
+    assert not (tmp_path / "it ran").exists()

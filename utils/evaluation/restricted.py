@@ -144,8 +144,8 @@ def _raised(text: str, names: dict, *, test: str) -> str:
     except BaseException as error:  # whatever code raises is told
         kind = type(error).__name__
         if test and kind == "AssertionError":
-            return f"failed the test `{test}`"
-        return f"stopped with {kind}: {_words(error)}" + (f", in the test `{test}`" if test else "")
+            return f"failed the test: {test}"
+        return f"stopped with {kind}: {_words(error)}" + (f", in the test: {test}" if test else "")
     return ""
 
 

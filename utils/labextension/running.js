@@ -1,5 +1,6 @@
 // A kernel starts with the first cell that is run, one for all that wait for it.
 
+import { dropEmptied } from "./emptied.js";
 import { work } from "./kernels.js";
 import { OldOutput } from "./old_output.js";
 
@@ -20,6 +21,7 @@ export function executor(runCell) {
         return await runCell(options);
       } finally {
         work(sessionContext, -1);
+        dropEmptied(cell);
         old.remove();
       }
     },

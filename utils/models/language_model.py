@@ -123,14 +123,14 @@ class LanguageModel:
         left = self.context_window - (0 if self.is_encoder_decoder else read)
         if read <= self.context_window and max_new_tokens <= left:
             return
-        said = f"The prompt has {tokens} tokens" + (f", its soft prompt {virtual}" if virtual else "")
-        window = f"but the context window is {self.context_window} tokens"
+        said = f"The prompt has {tokens:,} tokens" + (f", its soft prompt {virtual:,}" if virtual else "")
+        window = f"but the context window is {self.context_window:,} tokens"
         if max_new_tokens == 1:
             raise ContextWindowExceeded(f"{said}, {window}, the next one included: shorten the prompt.")
-        together = "" if self.is_encoder_decoder else f", {read + max_new_tokens} in all"
-        fewer = f", or allow at most {left} new tokens" if read <= self.context_window and left > 0 else ""
+        together = "" if self.is_encoder_decoder else f", {read + max_new_tokens:,} in all"
+        fewer = f", or allow at most {left:,} new tokens" if read <= self.context_window and left > 0 else ""
         raise ContextWindowExceeded(
-            f"{said} and the completion may have {max_new_tokens}{together}, {window}: shorten the prompt{fewer}."
+            f"{said} and the completion may have {max_new_tokens:,}{together}, {window}: shorten the prompt{fewer}."
         )
 
     @overload

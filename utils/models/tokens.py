@@ -98,7 +98,7 @@ def token_counts(model: LanguageModel, texts: Mapping[str, str]) -> pd.DataFrame
 
 def _counts(model: LanguageModel, text: str) -> dict[str, int]:
     if not text.strip():
-        raise EmptyPrompt("A text is empty: give each name a text of a few words.")
+        raise EmptyPrompt("The text is empty: type a few words.")
     return {
         "words": len(words(text)),
         "characters": len(text),

@@ -22,6 +22,10 @@ class TokenBudget:
         """Tokens left over; negative when prompt and completion do not fit."""
         return self.window - self.prompt - self.completion
 
+    def __str__(self) -> str:
+        taken = f"{self.prompt:,} tokens of prompt and at most {self.completion:,} of completion"
+        return f"{taken}, out of a context window of {self.window:,}."
+
 
 def token_budget(model: "LanguageModel", prompt: str, *, max_new_tokens: int) -> TokenBudget:
     """Return what a prompt and the longest completion take of the context window. Raises UnsupportedSetting."""

@@ -45,7 +45,7 @@ DEFAULT = "default"
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._ -]{0,98}[A-Za-z0-9])?")
 PLACE = re.compile(r"adapter-[0-9a-f]{32}")
 ALIAS = re.compile(r"(?!latest$|v\d+$)[a-z][a-z0-9_-]{0,99}", re.IGNORECASE)
-REFERENCE = re.compile(rf"(?P<model>{NAME.pattern})(/[1-9][0-9]{{0,8}}|@[A-Za-z][A-Za-z0-9_-]{{0,99}})?")
+REFERENCE = re.compile(rf"({NAME.pattern})(/[1-9][0-9]{{0,8}}|@[A-Za-z][A-Za-z0-9_-]{{0,99}})?")
 PARAMETERS, METRICS = "course.parameters", "course.metrics"
 FILE_SIZE, VALIDATION_LOSS = "file_bytes", "best_validation_loss"
 SUMMARY = ["method", "size", "validation loss", "file size MB", "created"]
@@ -156,7 +156,7 @@ def find_each(references: Iterable[str]) -> dict[str, Version]:
 def model_of(reference: str) -> str | None:
     """Return the model's name in a reference; None for what cannot be one, such as a path or an address."""
     found = REFERENCE.fullmatch(reference)
-    return found["model"] if found else None
+    return found[1] if found else None
 
 
 def compare(references: Sequence[str]) -> pd.DataFrame:

@@ -4,30 +4,33 @@ A route here is a plain function: FastAPI runs it in a thread, as loading takes 
 meanwhile.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from utils.registry.versions import REFERENCE
 from utils.serving.adapters import LARGEST_WEIGHT, Part, adapter_bytes
 from utils.serving.bodies import JsonRoute
 from utils.serving.endpoint import Endpoint
 from utils.serving.openai_schema import Asked, ErrorAnswer
 
+Reference = Annotated[str, Field(pattern=f"^{REFERENCE.pattern}$")]
 Weight = Annotated[float, Field(gt=0, le=LARGEST_WEIGHT)]
 
 
 class LoadRequest(Asked):
     """reference: a registered model, "name", "name@alias" or "name/3". name: what clients call it, if not so."""
 
-    reference: str
-    name: str = ""
+    reference: Reference
+    name: Reference | None = None
 
 
 class SplitRequest(Asked):
     """split: the weight of each reference; all are versions of the name's own model."""
 
-    split: Annotated[dict[str, Weight], Field(min_length=1)]
+    split: Annotated[dict[Reference, Weight], Field(min_length=1, json_schema_extra={"additionalProperties": False})]
 
 
 class HeldPart(BaseModel):
@@ -89,26 +92,24 @@ def adapter_routes(endpoint: Endpoint) -> APIRouter:
             problem=part.problem,
         )
 
-    def held(name: str) -> HeldName:
-        return HeldName(name=name, split=[told(part) for part in adapters.parts(name)])
+    def held(name: str, parts: Sequence[Part]) -> HeldName:
+        return HeldName(name=name, split=[told(part) for part in parts])
 
     @routes.get("")
     def list_adapters() -> HeldNames:
         """List the names that are served, and how they are."""
-        _, *names = adapters.names()
-        return HeldNames(data=[held(name) for name in names], problem=adapters.problem)
+        return HeldNames(data=[held(*one) for one in adapters.served().items()], problem=adapters.problem)
 
     @routes.post("")
     def load_adapter(asked: LoadRequest) -> HeldName:
         """Load a registered adapter, or replace what answers under its name."""
-        adapters.add(asked.reference, name=asked.name)
-        return held(asked.name or asked.reference)
+        name = asked.name or asked.reference
+        return held(name, adapters.split(name, {asked.reference: 1.0}))
 
-    @routes.put("/{name:path}/split")
+    @routes.put("/{name:path}")
     def split_adapter(name: str, asked: SplitRequest) -> HeldName:
         """Split a name's traffic between versions by weights; a user stays with a version."""
-        adapters.split(name, asked.split)
-        return held(name)
+        return held(name, adapters.split(name, asked.split))
 
     @routes.delete("/{name:path}")
     def drop_adapter(name: str) -> Dropped:

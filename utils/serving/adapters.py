@@ -66,11 +66,20 @@ class Adapters:
         """Return the names that may be asked for, the base's first."""
         return [self._base.name, *self._served]
 
+    def served(self) -> Mapping[str, tuple[Part, ...]]:
+        """Return what is served at this moment: the parts of each name's traffic."""
+        return self._served
+
     def parts(self, name: str) -> tuple[Part, ...]:
         """Return the parts of a name's traffic. Raises Refusal 404."""
-        if name not in self._served:
-            raise Refusal(f"The endpoint has no model {_shown(name)}.", status=UNKNOWN, parameter="model")
-        return self._served[name]
+        parts = self._served.get(name)  # asked for once: other threads replace it
+        if parts is None:
+            raise Refusal(
+                f"The endpoint has no model {_shown(name)}: /v1/models lists those that it has.",
+                status=UNKNOWN,
+                parameter="model",
+            )
+        return parts
 
     def find(self, name: str, *, user: str = "") -> Adapter | None:
         """Return the adapter that answers under a name, None for the base's own.
@@ -104,8 +113,8 @@ class Adapters:
         """
         self.split(name or reference, {reference: 1.0})
 
-    def split(self, name: str, weights: Mapping[str, float]) -> None:
-        """Split a name's traffic between references of its model, by weights above 0.
+    def split(self, name: str, weights: Mapping[str, float]) -> tuple[Part, ...]:
+        """Split a name's traffic between references of its model, by weights above 0, and return its parts.
 
         Raises Refusal, UnsupportedSetting; then nothing changes.
         """
@@ -121,6 +130,7 @@ class Adapters:
                 raise Refusal(part.problem, status=part.status, parameter="reference")
             parts.append(part)
         self._serve(name, tuple(parts))
+        return tuple(parts)
 
     def drop(self, name: str) -> None:
         """Stop serving a name; requests that run are finished. Raises Refusal 404."""

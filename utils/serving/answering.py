@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.requests import Request as HttpRequest
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from utils.serving.endpoint import Endpoint
 from utils.serving.logs import Record
-from utils.serving.refusals import Refusal
+from utils.serving.refusals import LEFT, Refusal
 from utils.serving.requests import Emit, Event, Finish, PromptScores, Request, Token
 from utils.serving.scheduler import Scheduler, Ticket
 
-GONE = 499
-"""nginx's status for a client that left: nobody receives it, the log has it."""
+EVENTS = "text/event-stream"
 
 T = TypeVar("T")
 
@@ -105,7 +106,7 @@ async def unless_gone(client: HttpRequest, work: Awaitable[T]) -> T:
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise Refusal("The client left before the answer was written.", status=GONE)
+            raise Refusal("The client left before the answer was written.", status=LEFT)
         return working.result()
     finally:
         working.cancel()
@@ -116,3 +117,24 @@ async def unless_gone(client: HttpRequest, work: Awaitable[T]) -> T:
 async def _left(client: HttpRequest) -> None:
     while (await client.receive())["type"] != "http.disconnect":
         pass
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events of which the first is there; whatever ends the response closes the generator of the rest."""
+
+    media_type = EVENTS
+
+    def __init__(self, first: str, rest: AsyncGenerator[str]) -> None:
+        super().__init__(_chained(first, rest), headers={"cache-control": "no-cache"})
+        self.rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI asks for it."""
+        async with aclosing(self.rest):
+            await super().__call__(scope, receive, send)
+
+
+async def _chained(first: str, rest: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    yield first
+    async for chunk in rest:
+        yield chunk

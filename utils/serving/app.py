@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -20,6 +21,9 @@ from utils.serving.refusals import NOT_ALLOWED, UNAVAILABLE, UNKNOWN, Refusal
 from utils.serving.vertex_routes import vertex_routes
 
 TYPES = ("str", "int", "float", "bool", "dict", "list")
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI would tell OpenTelemetry of each request, what was wrong in its body included."""
+
 OK, DOWN = "ok", "unavailable"
 
 
@@ -31,7 +35,7 @@ class Health(BaseModel):
 
 def create_app(endpoint: Endpoint) -> FastAPI:
     """Return the application of an endpoint; any ASGI server runs it."""
-    app = FastAPI(title="Endpoint", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Endpoint", docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=NO_TELEMETRY)
     routers = [make(endpoint) for make in (openai_routes, vertex_routes, adapter_routes, operation_routes)]
     for router in routers:
         app.include_router(router)
@@ -48,7 +52,9 @@ def create_app(endpoint: Endpoint) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def refuse_path(request: Request, error: HTTPException) -> Response:
         path = request.url.path
-        methods = sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
+        here = next((route.path for route in routes if route.path_regex.match(path)), None)
+        ours = {method for route in routes if route.path == here for method in route.methods or ()}
+        methods = sorted(ours) or [(error.headers or {}).get("Allow", "")]  # of a page that is FastAPI's own
         sentences = {
             UNKNOWN: "There is nothing at this path; /openapi.json lists all that there is.",
             NOT_ALLOWED: f"{request.method} is not for this path: use {' or '.join(methods)}.",

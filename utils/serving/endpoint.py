@@ -7,7 +7,7 @@ from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
 from utils.serving.adapters import Adapters
 from utils.serving.keys import Keys, read_keys
-from utils.serving.logs import RequestLog, say
+from utils.serving.logs import RequestLog, check_log, say
 from utils.serving.metrics import Metrics
 from utils.serving.scheduler import Scheduler
 from utils.serving.settings import Limits, Settings
@@ -52,9 +52,11 @@ def open_endpoint(settings: Settings) -> Endpoint:
     """Load the model and its adapters, and start what answers with them.
 
     An adapter that cannot be read stops nothing: its name answers 409 until it can. Raises what `load_model` raises,
-    and ServingError for keys that cannot be used.
+    and ServingError for keys or a log that cannot be used.
     """
     keys = read_keys(settings.keys) if settings.keys else Keys()
+    if settings.log:
+        check_log(settings.log)
     model, metrics = load_model(settings.model), Metrics()
     adapters = Adapters(model, settings.limits, follow_seconds=settings.follow_seconds)
     for problem in adapters.load_all(settings.adapters):

@@ -115,14 +115,16 @@ class Chunk:
 class Step:
     """Which rows' tokens a packed input holds.
 
-    places, positions: shape (tokens,), a token's place in the cache and its position in its row. single: the columns
-    of rows that read one token; seen: what each place may see then, booleans of shape (places, 1, 1, longest).
+    places, positions: shape (tokens,), a token's place in the cache and its position in its row. single: for each
+    place the column of the one token that its row reads, any where it reads none or several; writers: the places that
+    read one; seen: what each place may see then, booleans of shape (places, 1, 1, longest).
     """
 
     cache: RowCache
     places: torch.Tensor
     positions: torch.Tensor
     single: torch.Tensor
+    writers: torch.Tensor
     seen: torch.Tensor
     chunks: Sequence[Chunk]
 
@@ -131,14 +133,14 @@ def plan_step(cache: RowCache, reads: Sequence[tuple[object, int, int]], device:
     """Return the step that reads, of each row (owner, begin, tokens), so many tokens behind the first `begin`."""
     places: list[int] = []
     positions: list[int] = []
-    single: list[int] = []
     chunks: list[Chunk] = []
-    lengths = [1] * len(cache.owners)
+    single, lengths = [0] * len(cache.owners), [1] * len(cache.owners)
+    writers: list[int] = []
     for owner, begin, tokens in reads:
         place, column, end = cache.place(owner), len(places), begin + tokens
         if tokens == 1:
-            single.append(column)
-            lengths[place] = end
+            single[place], lengths[place] = column, end
+            writers.append(place)
         else:
             seen = torch.ones(tokens, end, dtype=torch.bool, device=device).tril(begin)
             chunks.append(Chunk(slice(column, column + tokens), place, seen))
@@ -149,7 +151,8 @@ def plan_step(cache: RowCache, reads: Sequence[tuple[object, int, int]], device:
         cache=cache,
         places=torch.tensor(places, device=device),
         positions=torch.tensor(positions, device=device),
-        single=torch.tensor(single, dtype=torch.long, device=device),
+        single=torch.tensor(single, device=device),
+        writers=torch.tensor(writers, dtype=torch.long, device=device),
         seen=(columns < torch.tensor(lengths, device=device)[:, None])[:, None, None],
         chunks=chunks,
     )
@@ -175,12 +178,11 @@ def attend(
     keys[step.places, :, step.positions] = key[0].transpose(0, 1)
     values[step.places, :, step.positions] = value[0].transpose(0, 1)
     output = torch.empty_like(query[0].transpose(0, 1))
-    if len(step.single):
+    if len(step.writers):
         rows, longest = len(step.seen), step.seen.shape[-1]
-        asked = query.new_zeros(rows, query.shape[1], 1, query.shape[-1])
-        asked[step.places[step.single], :, 0] = query[0][:, step.single].transpose(0, 1)
+        asked = query[0].transpose(0, 1)[step.single, :, None]
         found = _attention(asked, keys[:rows, :, :longest], values[:rows, :, :longest], step.seen, scaling)
-        output[step.single] = found[step.places[step.single], :, 0]
+        output[step.single[step.writers]] = found[step.writers, :, 0]
     for chunk in step.chunks:
         own = slice(chunk.place, chunk.place + 1), slice(None), slice(chunk.seen.shape[-1])
         found = _attention(query[:, :, chunk.columns], keys[own], values[own], chunk.seen, scaling)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from utils.errors import short_reason
+from utils.errors import ServingError, short_reason
 from utils.serving.refusals import Refusal
 from utils.serving.requests import Event, Request, Token
 
@@ -113,7 +113,7 @@ class RequestLog:
             sys.stderr.buffer.write(line)
             sys.stderr.flush()
             return
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        file = _opened(self._path)
         try:
             line = b"\n" + line if self._torn else line
             written = os.write(file, line)
@@ -122,6 +122,18 @@ class RequestLog:
                 raise OSError("the disk is full")
         finally:
             os.close(file)
+
+
+def check_log(path: Path) -> None:
+    """Raise ServingError for a log that cannot be opened; a full disk is no reason not to begin."""
+    try:
+        os.close(_opened(path))
+    except OSError as error:
+        raise ServingError(f"The log {path} cannot be written ({short_reason(error)}): name another file.") from None
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
 def say(sentence: str) -> None:

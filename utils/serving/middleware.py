@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from utils.serving.endpoint import Endpoint
 from utils.serving.error_answers import error_response
 from utils.serving.logs import Record
-from utils.serving.refusals import FAILED, TOO_LARGE, UNAUTHORIZED, Refusal
+from utils.serving.refusals import FAILED, LEFT, TOO_LARGE, UNAUTHORIZED, Refusal
 
 OPEN_TO_ALL = ("/health", "/ready")
 """Paths that need no key."""
@@ -20,9 +20,6 @@ INTERFACES = (("/v1/endpoints/", "vertex"), ("/v1/adapters", "adapters"), ("/v1/
 
 OTHER_MODELS = "unknown"
 """The label in the metrics of every model that the endpoint does not have."""
-
-CLIENT_LEFT = 499
-"""The status in log and metrics of a request whose client left before its answer began, as nginx has it."""
 
 
 class Recorded:
@@ -41,7 +38,7 @@ class Recorded:
         path = scope["path"]
         interface = next(name for prefix, name in INTERFACES if path.startswith(prefix))
         record = scope.setdefault("state", {})["record"] = Record(interface, scope["method"], path)
-        status = CLIENT_LEFT
+        status = LEFT
 
         async def send_noted(message: Message) -> None:
             nonlocal status
@@ -55,7 +52,7 @@ class Recorded:
         except Exception as error:
             logging.getLogger("uvicorn.error").error("Request %s failed", record.id, exc_info=error)
             record.error = type(error).__name__
-            if status != CLIENT_LEFT:  # the answer has begun, and the connection is all that can still be ended
+            if status != LEFT:  # the answer has begun, and the connection is all that can still be ended
                 raise
             refusal = Refusal(f"The endpoint failed; its log tells why, under {record.id}.", status=FAILED)
             await error_response(path, refusal)(scope, receive, send_noted)

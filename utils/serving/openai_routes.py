@@ -2,17 +2,16 @@
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
-from utils.serving.answering import answer, completed, unless_gone
+from utils.serving.answering import EVENTS, EventStream, answer, completed, unless_gone
 from utils.serving.bodies import JsonRoute
 from utils.serving.endpoint import Endpoint
 from utils.serving.openai_answers import ChatWriter, CompletionWriter, Writer, streamed_answer, whole_answer
@@ -29,7 +28,6 @@ from utils.serving.openai_schema import (
 )
 from utils.serving.refusals import Refusal
 
-EVENTS = "text/event-stream"
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorAnswer, "description": "The request is not answered: `param` names the field to blame."},
     "5XX": {"model": ErrorAnswer, "description": "The endpoint cannot answer now."},
@@ -60,13 +58,12 @@ def openai_routes(endpoint: Endpoint) -> APIRouter:
 
     def head(kind: str, question: Question, asked: Sampled) -> dict[str, Any]:
         adapter = question.adapter
+        version = (adapter.reference, adapter.fingerprint) if adapter else ()
         return {
             "id": f"{kind}-{uuid.uuid4().hex}",
             "created": int(time.time()),
             "model": asked.model,
-            "system_fingerprint": f"{fingerprint} {adapter.reference} {adapter.fingerprint}"
-            if adapter
-            else fingerprint,
+            "system_fingerprint": " ".join((fingerprint, *version)),
         }
 
     async def written(
@@ -111,27 +108,6 @@ def openai_routes(endpoint: Endpoint) -> APIRouter:
             return await written(writer, head("chatcmpl", question, asked), question, asked, client)
 
     return routes
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events of which the first is there; whatever ends the response closes the generator of the rest."""
-
-    media_type = EVENTS
-
-    def __init__(self, first: str, rest: AsyncGenerator[str]) -> None:
-        super().__init__(_chained(first, rest), headers={"cache-control": "no-cache"})
-        self.rest = rest
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI asks for it."""
-        async with aclosing(self.rest):
-            await super().__call__(scope, receive, send)
-
-
-async def _chained(first: str, rest: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    yield first
-    async for chunk in rest:
-        yield chunk
 
 
 def chat_names(asked: ChatRequest) -> dict[str, str]:

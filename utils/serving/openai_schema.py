@@ -160,7 +160,7 @@ class Head(BaseModel):
 
 
 class CompletionLogprobs(BaseModel):
-    """A column a field, a row a token; text_offset: where in the choice's text the token begins.
+    """A column a field, a row a token; text_offset: how much of the choice's text was certain before the token.
 
     The first token of a prompt has no log-probability. top_logprobs: the likeliest tokens and the token itself.
     """

@@ -77,8 +77,8 @@ def serve(
     """
     if port and (known := _answering(port)):
         raise ServingError(
-            f"An endpoint already answers at http://{HOST}:{port}/v1, for {', '.join(known)}: use it, stop it, or take "
-            "a free port with port=0."
+            f"An endpoint already answers at http://{HOST}:{port}/v1, for {', '.join(known)}: use it, stop it where it "
+            "was started, or take a free port with port=0."
         )
     given = {"port": port, "model": model, **options}
     flags = [_flag(name, value) for name, value in given.items() if value is not None]

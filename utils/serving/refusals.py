@@ -4,6 +4,8 @@ from utils.errors import CourseError
 
 BAD, UNAUTHORIZED, UNKNOWN, NOT_ALLOWED, TIMEOUT, CONFLICT = 400, 401, 404, 405, 408, 409
 TOO_LARGE, TOO_MANY, FAILED, UNAVAILABLE, LATE = 413, 429, 500, 503, 504
+LEFT = 499
+"""nginx's status for a client that left before it was answered: nobody receives it, log and metrics have it."""
 
 
 class Refusal(CourseError):

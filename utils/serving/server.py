@@ -4,6 +4,8 @@ import asyncio
 import errno
 import signal
 import socket
+import threading
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -21,6 +23,9 @@ STOP_SECONDS = 30.0
 """How long completions that run may take to end once the server is to stop; what runs then is cut off."""
 CLOSE_SECONDS = 5
 """How long clients then may take to receive them."""
+LOOK_AGAIN = 0.1
+FILES = 128
+"""Files that are open besides connections."""
 
 
 class Server(uvicorn.Server):
@@ -52,19 +57,32 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take nothing more, send away what waits, finish what runs, close the connections."""
-        stopping = asyncio.create_task(asyncio.to_thread(self.endpoint.stop, seconds=STOP_SECONDS))
-        while not stopping.done() and not self.force_exit:
-            await asyncio.wait([stopping], timeout=0.1)
+        stopping = threading.Thread(target=self.endpoint.stop, kwargs={"seconds": STOP_SECONDS}, daemon=True)
+        stopping.start()
+        while stopping.is_alive() and not self.force_exit:
+            await asyncio.sleep(LOOK_AGAIN)
         await super().shutdown(sockets)
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl+C. Raises ServingError, and what `open_endpoint` raises."""
+    allow_files(settings.limits.connections + FILES)
     with listen(settings.host, settings.port) as listener:
         endpoint = open_endpoint(settings)
         server = Server(endpoint, create_app(endpoint))
         print(described(endpoint, address(listener)), READY, sep="\n", flush=True)
         server.run(sockets=[listener])
+
+
+def allow_files(count: int) -> None:
+    """Let this process open so many files where the system allows it; macOS begins with 256, connections included."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
 
 
 def listen(host: str, port: int) -> socket.socket:

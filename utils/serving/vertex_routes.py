@@ -1,8 +1,9 @@
 """The Vertex interface: `predict`, translated into completions and back."""
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 
@@ -31,6 +32,8 @@ NAMES = {
 }
 """What a completion's fields are called here."""
 
+Name = Annotated[str, Path(min_length=1)]
+
 
 def vertex_routes(endpoint: Endpoint) -> APIRouter:
     """Return the route that Vertex's clients ask."""
@@ -41,7 +44,7 @@ def vertex_routes(endpoint: Endpoint) -> APIRouter:
     fingerprint = endpoint.model.fingerprint
 
     @routes.post("/{name:path}:predict", response_model_exclude_none=True)
-    async def predict(name: str, asked: PredictRequest, client: HttpRequest) -> PredictAnswer:
+    async def predict(name: Name, asked: PredictRequest, client: HttpRequest) -> PredictAnswer:
         """Continue prompts."""
         record = client.state.record
         record.model = name

@@ -74,7 +74,8 @@ def time_by_part(model: LanguageModel, lengths: Sequence[int]) -> pd.DataFrame:
 def _times(model: LanguageModel, length: int) -> dict[str, float]:
     if length > model.context_window:
         raise ContextWindowExceeded(
-            f"A text of {length} tokens is longer than the context window, {model.context_window}: give a shorter one."
+            f"A text of {length:,} tokens is longer than the context window, {model.context_window:,}: "
+            "give a shorter one."
         )
     inputs = {name: ids[:, :1].expand(-1, length) for name, ids in inputs_of(model, "a").items()}
     return min((_timed(model, inputs) for _ in range(2)), key=lambda run: sum(run.values()))

@@ -20,6 +20,8 @@ SIZES = (150, 300, 600, 1_000, 2_000)
 """Millions of parameters."""
 
 WINDOWS = (1_024, 2_048, 8_192, 32_768)
+SHORT = 20
+"""Characters of a key that a card keeps in one line."""
 MEMORY = {"runs here": "run", "can be tuned here": "tune"}
 
 
@@ -144,9 +146,11 @@ def model_garden() -> ModelGarden:
 
 def card_html(title: str, rows: dict[str, str]) -> str:
     """Return a card: a table of facts, whose values are HTML."""
-    cell = 'style="padding: 0 10px 0 0; text-align: left; vertical-align: top; font-weight: 400; line-height: 1.35"'
+    cell = "padding: 0 10px 0 0; text-align: left; vertical-align: top; font-weight: 400; line-height: 1.35"
+    whole = "; white-space: nowrap"
     lines = "".join(
-        f'<tr><th scope="row" {cell}>{html.escape(name)}</th><td {cell}>{value}</td></tr>'
+        f'<tr><th scope="row" style="{cell}{whole * (len(name) <= SHORT)}">{html.escape(name)}</th>'
+        f'<td style="{cell}">{value}</td></tr>'
         for name, value in rows.items()
     )
     return f'<table><caption style="text-align: left"><b>{html.escape(title)}</b></caption>{lines}</table>'

@@ -10,6 +10,8 @@ from utils.widgets.slider import Slider, seed_box
 from utils.widgets.view import beside, paragraph, show, told_in
 
 TOKENS = 40
+FEW = {0: "without looking back", 1: "by the one before it"}
+FREE = "The counts left a choice at every token: nothing was copied but single tokens."
 LAST = " Nothing ever stood behind the last tokens, so the text ends."
 
 
@@ -42,11 +44,9 @@ class NGramWriter:
     def said(self) -> str:
         """What was written, and how free it was."""
         count = self.order.value - 1
-        return (
-            f"Each token is drawn by the {count} before it: {self.written}\n\n"
-            f"At {self.forced:.0%} of the tokens the counts left one choice only: there the text is copied."
-            f"{LAST * self.ended}"
-        )
+        drawn = FEW.get(count, f"by the {count} before it")
+        copied = f"At {self.forced:.0%} of the tokens the counts left one choice only: there the text is copied."
+        return f"Each token is drawn {drawn}: {self.written}\n\n{copied if self.forced else FREE}{LAST * self.ended}"
 
     def redraw(self) -> None:
         """Write anew with the order and the seed of the controls."""

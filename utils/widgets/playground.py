@@ -182,10 +182,7 @@ class Playground:
     def _check(self, prompt: str, max_new_tokens: int) -> None:
         self.model.check_window(prompt, max_new_tokens=max_new_tokens)
         budget = token_budget(self.model, prompt, max_new_tokens=max_new_tokens)
-        self.message.value = paragraph(
-            f"{budget.prompt} tokens of prompt and at most {budget.completion} of completion, "
-            f"out of a context window of {budget.window}."
-        )
+        self.message.value = paragraph(str(budget))
 
     def _both(self) -> Generator[None]:
         return _in_turns([self._written(column, Asked(self.prompt.value, column.config)) for column in self.columns])
@@ -200,7 +197,9 @@ class Playground:
         self._check(asked.prompt, asked.config.max_new_tokens)
         steps = generate_stream(self.model, asked.prompt, asked.config, begun=asked.begun)
         prompt, window = self.model.count_tokens(asked.prompt), self.model.context_window
-        return column.written(asked, steps, lambda written: f"{written} tokens; {prompt + written} of {window} used.")
+        return column.written(
+            asked, steps, lambda written: f"{written:,} tokens; {prompt + written:,} of {window:,} used."
+        )
 
 
 def _in_turns(waiting: list[Generator[None]]) -> Generator[None]:

@@ -65,7 +65,7 @@ class Workbench:
             prompt = self.bench.prompt(self.asked)
             self.prompt_view.value = _preformatted(prompt)
             self.bench.check(prompt)
-            self.message.value = paragraph(_budget(self.bench, prompt))
+            self.message.value = paragraph(str(self.bench.budget(prompt)))
 
     def ask(self) -> None:
         """Let the model answer the prompt, and show the answer above the earlier ones."""
@@ -77,7 +77,7 @@ class Workbench:
             self.answers = [answer, *(other for other in self.answers if other.asked != asked)][:KEPT]
             self.answers_view.value = self._compared()
             said = " Asked again: the same prompt gives the same completion." if again else ""
-            self.message.value = paragraph(_budget(self.bench, self.bench.prompt(asked)) + said)
+            self.message.value = paragraph(f"{self.bench.budget(self.bench.prompt(asked))}{said}")
 
     def _compared(self) -> str:
         asked = self.asked
@@ -102,21 +102,13 @@ class Workbench:
 def prompt_workbench(bench: Bench) -> Workbench:
     """Show a workbench and return it."""
     made = Workbench(bench)
-    show(made.view, summary=made.summary, text=f"A prompt workbench. {_budget(bench, bench.prompt(made.asked))}")
+    show(made.view, summary=made.summary, text=f"A prompt workbench. {bench.budget(bench.prompt(made.asked))}")
     return made
 
 
 def _short(description: str, options: object) -> Dropdown:
     layout = widgets.Layout(width="220px", max_width="100%")
     return Dropdown(options=options, description=description, style=FULL_LABEL, layout=layout)
-
-
-def _budget(bench: Bench, prompt: str) -> str:
-    budget = bench.budget(prompt)
-    return (
-        f"{budget.prompt} tokens of prompt and at most {budget.completion} of completion, "
-        f"out of a context window of {budget.window}."
-    )
 
 
 def _preformatted(prompt: str) -> str:

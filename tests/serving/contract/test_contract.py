@@ -166,7 +166,7 @@ def test_32_clients_at_once_get_what_one_gets_alone(contract):
 def test_models_interleaved_answer_as_each_does_alone(contract):
     names = [model.id for model in contract.client.models.list().data]
     if len(names) == 1:
-        pytest.skip("the endpoint has one model only; adapters are interleaved in test_scheduler.py, too")
+        pytest.skip("the endpoint has one model; test_openai.py interleaves this course's adapters")
     asked = [(name, prompt) for prompt in PROMPTS for name in names]
 
     def complete(name: str, prompt: str) -> list[str]:
