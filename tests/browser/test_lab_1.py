@@ -9,6 +9,11 @@ from tests.browser.page import at_size, shoot
 from utils.exercises import load_quiz
 
 MASTER = "labs/solutions/lab_1_in_context_learning.ipynb"
+DRAWN = """async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await Promise.all([...document.querySelectorAll(".jp-OutputArea img")].map((image) => image.decode()));
+}"""
+"""Waits until what was scrolled into view is laid out and its pictures are decoded."""
 WORKBENCH = """
 from utils.datasets import load_dialogues
 from utils.models import load_model
@@ -31,7 +36,7 @@ def test_a_page_that_has_not_run_shows_its_stored_figures_and_widgets_in_words(o
     seen, words = set(), set()
     for step in range(40):
         panel.evaluate(f"element => element.scrollTop = {step * 600}")
-        page.wait_for_timeout(250)
+        page.evaluate(DRAWN)
         for image in page.locator(".jp-OutputArea img").all():
             if image.evaluate("element => element.complete && element.naturalWidth > 300"):
                 if image.get_attribute("alt") not in seen:

@@ -20,6 +20,7 @@ from utils.evaluation import ClassificationTask, shots_curve
 from utils.models import load_model
 os.environ["COURSE_RESULTS"] = "kept"
 reviews = {split: tuple(load_reviews(split)) for split in ("train", "test")}
+reviews["test"] = reviews["test"][:30]
 task = ClassificationTask("Is this movie review positive or negative?", ("negative", "positive"), **reviews)
 model = load_model(device="cpu")
 print("begun")
