@@ -111,8 +111,10 @@ def walk(page: Page, texts: set[str], name: str) -> set[str]:
     """
     panel = page.locator(".jp-WindowedPanel-outer")
     seen: set[str] = set()
-    for step in range(panel.evaluate("element => element.scrollHeight") // 500 + 20):
-        panel.evaluate(f"element => element.scrollTop = {step * 500}")
+    last = -1
+    panel.evaluate("element => { element.scrollTop = 0; }")
+    while (place := panel.evaluate("element => element.scrollTop")) != last:
+        last = place
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         for text in sorted(texts - seen):
             if page.get_by_text(text, exact=True).count():
@@ -121,6 +123,7 @@ def walk(page: Page, texts: set[str], name: str) -> set[str]:
                 assert nameless(page, OUTPUTS) == []
                 seen.add(text)
         assert page.locator(RED).count() == 0
+        panel.evaluate("element => { element.scrollTop += element.clientHeight * 0.8; }")
     return seen
 
 
