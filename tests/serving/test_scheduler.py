@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -162,15 +163,16 @@ def test_which_adapters_share_the_batch_of_the_base(llama, adapters):
 
 
 class Reads:
-    """What the base's runner read, step by step: tokens of prompts, and rows that wrote."""
+    """What the base's runner read, step by step: tokens of prompts, and rows that wrote; a step takes so many seconds."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, *, seconds: float = 0.0) -> None:
         self.steps: list[list[tuple[int, bool]]] = []
         runner = scheduler._runners.of(None)
         read = runner.read
 
         def watched(reads):
             self.steps.append([(tokens, bool(row.ids)) for row, tokens in reads])
+            time.sleep(seconds)
             return read(reads)
 
         runner.read = watched
@@ -278,6 +280,7 @@ def endless(llama: LanguageModel, seed: int = 0) -> Request:
 
 def test_a_full_queue_refuses_all_or_nothing_and_says_when_to_come_back(llama):
     with scheduling(llama, rows=1, waiting=2) as scheduler:
+        Reads(scheduler, seconds=0.02)
         running = Answers(scheduler, [endless(llama)])
         running.next()
         waiting = Answers(scheduler, [request(llama, "a")])
@@ -296,7 +299,7 @@ def test_a_row_is_free_within_a_step_of_being_given_up(llama):
     with scheduling(llama, rows=1) as scheduler:
         first = Answers(scheduler, [endless(llama)])
         first.next()
-        reads = Reads(scheduler)
+        reads = Reads(scheduler, seconds=0.02)
         first.ticket.cancel()
         given_up = len(reads.steps)
         first.ticket.cancel()
@@ -306,8 +309,9 @@ def test_a_row_is_free_within_a_step_of_being_given_up(llama):
 
 def test_time_is_over_for_what_is_written_and_for_what_waits(llama):
     with scheduling(llama, rows=1) as scheduler:
+        Reads(scheduler, seconds=0.02)
         slow = endless(llama)
-        both = Answers(scheduler, [replace(slow, seconds=0.4), replace(slow, seconds=0.2)])
+        both = Answers(scheduler, [replace(slow, seconds=1), replace(slow, seconds=0.5)])
         written, waited = both.all()
     assert [event.status for event in (written[-1], waited[-1])] == [LATE, LATE]
     assert len(waited) == 1 and len(written) > 1, "one had begun"
@@ -315,6 +319,7 @@ def test_time_is_over_for_what_is_written_and_for_what_waits(llama):
 
 def test_what_is_written_is_finished_when_the_endpoint_stops_and_what_waits_is_refused(llama):
     with scheduling(llama, rows=1) as scheduler:
+        Reads(scheduler, seconds=0.02)
         config = DecodingConfig(temperature=1, max_new_tokens=60)
         both = Answers(scheduler, [request(llama, "The cat ", config)] * 2)
         both.next()

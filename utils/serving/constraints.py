@@ -50,8 +50,8 @@ class Grammars:
         ends = list(self._model.end_of_text) or None
         try:
             return from_tokenizer(tokenizer, n_vocab=self._model.embedded, eos_token=ends)
-        except ValueError as error:
-            raise _refusal(f"the tokenizer of {self._model.name} is of a kind that llguidance cannot read") from error
+        except ValueError:
+            raise _refusal(f"the tokenizer of {self._model.name} is of a kind that llguidance cannot read") from None
 
     def _compile(self, schema: str) -> LLMatcher:
         if len(schema) > CHARACTERS:
@@ -60,7 +60,7 @@ class Grammars:
             grammar = LLMatcher.grammar_from_json_schema(schema, overrides=WRITTEN)
             _check_cost(json.loads(schema))
         except ValueError as error:
-            raise _refusal(str(error)) from error
+            raise _refusal(str(error)) from None
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=LLParserLimits(verbose_errors=False))
         if matcher.is_error():
             raise _refusal(matcher.get_error())
