@@ -163,7 +163,7 @@ def test_which_adapters_share_the_batch_of_the_base(llama, adapters):
 
 
 class Reads:
-    """What the base's runner read, step by step: tokens of prompts, and rows that wrote; a step takes so many seconds."""
+    """What the base's runner read, step by step: tokens of prompts, and rows that wrote. seconds: of a step, added."""
 
     def __init__(self, scheduler: Scheduler, *, seconds: float = 0.0) -> None:
         self.steps: list[list[tuple[int, bool]]] = []
