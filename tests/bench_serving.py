@@ -27,7 +27,7 @@ from tests.bench_result import Result
 from tests.serving.conftest import process
 from utils.adapters.methods import add_adapter, find_method, save_adapter
 from utils.models.language_model import LanguageModel
-from utils.registry import versions
+from utils.registry.versions import register as register_version
 from utils.storage.checkpoints import default_checkpoint
 
 ANIMALS = (
@@ -207,7 +207,7 @@ def register(model: LanguageModel, number: int, folder: Path) -> str:
             torch.nn.init.normal_(weight.data, std=0.05, generator=noise)
     saved = folder / f"adapter-{number}"
     save_adapter(adapted, method, saved, base=model)
-    return versions.register(f"bench-{number}", saved, parameters={}, metrics={}).name
+    return register_version(f"bench-{number}", saved, parameters={}, metrics={}).name
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import signal
 import socket
+import sys
 import threading
 from contextlib import suppress
 from functools import partial
@@ -23,6 +24,8 @@ STOP_SECONDS = 30.0
 """How long completions that run may take to end once the server is to stop; what runs then is cut off."""
 CLOSE_SECONDS = 5
 """How long clients then may take to receive them."""
+SWITCH_SECONDS = 0.0005
+"""After how long Python's interpreter may go to another thread: the scheduler waits for it many times in a step."""
 LOOK_AGAIN = 0.1
 FILES = 128
 """Files that are open besides connections."""
@@ -70,6 +73,7 @@ def run(settings: Settings) -> None:
     with listen(settings.host, settings.port) as listener:
         endpoint = open_endpoint(settings)
         server = Server(endpoint, create_app(endpoint))
+        sys.setswitchinterval(SWITCH_SECONDS)
         print(described(endpoint, address(listener)), READY, sep="\n", flush=True)
         server.run(sockets=[listener])
 
