@@ -120,25 +120,25 @@ class Scheduler:
             raise Refusal(f"Token ids lie between 0 and {self._model.embedded - 1}.", parameter="prompt")
         if new > limits.tokens:
             raise Refusal(
-                f"A completion has {limits.tokens} tokens at most; {new} were asked for.", parameter="max_tokens"
+                f"A completion has {limits.tokens:,} tokens at most; {new:,} were asked for.", parameter="max_tokens"
             )
         read, window = row.soft + prompt, self._model.context_window
         left = window - (0 if self._model.is_encoder_decoder else read)
         if read > window or left < 1:
             raise Refusal(
-                f"The prompt has {read} tokens and the context window {window}: shorten the prompt.",
+                f"The prompt has {read:,} tokens and the context window {window:,}: shorten the prompt.",
                 parameter="prompt",
             )
         if new > left:
             raise Refusal(
-                f"The prompt has {read} tokens, the completion may have {new}, and the context window is "
-                f"{window}: shorten the prompt, or ask for {left} tokens at most.",
+                f"The prompt has {read:,} tokens, the completion may have {new:,}, and the context window is "
+                f"{window:,}: shorten the prompt, or ask for {left:,} tokens at most.",
                 parameter="max_tokens",
             )
         if row.longest > limits.cache_tokens:
             raise Refusal(
-                f"Prompt and completion have {row.longest} tokens and the endpoint's KV cache holds "
-                f"{limits.cache_tokens}: shorten the prompt.",
+                f"Prompt and completion have {row.longest:,} tokens and the endpoint's KV cache holds "
+                f"{limits.cache_tokens:,}: shorten the prompt.",
                 parameter="prompt",
             )
         if request.read_prompt and self._model.is_encoder_decoder:
