@@ -27,7 +27,7 @@ KEY = "COURSE_ENDPOINT_KEY"
 AT_ONCE = 8
 """How many prompts of a list are asked at once: the endpoint makes its batches of all that comes."""
 
-LOOKS_SECONDS, READ_SECONDS, RETRIES = 5.0, 180.0, 10
+LOOKS_SECONDS, READ_SECONDS, RETRIES = 5.0, 180.0, 5
 """How long an endpoint may take to say which models it has, and to complete a prompt; how often it is asked again."""
 
 INSIDE = {
