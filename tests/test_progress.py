@@ -4,6 +4,7 @@ import ast
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,14 @@ import pytest
 
 from utils import progress as module
 from utils.progress import progress, working
+
+
+def soon(what: Callable[[], object]) -> bool:
+    """Return whether something holds within ten seconds: a busy machine starts a thread late."""
+    until = time.monotonic() + 10
+    while not what() and time.monotonic() < until:
+        time.sleep(0.01)
+    return bool(what())
 
 
 class Screen:
@@ -155,9 +164,9 @@ class Events:
 def test_a_cell_shows_that_it_runs_and_what_its_calls_say_from_the_first_on(screen):
     events = Events()
     module.load_ipython_extension(SimpleNamespace(events=events))
-    time.sleep(0.1)
+    assert soon(lambda: screen.texts)
     for _ in progress("ab", "Short"):
-        time.sleep(0.1)
+        assert soon(lambda: screen.texts[-1].startswith("Short: "))
     events.called["post_run_cell"]("result")
     assert screen.texts[0] == "Running: 0 s so far" and screen.texts[-1].startswith("Short: ")
     assert screen.cleared == 1 and not module._OPEN
