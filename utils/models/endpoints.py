@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from openai.types import Completion
 
 KEY = "COURSE_ENDPOINT_KEY"
+
+Asked = str | Sequence[Mapping[str, str]]
+"""A prompt, or the messages of a chat, each with its role and content."""
+
 AT_ONCE = 8
 """How many prompts of a list are asked at once: the endpoint makes its batches of all that comes."""
 
@@ -106,20 +110,22 @@ class EndpointModel(LanguageModel):
             raise UnsupportedSetting(self._needs_a_model_here(", ".join(chosen.others)))
         return self._side_by_side(listed, seeds_of(listed, chosen.config.seed), chosen.config)
 
-    def stream(self, prompt: str, config: DecodingConfig) -> Iterator[tuple[str, str | None]]:
+    def stream(self, asked: Asked, config: DecodingConfig) -> Iterator[tuple[str, str | None]]:
         """Yield a completion as the endpoint sends it: what each piece adds, and `finish_reason` with the last one.
 
-        Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting, EndpointError, when the first piece is asked for.
+        asked: a prompt, or the messages of a chat. Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting,
+        EndpointError, all when the first piece is asked for.
         """
         settings = _as_sent(config, config.seed)
         with (
-            self._refusals_explained(prompt, config),
+            self._refusals_explained(asked, config),
             _in_words(self.address),
-            self._request(with_text(prompt), stream=True, **settings) as chunks,
+            self._request(asked, stream=True, **settings) as chunks,
         ):
             for chunk in chunks:
                 for choice in chunk.choices:
-                    yield choice.text, choice.finish_reason
+                    added = choice.text if isinstance(asked, str) else choice.delta.content
+                    yield added or "", choice.finish_reason
 
     def _side_by_side(
         self, prompts: Sequence[str], seeds: Sequence[int], config: DecodingConfig
@@ -142,12 +148,13 @@ class EndpointModel(LanguageModel):
             return self._ask(prompt, **_as_sent(config, seed)).choices[0].text
 
     @contextmanager
-    def _refusals_explained(self, prompt: str, config: DecodingConfig) -> Generator[None]:
+    def _refusals_explained(self, asked: Asked, config: DecodingConfig) -> Generator[None]:
         """Say what an endpoint does not take: a prompt that is too long, else a setting."""
         try:
             yield
         except Refused as refused:
-            self.check_window(prompt, max_new_tokens=config.max_new_tokens)
+            if isinstance(asked, str):
+                self.check_window(asked, max_new_tokens=config.max_new_tokens)
             blamed = _blamed(_as_sent(config, config.seed), refused)
             raise UnsupportedSetting(f"The endpoint at {self.address} does not take {blamed}: {refused.said}") from None
 
@@ -158,10 +165,12 @@ class EndpointModel(LanguageModel):
             raise EndpointError(f"What answers at {self.address} is no endpoint: check the address.")
         return answer
 
-    def _request(self, prompt: str, *, stream: bool = False, **settings: Any) -> Any:
+    def _request(self, asked: Asked, *, stream: bool = False, **settings: Any) -> Any:
         """Return an answer, or its chunks; settings go by `extra_body`, as the client has no argument for all."""
-        served = self.name.partition("#")[2]
-        return self.client.completions.create(model=served, prompt=prompt, stream=stream, extra_body=settings)
+        common: dict[str, Any] = {"model": self.name.partition("#")[2], "stream": stream, "extra_body": settings}
+        if isinstance(asked, str):
+            return self.client.completions.create(prompt=with_text(asked), **common)
+        return self.client.chat.completions.create(messages=asked, **common)
 
     def _needs_a_model_here(self, what: str) -> str:
         return f'This model answers at {self.address}: {what} needs a model on this machine, load_model("name").'
@@ -227,7 +236,7 @@ def _as_sent(config: DecodingConfig, seed: int) -> dict[str, Any]:
 @contextmanager
 def _in_words(address: str) -> Generator[None]:
     """Say in a sentence why an endpoint does not answer. Raises EndpointError."""
-    import httpx
+    import httpx2
     import openai
 
     try:
@@ -240,7 +249,7 @@ def _in_words(address: str) -> Generator[None]:
         ) from None
     except openai.APIStatusError as error:
         raise EndpointError(f"The endpoint at {address} answers {error.status_code}: {_said(error)}") from None
-    except (openai.APIConnectionError, httpx.TransportError) as error:  # the second in the middle of a stream
+    except (openai.APIConnectionError, httpx2.TransportError) as error:  # the second in the middle of a stream
         raise EndpointError(
             f"No endpoint answers at {address} ({short_reason(error)}): check it, or start one there with `make serve`."
         ) from None
