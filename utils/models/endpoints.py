@@ -167,10 +167,10 @@ class EndpointModel(LanguageModel):
 
     def _request(self, asked: Asked, *, stream: bool = False, **settings: Any) -> Any:
         """Return an answer, or its chunks; settings go by `extra_body`, as the client has no argument for all."""
-        common: dict[str, Any] = {"model": self.name.partition("#")[2], "stream": stream, "extra_body": settings}
-        if isinstance(asked, str):
-            return self.client.completions.create(prompt=with_text(asked), **common)
-        return self.client.chat.completions.create(messages=asked, **common)
+        written = isinstance(asked, str)
+        way: Any = self.client.completions if written else self.client.chat.completions
+        what = {"prompt": with_text(asked)} if written else {"messages": asked}
+        return way.create(**what, model=self.name.partition("#")[2], stream=stream, extra_body=settings)
 
     def _needs_a_model_here(self, what: str) -> str:
         return f'This model answers at {self.address}: {what} needs a model on this machine, load_model("name").'

@@ -1,18 +1,18 @@
 """A model's responses to a prompt of the studio: token by token, at several seeds, or as a choice of labels."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from utils.datasets.records import TextToText, completion_text
 from utils.decoding.generation import END_OF_TEXT, STOP_SEQUENCE, TOKEN_LIMIT, Step, stream_many
 from utils.errors import UnknownLabel
 from utils.evaluation.classification import score_labels
 from utils.models.endpoints import EndpointModel
 from utils.models.language_model import LanguageModel
 from utils.models.settings import OWN
-from utils.prompts.templates import PlainTemplate
 from utils.studio.prompt import Prompt
 
 
@@ -57,12 +57,12 @@ class Response:
         )
 
 
-def stream(model: LanguageModel, prompt: Prompt, *, seed: int) -> Iterator[Piece]:
+def stream(model: LanguageModel, prompt: Prompt, *, seed: int) -> Generator[Piece]:
     """Yield one response piece by piece. Raises what `pieces` raises."""
     return pieces(model, replace(prompt, config=replace(prompt.config, seed=seed), responses=1))
 
 
-def pieces(model: LanguageModel, prompt: Prompt) -> Iterator[Piece]:
+def pieces(model: LanguageModel, prompt: Prompt) -> Generator[Piece]:
     """Yield all responses piece by piece: side by side, or one after the other where an endpoint writes.
 
     Raises EmptyPrompt, DataError, ContextWindowExceeded, UnsupportedSetting, EndpointError, when one is asked for.
@@ -74,7 +74,7 @@ def pieces(model: LanguageModel, prompt: Prompt) -> Iterator[Piece]:
         yield Piece(number, step.text, step.stop_reason, step)
 
 
-def responding(model: LanguageModel, prompt: Prompt) -> Iterator[tuple[Response, ...]]:
+def responding(model: LanguageModel, prompt: Prompt) -> Generator[tuple[Response, ...]]:
     """Yield the responses, one a seed, as they stand after each piece. Raises what `pieces` raises."""
     begun = time.perf_counter()
     found = [Response(seed) for seed in prompt.seeds]
@@ -89,14 +89,19 @@ def respond(model: LanguageModel, prompt: Prompt) -> list[Response]:
     return list(found)
 
 
-def respond_to_all(model: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[tuple[int, str]]:
-    """Yield each prompt's number in the list, from 0, and its response at the first's parameters, as batches end.
+def respond_to_all(model: LanguageModel, prompts: Sequence[Prompt]) -> Generator[tuple[int, str]]:
+    """Yield each prompt's number in the list, from 0, and its response as batches end: its first seed's, or its label.
 
-    Raises what `pieces` raises, but for UnsupportedSetting, before the first is asked for.
+    prompts: the same but for their texts. Raises what `pieces` and `classify` raise.
     """
-    config = prompts[0].config
-    settings = {name: getattr(config, name) for name in OWN}
-    return model.completions([prompt.written(model) for prompt in prompts], stop=config.stop, **settings)
+    first = prompts[0]
+    if first.labels:
+        yield from ((n, next(iter(classify(model, prompt)))) for n, prompt in enumerate(prompts))
+    elif first.messages and isinstance(model, EndpointModel):
+        yield from ((n, respond(model, replace(prompt, responses=1))[0].text) for n, prompt in enumerate(prompts))
+    else:
+        settings = {name: getattr(first.config, name) for name in OWN}
+        yield from model.completions([prompt.written(model) for prompt in prompts], stop=first.config.stop, **settings)
 
 
 def label_probabilities(model: LanguageModel, prompt: Prompt) -> dict[str, float]:
@@ -123,8 +128,7 @@ def _label_logarithms(model: LanguageModel, prompt: Prompt) -> np.ndarray:
     if not prompt.labels:
         raise UnknownLabel("There is no label to choose from: write two or more.")
     written = prompt.written(model)
-    behind = str if prompt.messages or written[-1:].isspace() else PlainTemplate().completion
-    return score_labels(model, [written], [behind(label) for label in prompt.labels])[0]
+    return score_labels(model, [written], [completion_text(TextToText(written, label)) for label in prompt.labels])[0]
 
 
 def _likeliest_first(labels: Sequence[str], numbers: np.ndarray) -> dict[str, float]:
@@ -132,7 +136,7 @@ def _likeliest_first(labels: Sequence[str], numbers: np.ndarray) -> dict[str, fl
     return dict(sorted(found, key=lambda item: -item[1]))
 
 
-def _from_endpoint(model: EndpointModel, prompt: Prompt) -> Iterator[Piece]:
+def _from_endpoint(model: EndpointModel, prompt: Prompt) -> Generator[Piece]:
     prompt.check()
     ended = f"{END_OF_TEXT} or {STOP_SEQUENCE}" if prompt.config.stop else END_OF_TEXT
     reasons = {"stop": ended, "length": TOKEN_LIMIT}
