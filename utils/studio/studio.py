@@ -123,7 +123,7 @@ def _find(name: str) -> Any:
     return getattr(import_module(f"utils.studio.{module}"), found)
 
 
-def open_studio() -> Studio:
+def show_studio() -> Studio:
     """Show the studio as it was left, and return it."""
     made = Studio()
     pages = f"The Generative AI Studio, with the pages {', '.join(PAGES)}."
