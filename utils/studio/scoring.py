@@ -22,29 +22,29 @@ Metric = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
 def exact_match(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """1 where the answer has the reference's words, else 0; case, punctuation and articles do not count."""
+    """Return 1 where the answer has the reference's words, else 0; case, punctuation and articles do not count."""
     return exact_matches(_as_far_as(answers, references), references)
 
 
 def label(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """1 where the first label that the answer names is the reference, else 0; the labels are the references."""
+    """Return 1 where the first label that the answer names is the reference, else 0; the labels are the references."""
     labels = dict.fromkeys(references)
     named = [first_label(answer, list(labels)) for answer in answers]
     return np.array([one == other for one, other in zip(named, references, strict=True)], float)
 
 
 def rouge_1(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The F1 of the stemmed words that the answer shares with the reference (ROUGE-1)."""
+    """Return the F1 of the stemmed words that the answer shares with the reference (ROUGE-1)."""
     return rouge_scores(_as_far_as(answers, references), references)["ROUGE-1"]
 
 
 def chrf(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The F-score of the runs of 1 to 6 letters that the answer shares with the reference (chrF3)."""
+    """Return the F-score of the runs of 1 to 6 letters that the answer shares with the reference (chrF3)."""
     return chrf_scores(_as_far_as(answers, references), references)
 
 
 def word_f1(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The F1 of the words that the answer shares with the reference; case, punctuation and articles do not count."""
+    """Return the F1 of the words that the answer shares with the reference; case and punctuation do not count."""
     return token_f1(_as_far_as(answers, references), references)
 
 
