@@ -92,6 +92,7 @@ def score(
     Without chance (temperature 0, or labels) they are computed once and hold for every seed. Raises DataError without
     records or seeds, UnsupportedSetting, EmptyPrompt, ContextWindowExceeded.
     """
+    check_metric(metric)
     if not check_seeds(seeds):
         raise DataError("There is no seed to answer with: give at least one.")
     found = [answers(model, prompt, records, seed=seed) for seed in (seeds if is_drawn(prompt) else seeds[:1])]
@@ -100,7 +101,6 @@ def score(
 
 def scored(found: Sequence[Sequence[str]], records: Sequence[TextToText], *, metric: str, seeds: int) -> Scores:
     """Return the scores of answers, one list a seed, or one list that holds for all seeds."""
-    check_metric(metric)
     references = [record.output_text for record in records]
     rows = [(tuple(row), METRICS[metric](row, references)) for row in found]
     rows *= seeds // len(rows)
