@@ -162,7 +162,7 @@ def tail(log: Path, lines: int | None = None) -> list[str]:
 
 
 def ask_to_end(process: subprocess.Popen | psutil.Process) -> None:
-    """Ask an endpoint to finish what runs and end; one that cannot hear it, in another of Windows' consoles, is ended."""
+    """Ask an endpoint to finish what runs and to end; one that cannot hear it (another console of Windows) is ended."""
     try:
         process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM)
     except OSError:
