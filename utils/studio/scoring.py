@@ -142,6 +142,14 @@ def _answered(model: LanguageModel, prompt: Prompt, texts: Sequence[str], *, see
     return [prompt.labels[n] for n in score_labels(model, texts, as_they_stand).argmax(axis=1)]
 
 
+def own_answers(model: LanguageModel, prompt: Prompt) -> list[str]:
+    """Return the prompt's answers to its own input, one a seed, kept on disk. Raises what `score` does."""
+    text = prompt.written(model)
+    if is_drawn(prompt):
+        return _answered(model, prompt, [text] * prompt.responses, seed=prompt.config.seed)
+    return _answered(model, prompt, [text], seed=prompt.config.seed) * prompt.responses
+
+
 def is_drawn(prompt: Prompt) -> bool:
     """Whether another seed can give another answer."""
     return prompt.config.temperature > 0 and not prompt.labels
