@@ -639,7 +639,7 @@ def batching_xray(turns: pd.DataFrame, steps: pd.DataFrame) -> Plot:
         look = {"facecolor": "none", "edgecolor": "0.45", "hatch": "...."}
         places.stairs(held, edges, fill=True, color="0.45")
         places.stairs(steps["places"], edges, baseline=held, fill=True, **look)
-        places.set(xlabel="step of the model", ylabel="KV cache", xlim=(0.5, len(steps) + 0.5), ylim=(0, None))
+        places.set(xlabel="step of the model", ylabel="KV cache (tokens)", xlim=(0.5, len(steps) + 0.5), ylim=(0, None))
         _only_whole(places)
         _xray_legend(figure, adapters)
     said = "; ".join(_request_said(turn) for turn in requests)
