@@ -110,6 +110,7 @@ def own_results(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("COURSE_TUNING", str(tmp_path / "tuning"))
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress"))
+    monkeypatch.setenv("COURSE_STUDIO", str(tmp_path / "studio"))
     monkeypatch.delenv("COURSE_MODEL", raising=False)
 
 

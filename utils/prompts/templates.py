@@ -103,17 +103,22 @@ class ChatTemplate:
     def render(self, instruction: str, query: str, examples: Sequence[Any]) -> str:
         """Return the conversation up to where the assistant's answer begins."""
         plain = PlainTemplate(self.input_label, self.output_label, self.multiline)
-        messages = []
-        for case in [*as_examples(examples), Example(query, "")]:
-            messages += [
-                {"role": "user", "content": plain.render("" if messages else instruction, case.input_text, ())},
-                {"role": "assistant", "content": case.output_text},
-            ]
-        return conversation(self.tokenizer, messages[:-1])
+        return conversation(self.tokenizer, as_turns(plain, instruction, query, examples))
 
     def completion(self, output_text: str) -> str:
         """Return the output as it is: an answer begins on a new line."""
         return output_text
+
+
+def as_turns(plain: PlainTemplate, instruction: str, query: str, examples: Sequence[Any]) -> list[dict[str, str]]:
+    """Return solved cases and a query as the turns of a conversation, the instruction in the user's first."""
+    turns = []
+    for case in [*as_examples(examples), Example(query, "")]:
+        turns += [
+            {"role": "user", "content": plain.render("" if turns else instruction, case.input_text, ())},
+            {"role": "assistant", "content": case.output_text},
+        ]
+    return turns[:-1]
 
 
 PLAIN = PlainTemplate()

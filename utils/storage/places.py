@@ -1,6 +1,6 @@
-"""Where the course keeps its files: the cache, results, tuning jobs, runs and models, and what a learner has tried.
+"""Where the course keeps its files: the cache, results, tuning jobs and models, attempts, the studio's pages.
 
-A variable of the environment may name each of the four folders: `~` is the home folder, and a relative path
+A variable of the environment may name each of the five folders: `~` is the home folder, and a relative path
 counts from the working folder.
 """
 
@@ -12,6 +12,7 @@ import platformdirs
 from utils.errors import CacheUnusable
 
 CACHE, RESULTS, TUNING, PROGRESS = "COURSE_CACHE", "COURSE_RESULTS", "COURSE_TUNING", "COURSE_PROGRESS"
+STUDIO = "COURSE_STUDIO"
 NAME = "generative-ai-course"
 
 
@@ -32,6 +33,11 @@ def progress_dir() -> Path | None:
     return _named(PROGRESS) or Path(platformdirs.user_data_dir(NAME)) / "progress"
 
 
+def studio_dir() -> Path:
+    """Return the folder of what stands in the studio's pages: COURSE_STUDIO, or one in the user's data."""
+    return _named(STUDIO) or Path(platformdirs.user_data_dir(NAME)) / "studio"
+
+
 def tuning_dir() -> Path:
     """Return the folder of all jobs and tuned models: COURSE_TUNING, or a folder in the course's cache."""
     return _named(TUNING) or cache_dir() / "tuning"
@@ -49,7 +55,13 @@ def store_dir() -> Path:
 
 def owner(path: Path) -> str | None:
     """Return the variable that moves a path, and no more than has to move; None for a path outside of all folders."""
-    places = ((RESULTS, results_dir()), (TUNING, tuning_dir()), (PROGRESS, progress_dir()), (CACHE, cache_dir()))
+    places = (
+        (RESULTS, results_dir()),
+        (TUNING, tuning_dir()),
+        (PROGRESS, progress_dir()),
+        (STUDIO, studio_dir()),
+        (CACHE, cache_dir()),
+    )
     return next((variable for variable, place in places if place and path.is_relative_to(place)), None)
 
 

@@ -3,6 +3,9 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from typing import TypeVar
 
 import ipywidgets as widgets
 from IPython import get_ipython
@@ -10,6 +13,10 @@ from IPython import get_ipython
 from utils.widgets.view import told_in
 
 Work = Generator[None]
+Result = TypeVar("Result")
+
+LOOK_AGAIN = 0.01
+"""The seconds of a turn that waits for a thread."""
 
 
 class Turns:
@@ -59,3 +66,17 @@ class Turns:
                     await asyncio.sleep(0.001)
         except Exception:
             get_ipython().showtraceback()
+
+
+def in_thread(call: Callable[[], Result]) -> Generator[None, None, Result]:
+    """Do in a thread what would hold up the kernel, and return its result.
+
+    In work that is a generator: `found = yield from in_thread(call)`. Work that is closed meanwhile leaves the
+    thread to its end. Raises what the call raises.
+    """
+    pool, context = ThreadPoolExecutor(1), copy_context()
+    result = pool.submit(lambda: context.run(call))
+    pool.shutdown(wait=False)
+    while wait([result], LOOK_AGAIN).not_done:
+        yield
+    return result.result()
