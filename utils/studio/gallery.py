@@ -68,7 +68,16 @@ class Card:
         """All that a search looks at, in small letters."""
         prompt = self.prompt
         pairs = [part for pair in (*prompt.examples, *prompt.turns) for part in pair]
-        parts = (self.title, self.task, self.why, prompt.context, prompt.text, prompt.test_input, *pairs, *prompt.labels)
+        parts = (
+            self.title,
+            self.task,
+            self.why,
+            prompt.context,
+            prompt.text,
+            prompt.test_input,
+            *pairs,
+            *prompt.labels,
+        )
         return " ".join(parts).casefold()
 
 
@@ -122,9 +131,11 @@ def read_card(path: Path) -> Card:
 def answers(model: "LanguageModel", cards: Sequence[Card]) -> list[str]:
     """Return what a model makes of each card, a line for each row of values, without the white space around it.
 
-    Prompts with the same parameters are answered in batches. A choice of labels gives their shares, likeliest first.
+    Prompts with the same parameters are answered in batches, and the answers kept on disk. A choice of labels gives
+    their shares, likeliest first.
     """
-    from utils.studio.responses import classify, respond_to_all  # torch: the page shows the cards without it
+    from utils.models.settings import OWN  # torch: the page shows the cards without it
+    from utils.studio.responses import classify
 
     found: dict[Prompt, str] = {}
     alike: defaultdict[DecodingConfig, list[Prompt]] = defaultdict(list)
@@ -134,8 +145,10 @@ def answers(model: "LanguageModel", cards: Sequence[Card]) -> list[str]:
             found[prompt] = ", ".join(f"{label} {share:.2f}" for label, share in shares)
         else:
             alike[prompt.config].append(prompt)
-    for prompts in alike.values():
-        found |= {prompts[n]: answer.strip() for n, answer in respond_to_all(model, prompts)}
+    for config, prompts in alike.items():
+        settings = {name: getattr(config, name) for name in (*OWN, "stop")}
+        completions = model.kept_completions([prompt.written(model) for prompt in prompts], **settings)
+        found |= zip(prompts, map(str.strip, completions), strict=True)
     return ["\n".join(found[prompt] for prompt in card.asked) for card in cards]
 
 
