@@ -10,7 +10,7 @@ from utils.arguments import whole_number
 from utils.models.endpoints import EndpointModel
 from utils.models.language_model import LanguageModel
 from utils.prompts.budget import token_budget
-from utils.studio.answers_page import Answers
+from utils.studio.answers_page import HEIGHT, Answers
 from utils.studio.fields_page import PromptFields
 from utils.studio.model_page import ModelPicker
 from utils.studio.parameters_page import NextTokenView, Parameters
@@ -27,7 +27,6 @@ from utils.widgets.view import FULL_LABEL, WIDE, beside, button, fitted, paragra
 
 NARROWEST = 380
 """Pixels of prompt and answers, below which they stand below each other."""
-HEIGHT = 340
 OLD = "Old: the prompt, its parameters or its model are others now."
 RESPONSES_RULE = f"responses are a whole number from 1 to {MOST_RESPONSES}"
 
@@ -99,9 +98,8 @@ class DesignPage:
         self.turns.stop()
 
     def _view(self) -> widgets.VBox:
-        place = widgets.Layout(height=f"{HEIGHT}px", overflow="auto")
-        written = widgets.VBox([self.fields.shown], layout=place)
-        answered = widgets.VBox([self.answers.view, self.goes_on], layout=place)
+        written = widgets.VBox([self.fields.shown], layout=widgets.Layout(height=f"{HEIGHT}px", overflow="auto"))
+        answered = widgets.VBox([self.answers.view, self.goes_on])
         panels = {
             "Parameters": self.parameters.view,
             "Values": widgets.VBox([self.values.view, row(self.all_button)]),
@@ -143,6 +141,7 @@ class DesignPage:
             self.answers.show_responses(self.responses)
             self.ran = (Prompt.from_dict(kept.get("ran", {})), kept.get("row", 0))
         self._mark()
+        self._show_goes_on()
 
     def _put(self, prompt: Prompt, *, row: int = 0) -> None:
         self.fields.put(prompt)

@@ -29,10 +29,10 @@ class ModelPicker:
         self.message = widgets.HTML()
         self.turns = Turns(self.message)
         self.acts: list[Callable[[], None]] = []
-        wide = widgets.Layout(width="auto", flex="1 1 260px", max_width="460px")
+        wide = widgets.Layout(width="auto", flex="1 1 220px", max_width="460px")
         self.choice = widgets.Dropdown(description="Model", style=FULL_LABEL, layout=wide)
         self.other = widgets.Text(
-            description="Another",
+            description="or another",
             placeholder="http://host:port/v1#model, a hub name or a folder",
             continuous_update=False,
             style=FULL_LABEL,
