@@ -24,7 +24,8 @@ class PromptFields:
         self.given = prompt
         self.kind = switch("Kind", KINDS, prompt.kind)
         self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False, layout=fitted())
-        self.text = _area("Prompt", rows=15)
+        self.text = _area("Prompt", rows=16)
+        self.text.placeholder = "Write what the model shall go on with. {name} is a variable."
         self.context = _area("Context", rows=3)
         self.structured = StructuredFields()
         self.chat = ChatFields()
