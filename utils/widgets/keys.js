@@ -7,7 +7,7 @@ function render({ model, el }) {
 
   function hear(event) {
     const pressed = (event.ctrlKey || event.metaKey ? "Control+" : "") + event.key;
-    if (event.isComposing || event.defaultPrevented || !model.get("keys").includes(pressed)) return;
+    if (event.isComposing || event.defaultPrevented || !model.get("heard").includes(pressed)) return;
     event.preventDefault();
     model.send({ pressed });
   }

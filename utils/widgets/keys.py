@@ -17,9 +17,9 @@ class Keys(anywidget.AnyWidget):
 
     _esm = HERE / "keys.js"
 
-    keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    heard = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, acts: Mapping[str, Callable[[], None]]) -> None:
-        super().__init__(keys=list(acts))
+        super().__init__(heard=list(acts))
         self.layout.display = "none"
         self.on_msg(lambda _widget, content, _buffers: acts[content["pressed"]]())
