@@ -10,7 +10,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ class State:
 class Settings:
     """What a job was asked to do; the same settings and versions give the same adapter.
 
-    data: SHA-256 of the training and validation records; versions: of the packages that train.
+    data: SHA-256 of the training and validation records; versions: of the packages that train. make_default: whether
+    its version becomes the registry's default, which is no matter of the adapter.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Settings:
     seed: int
     data: str
     versions: dict[str, str]
+    make_default: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
