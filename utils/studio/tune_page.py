@@ -1,6 +1,5 @@
 """The page Tune: data, a method and its settings; what to know before; the job, and what comes of it."""
 
-import html
 from collections.abc import Generator
 from typing import Any
 
@@ -25,7 +24,7 @@ from utils.widgets.code_box import CodeBox
 from utils.widgets.picture import Picture
 from utils.widgets.slider import NARROW, NumberBox, Slider, seed_box, switch
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, alert, beside, button, paragraph, row
+from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, alert, beside, button, paragraph, row, scrolling
 from utils.widgets.waiting import waiting
 
 SHARE, FILE, NONE = "a share of the data", "a file of its own", "none"
@@ -172,7 +171,7 @@ class TunePage:
             self.message, "Reading the records in tokens and trying two steps", lambda: plan.checked(model)
         )
         self.checked = checked, model
-        self.report.value = _scrolling(checked.report._repr_html_(), "What the linter found")
+        self.report.value = scrolling(checked.report._repr_html_(), "What the linter found")
         self.known.layout.display = ""
         yield from self._mask()
         if checked.cost is None:
@@ -211,14 +210,6 @@ def _numbered(records: list[TextToText], n: int) -> TextToText:
 
 def _method(plan: Plan) -> str:
     return plan.method if plan.adapter_size is None else f"{plan.method} {plan.adapter_size}"
-
-
-def _scrolling(markup: str, label: str) -> str:
-    """Return HTML in a box that scrolls by itself, also by keyboard."""
-    return (
-        f'<div tabindex="0" role="region" aria-label="{html.escape(label)}" '
-        f'style="max-height: 260px; overflow: auto; border: 1px solid var(--jp-border-color1, #767676)">{markup}</div>'
-    )
 
 
 def _text(label: str, placeholder: str) -> widgets.Text:
