@@ -242,12 +242,12 @@ def parsed(file: str) -> list[tuple[str, ...]]:
         if name in ("PARAMETER", "MESSAGE"):
             word, _, rest = rest.partition(" ")
             words.append(word)
-        value = ""
-        for at, character in enumerate(rest):
+        value, characters = "", iter(rest)
+        for character in characters:
             if character in "\r\n" and unquoted(value.strip()) is not None:
                 break
             value += character if character.isprintable() or character in "\r\n\t" else ""
-        rest = rest[at:]
+        rest = "".join(characters)
         commands.append((*words, unquoted(value.strip())))
     return commands
 

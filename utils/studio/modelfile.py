@@ -95,7 +95,7 @@ def _quoted(text: str) -> str:
     """Return text in three quotation marks, which keep it as it is. Raises UnsupportedSetting where they cannot."""
     if re.search(r'"""\s*\n', text) or not all(one.isprintable() or one in "\n\t\r" for one in text):
         raise UnsupportedSetting(
-            f"A Modelfile cannot hold {text.strip():.40!r} ...: it drops what cannot be printed, and three quotation "
+            f"A Modelfile cannot hold {text.strip()[:40]!r} ...: it drops what cannot be printed, and three quotation "
             "marks at a line's end would end it."
         )
     return f'"""{text}"""'
