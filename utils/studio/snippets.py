@@ -20,6 +20,8 @@ SNIPPETS: Mapping[str, Callable[[Asked], Snippet]] = {
 }
 """By the names that the page has for them."""
 
+NEED_AN_ENDPOINT = frozenset(SNIPPETS) - {"Python with transformers", "Ollama Modelfile"}
+
 
 def snippet(kind: str, asked: Asked) -> Snippet:
     """Return the prompt as code. Raises EmptyPrompt, DataError, UnsupportedSetting for what that kind cannot say."""
