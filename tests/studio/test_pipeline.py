@@ -197,7 +197,7 @@ def test_a_tuning_job_that_fails_goes_on_from_its_checkpoint(tmp_path, model, in
     monkeypatch.setattr(worker.JobFolder, "write_state", write_state)
     assert set(statuses(run(path))) == {"succeeded"}
     [job] = folders("resumed")
-    assert [one.step for one in job.measured()] == list(range(1, job.state.steps + 1))
+    assert [one.step for one in job.measured()] == list(range(1, job.state.step + 1))
 
 
 def test_a_later_step_that_fails_is_done_again_and_nothing_before_it(
