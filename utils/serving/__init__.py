@@ -3,6 +3,7 @@
 from utils.serving.deployments import Deployment, deploy, find_deployment, redeploy, undeploy
 from utils.serving.process import Served, serve
 from utils.serving.settings import Limits, Settings
+from utils.serving.xray import record
 
 __all__ = [
     "Deployment",
@@ -11,6 +12,7 @@ __all__ = [
     "Settings",
     "deploy",
     "find_deployment",
+    "record",
     "redeploy",
     "serve",
     "undeploy",

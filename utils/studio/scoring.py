@@ -22,29 +22,29 @@ Metric = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
 def exact_match(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """1 where the answer has the reference's words, else 0; case, punctuation and articles do not count."""
+    """Return 1 where the answer has the reference's words, else 0; case, punctuation and articles do not count."""
     return exact_matches(_as_far_as(answers, references), references)
 
 
 def label(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """1 where the first label that the answer names is the reference, else 0; the labels are the references."""
+    """Return 1 where the first label that the answer names is the reference, else 0; the labels are the references."""
     labels = dict.fromkeys(references)
     named = [first_label(answer, list(labels)) for answer in answers]
     return np.array([one == other for one, other in zip(named, references, strict=True)], float)
 
 
 def rouge_1(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The F1 of the stemmed words that the answer shares with the reference (ROUGE-1)."""
+    """Return the F1 of the stemmed words that the answer shares with the reference (ROUGE-1)."""
     return rouge_scores(_as_far_as(answers, references), references)["ROUGE-1"]
 
 
 def chrf(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The F-score of the runs of 1 to 6 letters that the answer shares with the reference (chrF3)."""
+    """Return the F-score of the runs of 1 to 6 letters that the answer shares with the reference (chrF3)."""
     return chrf_scores(_as_far_as(answers, references), references)
 
 
 def word_f1(answers: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The F1 of the words that the answer shares with the reference; case, punctuation and articles do not count."""
+    """Return the F1 of the words that the answer shares with the reference; case and punctuation do not count."""
     return token_f1(_as_far_as(answers, references), references)
 
 
@@ -92,6 +92,7 @@ def score(
     Without chance (temperature 0, or labels) they are computed once and hold for every seed. Raises DataError without
     records or seeds, UnsupportedSetting, EmptyPrompt, ContextWindowExceeded.
     """
+    check_metric(metric)
     if not check_seeds(seeds):
         raise DataError("There is no seed to answer with: give at least one.")
     found = [answers(model, prompt, records, seed=seed) for seed in (seeds if is_drawn(prompt) else seeds[:1])]
@@ -100,7 +101,6 @@ def score(
 
 def scored(found: Sequence[Sequence[str]], records: Sequence[TextToText], *, metric: str, seeds: int) -> Scores:
     """Return the scores of answers, one list a seed, or one list that holds for all seeds."""
-    check_metric(metric)
     references = [record.output_text for record in records]
     rows = [(tuple(row), METRICS[metric](row, references)) for row in found]
     rows *= seeds // len(rows)
@@ -140,6 +140,14 @@ def _answered(model: LanguageModel, prompt: Prompt, texts: Sequence[str], *, see
         return model.kept_completions(texts, **{**asdict(prompt.config), "seed": seed})
     as_they_stand = [completion_text(TextToText(texts[0], name)) for name in prompt.labels]
     return [prompt.labels[n] for n in score_labels(model, texts, as_they_stand).argmax(axis=1)]
+
+
+def own_answers(model: LanguageModel, prompt: Prompt) -> list[str]:
+    """Return the prompt's answers to its own input, one a seed, kept on disk. Raises what `score` does."""
+    text = prompt.written(model)
+    if is_drawn(prompt):
+        return _answered(model, prompt, [text] * prompt.responses, seed=prompt.config.seed)
+    return _answered(model, prompt, [text], seed=prompt.config.seed) * prompt.responses
 
 
 def is_drawn(prompt: Prompt) -> bool:

@@ -4,14 +4,29 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
+from utils.adapters.methods import find_method
 from utils.datasets.records import TextToText, load_text_to_text, save_text_to_text
 from utils.datasets.splits import set_aside
 from utils.errors import DataError
-from utils.tuning.job import EPOCHS, TuningJob
+from utils.models.language_model import LanguageModel
+from utils.training.linter import Report, lint
+from utils.tuning.estimation import Estimate, estimate
+from utils.tuning.job import BATCH_SIZE, EPOCHS, TuningJob
 
 Validation = Literal["share", "file", "none"]
 Records = tuple[list[TextToText], list[TextToText]]
 """Training and validation records."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of a plan before its job starts. cost: None for data that cannot be trained on."""
+
+    plan: "Plan"
+    train: list[TextToText]
+    validation: list[TextToText]
+    report: Report
+    cost: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,18 @@ class Plan:
         if not self.validation_file.strip():
             raise DataError("Choose a file for the validation, or take a share of the data file.")
         return train, load_text_to_text(self.validation_file.strip())
+
+    def checked(self, model: LanguageModel) -> "Checked":
+        """Return what is known before a job starts: records, what the linter finds, and the cost where it may start.
+
+        Raises what `records`, `lint` and `estimate` raise.
+        """
+        train, validation = self.records()
+        report = lint(train, validation, model=model)
+        method, cost = find_method(self.method, self.adapter_size), None
+        if not report.refused:
+            cost = estimate(model, method, train, validation, epochs=self.epochs, batch_size=BATCH_SIZE)
+        return Checked(self, train, validation, report, cost)
 
     def job(self) -> tuple[TuningJob, str]:
         """Return the job, which is not started yet, and the shell's command that starts the same.
