@@ -20,7 +20,7 @@ from utils.tuning import TuningJob
 from utils.tuning.states import JobFolder, Settings, State, Status
 from utils.widgets import adapter_dial, job_monitor, monitor
 from utils.widgets.adapter_dial import AdapterDial, label_bars, table_html
-from utils.widgets.job_monitor import CANCEL_ASKED, Monitor
+from utils.widgets.job_monitor import CANCEL_ASKED, IN_A_NOTEBOOK, Monitor
 
 RUNNING = State(Status.RUNNING, step=3, steps=12, seconds=30.0)
 PROMPTS = {"one": "Is it a or b? ", "two": "b or a: "}
@@ -135,7 +135,7 @@ def test_the_button_asks_the_job_to_end_once(job):
     made.cancel_button.click()
     assert job.folder.is_cancel_asked and made.cancel_button.disabled
     made.look()
-    assert words(made.message.value) == CANCEL_ASKED
+    assert words(made.message.value) == f"{CANCEL_ASKED} {IN_A_NOTEBOOK.cancelled}"
 
 
 def test_the_curves_are_drawn_for_new_steps_only_and_not_too_often(job, monkeypatch):

@@ -16,7 +16,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, Patch
 from matplotlib.transforms import Bbox
 
 from utils.datasets.foundation_models import FoundationModel
@@ -617,6 +618,80 @@ def _bars(values: pd.Series, *, written: str, xlabel: str, xlim: tuple[float, fl
         axes.set(xlabel=xlabel, xlim=xlim)
         axes.grid(visible=False, axis="y")
     return figure
+
+
+def batching_xray(turns: pd.DataFrame, steps: pd.DataFrame) -> Plot:
+    """Draw a recorded run of the endpoint's scheduler: a line for each request, a column for each step of the model.
+
+    turns, steps: as `Recording.turns` and `Recording.table` of `serving.xray` return them. Below stand the places of
+    the KV cache: those that hold a token, and the padding.
+    """
+    requests = [turn for _, turn in turns.groupby("request")]
+    adapters = dict(zip(turns["adapter"].unique(), itertools.cycle(COLOURS), strict=False))
+    with _style(**{"axes.grid": False}):
+        figure = Figure(figsize=(SIZE[0], 0.32 * len(requests) + 3.4), layout="constrained")
+        rows, places = figure.subplots(2, sharex=True, height_ratios=(0.32 * len(requests), 1.4))
+        for y, turn in enumerate(requests):
+            _request_bars(rows, y, turn, adapters)
+        rows.set_yticks(range(len(requests)), range(1, len(requests) + 1))
+        rows.set(ylabel="request", ylim=(len(requests) - 0.4, -0.6))
+        edges, held = np.arange(len(steps) + 1) + 0.5, steps["places"] * (1 - steps["padding"])
+        look = {"facecolor": "none", "edgecolor": "0.45", "hatch": "...."}
+        places.stairs(held, edges, fill=True, color="0.45")
+        places.stairs(steps["places"], edges, baseline=held, fill=True, **look)
+        places.set(xlabel="step of the model", ylabel="KV cache (tokens)", xlim=(0.5, len(steps) + 0.5), ylim=(0, None))
+        _only_whole(places)
+        _xray_legend(figure, adapters)
+    said = "; ".join(_request_said(turn) for turn in requests)
+    return _plot(
+        figure,
+        f"A line for each of {len(requests)} requests, a column for each of {len(steps)} steps, at most "
+        f"{steps['rows'].max()} rows at once. {said}. Below, the places of the KV cache: {_padding_said(steps)}.",
+    )
+
+
+def _request_bars(axes: Axes, y: int, turns: pd.DataFrame, adapters: Mapping[str, str]) -> None:
+    """Draw what a request did: hatched where its prompt was read, filled where a token was written."""
+    first, last, colour = turns["step"].iloc[0], turns["step"].iloc[-1], adapters[turns["adapter"].iloc[0]]
+    read, wrote, left = turns["prompt"] > 0, turns["written"] > 0, turns["step"] - 0.5
+    half = 0.5 * (read & wrote)
+    axes.hlines(y, 0.5, first - 0.5, color="0.7", linewidth=1, linestyle=":")
+    axes.barh(y, (1 - half)[read], 0.7, left[read], facecolor="white", edgecolor=colour, hatch="//////", linewidth=0)
+    axes.barh(y, (1 - half)[wrote], 0.7, (left + half)[wrote], color=colour, edgecolor="white", linewidth=0.4)
+    axes.barh(y, last - first + 1, 0.7, first - 0.5, facecolor="none", edgecolor=colour)
+    axes.plot(first - 0.5, y, ">", color="black", markersize=5, zorder=3, clip_on=False)
+    axes.plot(last + 0.5, y, "X", color="black", markersize=5, zorder=3, clip_on=False)
+
+
+def _xray_legend(figure: Figure, adapters: Mapping[str, str]) -> None:
+    grey = "0.45"
+    shapes: dict[str, Any] = {"color": "black", "linestyle": "", "markersize": 5}
+    handles = [
+        *(Patch(color=colour, label=name or "base") for name, colour in adapters.items()),
+        Patch(facecolor="white", edgecolor=grey, hatch="//////", linewidth=0, label="reads its prompt"),
+        Patch(color=grey, label="writes a token; a place that is full"),
+        Patch(facecolor="white", edgecolor=grey, hatch="....", linewidth=0, label="padding"),
+        Line2D([], [], marker=">", label="joins", **shapes),
+        Line2D([], [], marker="X", label="leaves", **shapes),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9)
+
+
+def _request_said(turns: pd.DataFrame) -> str:
+    first, last = turns.iloc[0], turns.iloc[-1]
+    return (
+        f"Request {first['request'] + 1} ({first['adapter'] or 'base'}): joins at step {first['step']}, reads "
+        f"{turns['prompt'].sum()} tokens of its prompt, writes {turns['written'].sum()}, "
+        f"leaves after step {last['step']}"
+    )
+
+
+def _padding_said(steps: pd.DataFrame) -> str:
+    few = steps.iloc[:: -(-len(steps) // 4)]
+    said = ", ".join(
+        f"{100 * line['padding']:.0f} % of {line['places']:.0f} at step {number}" for number, line in few.iterrows()
+    )
+    return f"padding is {said}"
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).parents[1]
 NEW_PROCESS_GROUP = 0x00000200
 """`subprocess.CREATE_NEW_PROCESS_GROUP`, which only Windows has."""
@@ -36,3 +38,18 @@ def start_apart(module: str, *arguments: str, **options: Any) -> subprocess.Pope
     command = module_command(module, *arguments)
     options = {"stdin": subprocess.DEVNULL, "env": module_environment()} | apart | options
     return subprocess.Popen(command, **options)
+
+
+def known_by(pid: int) -> tuple[int, float]:
+    """Return what a running process is found again by: its id, and when it began, as ids are given anew."""
+    return pid, psutil.Process(pid).create_time()
+
+
+def find_process(pid: int, began: float) -> psutil.Process | None:
+    """Return the process that `known_by` named, None once it has ended."""
+    try:
+        process = psutil.Process(pid)
+        alive = process.create_time() == began and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, TypeError, ValueError, OverflowError):
+        return None
+    return process if alive else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers.modeling_outputs import BaseModelOutput
@@ -82,20 +82,56 @@ def generate_stream(
         written = whole
 
 
-@torch.inference_mode()
 def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]) -> list[str]:
     """Return one completion a seed, computed side by side: the text of `generate_stream` with that seed.
 
     Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting, DataError.
     """
-    seeds = check_seeds(seeds)
+    done: dict[int, str] = {}
+    for row in _side_by_side(model, prompt, config, check_seeds(seeds)):
+        if row.stop_reason:
+            done[row.number] = row.text
+    return [done[n] for n in sorted(done)]
+
+
+@torch.inference_mode()
+def stream_many(
+    model: LanguageModel, prompt: str, config: DecodingConfig, *, seeds: Sequence[int]
+) -> Iterator[tuple[int, Step]]:
+    """Yield the steps of one completion a seed, computed side by side, each with its place in `seeds`.
+
+    The steps of a completion are those of `generate_stream` with that seed. Raises EmptyPrompt, ContextWindowExceeded,
+    UnsupportedSetting, DataError, all when the first step is asked for.
+    """
+    written: dict[int, str] = {}
+    for row in _side_by_side(model, prompt, config, check_seeds(seeds)):
+        added = row.text[len(written.get(row.number, "")) :]
+        before = row.logits.softmax(-1)
+        yield row.number, _step(model, before, row.probabilities, row.token, added, row.stop_reason)
+        written[row.number] = row.text
+
+
+class _Row(NamedTuple):
+    """A token of a completion that is written beside others, and the text up to there."""
+
+    number: int
+    logits: torch.Tensor
+    probabilities: torch.Tensor
+    token: int
+    text: str
+    stop_reason: str | None
+
+
+@torch.inference_mode()
+def _side_by_side(model: LanguageModel, prompt: str, config: DecodingConfig, seeds: list[int]) -> Iterator[_Row]:
+    """Yield token by token the completions that have not ended; all rows are read in one pass."""
     model.check_window(prompt, max_new_tokens=config.max_new_tokens)
     if not seeds:
-        return []
+        return
     reader = CachedReader(model, model.encode(prompt), rows=len(seeds))
     logits = reader.start(())[:, -1]
     rows: list[list[int]] = [[] for _ in seeds]
-    done: dict[int, str] = {}
+    done: set[int] = set()
     what = f"Writing {len(seeds)} completion{'s' * (len(seeds) > 1)}, token by token"
     for position in progress(range(config.max_new_tokens), what):
         seen = torch.cat([reader.seen(row)[None] for row in rows])
@@ -105,12 +141,12 @@ def complete_many(model: LanguageModel, prompt: str, config: DecodingConfig, *, 
                 continue
             rows[n].append(choose(probabilities, config, seeds[n], position))
             whole, reason = text_so_far(model, rows[n], config)
+            yield _Row(n, logits[n], probabilities, rows[n][-1], whole, reason)
             if reason:
-                done[n] = whole
+                done.add(n)
         if len(done) == len(rows):
             break
         logits = reader.read([row[-1] for row in rows])
-    return [done[n] for n in range(len(rows))]
 
 
 class CachedReader:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,10 +20,14 @@ from utils.models.settings import read_settings
 from utils.progress import working
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAI
+    from openai import APIError, OpenAI
     from openai.types import Completion
 
 KEY = "COURSE_ENDPOINT_KEY"
+
+Asked = str | Sequence[Mapping[str, str]]
+"""A prompt, or the messages of a chat, each with its role and content."""
+
 AT_ONCE = 8
 """How many prompts of a list are asked at once: the endpoint makes its batches of all that comes."""
 
@@ -106,6 +110,23 @@ class EndpointModel(LanguageModel):
             raise UnsupportedSetting(self._needs_a_model_here(", ".join(chosen.others)))
         return self._side_by_side(listed, seeds_of(listed, chosen.config.seed), chosen.config)
 
+    def stream(self, asked: Asked, config: DecodingConfig) -> Iterator[tuple[str, str | None]]:
+        """Yield a completion as the endpoint sends it: what each piece adds, and `finish_reason` with the last one.
+
+        asked: a prompt, or the messages of a chat. Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting,
+        EndpointError, all when the first piece is asked for.
+        """
+        settings = _as_sent(config, config.seed)
+        with (
+            self._refusals_explained(asked, config),
+            _in_words(self.address),
+            self._request(asked, stream=True, **settings) as chunks,
+        ):
+            for chunk in chunks:
+                for choice in chunk.choices:
+                    added = choice.text if isinstance(asked, str) else choice.delta.content
+                    yield added or "", choice.finish_reason
+
     def _side_by_side(
         self, prompts: Sequence[str], seeds: Sequence[int], config: DecodingConfig
     ) -> Iterator[tuple[int, str]]:
@@ -123,22 +144,33 @@ class EndpointModel(LanguageModel):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _completion(self, prompt: str, config: DecodingConfig, seed: int) -> str:
-        settings = _as_sent(config, seed)
+        with self._refusals_explained(prompt, config):
+            return self._ask(prompt, **_as_sent(config, seed)).choices[0].text
+
+    @contextmanager
+    def _refusals_explained(self, asked: Asked, config: DecodingConfig) -> Generator[None]:
+        """Say what an endpoint does not take: a prompt that is too long, else a setting."""
         try:
-            return self._ask(prompt, **settings).choices[0].text
+            yield
         except Refused as refused:
-            self.check_window(prompt, max_new_tokens=config.max_new_tokens)
-            blamed = _blamed(settings, refused)
+            if isinstance(asked, str):
+                self.check_window(asked, max_new_tokens=config.max_new_tokens)
+            blamed = _blamed(_as_sent(config, config.seed), refused)
             raise UnsupportedSetting(f"The endpoint at {self.address} does not take {blamed}: {refused.said}") from None
 
     def _ask(self, prompt: str, **settings: Any) -> "Completion":
-        """Return an answer; settings go by `extra_body`, as the client has no argument for the course's own."""
-        served = self.name.partition("#")[2]
         with _in_words(self.address):
-            answer = self.client.completions.create(model=served, prompt=prompt, extra_body=settings)
+            answer = self._request(prompt, **settings)
         if not getattr(answer, "choices", None):  # whatever else stands there
             raise EndpointError(f"What answers at {self.address} is no endpoint: check the address.")
         return answer
+
+    def _request(self, asked: Asked, *, stream: bool = False, **settings: Any) -> Any:
+        """Return an answer, or its chunks; settings go by `extra_body`, as the client has no argument for all."""
+        written = isinstance(asked, str)
+        way: Any = self.client.completions if written else self.client.chat.completions
+        what = {"prompt": with_text(asked)} if written else {"messages": asked}
+        return way.create(**what, model=self.name.partition("#")[2], stream=stream, extra_body=settings)
 
     def _needs_a_model_here(self, what: str) -> str:
         return f'This model answers at {self.address}: {what} needs a model on this machine, load_model("name").'
@@ -204,6 +236,7 @@ def _as_sent(config: DecodingConfig, seed: int) -> dict[str, Any]:
 @contextmanager
 def _in_words(address: str) -> Generator[None]:
     """Say in a sentence why an endpoint does not answer. Raises EndpointError."""
+    import httpx2
     import openai
 
     try:
@@ -216,10 +249,12 @@ def _in_words(address: str) -> Generator[None]:
         ) from None
     except openai.APIStatusError as error:
         raise EndpointError(f"The endpoint at {address} answers {error.status_code}: {_said(error)}") from None
-    except openai.APIConnectionError as error:
+    except (openai.APIConnectionError, httpx2.TransportError) as error:  # the second in the middle of a stream
         raise EndpointError(
             f"No endpoint answers at {address} ({short_reason(error)}): check it, or start one there with `make serve`."
         ) from None
+    except openai.APIError as error:  # an event of the stream
+        raise EndpointError(f"The endpoint at {address} broke off: {_said(error)}") from None
 
 
 def _blamed(settings: dict[str, Any], refused: Refused) -> str:
@@ -228,7 +263,7 @@ def _blamed(settings: dict[str, Any], refused: Refused) -> str:
     return ", ".join(f"{name.replace('max_tokens', 'max_new_tokens')}={settings[name]!r}" for name in blamed)
 
 
-def _said(error: "APIStatusError") -> str:
+def _said(error: "APIError") -> str:
     """Return an endpoint's own words for an error."""
     return (
         str(error.body["message"]) if isinstance(error.body, dict) and "message" in error.body else short_reason(error)

@@ -14,11 +14,11 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from filelock import FileLock
@@ -31,6 +31,9 @@ from utils.training.loop import Measured
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
+    from mlflow.store.entities import PagedList
+
+T = TypeVar("T")
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """How a run ends, in MLflow's words."""
@@ -141,6 +144,24 @@ def asking() -> Generator["MlflowClient"]:
         gone = is_server() and why in (NO_CONNECTION, NO_ANSWER)
         remedy = "start the server, or unset MLFLOW_TRACKING_URI" if gone else "mend that and run this again"
         raise RegistryError(f"The registry at {address()} did not do what was asked ({why}): {remedy}.") from None
+
+
+@contextmanager
+def changing() -> Generator["MlflowClient"]:
+    """Give a client to one process after the other; with a server, the server sees to that. Raises RegistryError."""
+    with asking() as client, one_at_a_time():
+        yield client
+
+
+def every_page(search: "Callable[[str | None], PagedList[T]]") -> Iterator[T]:
+    """Yield all that a search of MLflow finds. search: takes the token of a page, None for the first."""
+    token: str | None = None
+    while True:
+        page = search(token)
+        yield from page
+        token = page.token or None
+        if token is None:
+            return
 
 
 def experiment_id(client: "MlflowClient", name: str) -> str:

@@ -8,8 +8,8 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -28,9 +28,10 @@ from utils.registry.tracking import (
     allowing,
     artifact_root,
     asking,
+    changing,
+    every_page,
     experiment_id,
     is_there,
-    one_at_a_time,
     reason,
     tracking_uri,
 )
@@ -100,7 +101,9 @@ def register(
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     measured = {FILE_SIZE: size, **metrics}
     tags = {PARAMETERS: json.dumps(described, default=str), METRICS: json.dumps(measured, default=float)}
-    with _changing() as client:
+    with changing() as client:
+        if client.get_prompt(name) is not None:
+            raise RegistryError(f"{name} is the name of a saved prompt: give the model another name.")
         run_id, place = _run(client, name, run_id), f"adapter-{uuid.uuid4().hex}"
         source = f"runs:/{run_id}/{place}"
         try:
@@ -195,7 +198,7 @@ def delete(name: str, number: int | None = None) -> None:
     The newest version left becomes the default when the default goes; the model goes with
     its last version. The run stays, on a server with the adapter. Raises RegistryError.
     """
-    with _changing() as client:
+    with changing() as client:
         found = _known_versions(client, name)
         going = found if number is None else [_find(client, f"{name}/{number}")]
         left = [version for version in found if version not in going]
@@ -230,7 +233,7 @@ def fetch(reference: str) -> tuple[Version, dict[str, Any]]:
 
 
 def _give(name: str, number: int, alias: str) -> None:
-    with _changing() as client:
+    with changing() as client:
         client.set_registered_model_alias(name, alias, str(_find(client, f"{name}/{number}").number))
 
 
@@ -301,12 +304,8 @@ def _summary(version: Version) -> list[Any]:
 
 
 def _names(client: "MlflowClient") -> list[str]:
-    names, token = [], ""
-    while token is not None:
-        page = client.search_registered_models(page_token=token or None)
-        names += [model.name for model in page if NAME.fullmatch(model.name)]
-        token = page.token or None
-    return sorted(names)
+    found = every_page(lambda token: client.search_registered_models(page_token=token))
+    return sorted(model.name for model in found if NAME.fullmatch(model.name))
 
 
 def _run(client: "MlflowClient", name: str, run_id: str | None) -> str:
@@ -380,10 +379,3 @@ def _not_finite(file: Path) -> str | None:
         if not names:
             raise ValueError(f"{file.name} is empty")
         return not_finite((name, tensors.get_tensor(name)) for name in names)
-
-
-@contextmanager
-def _changing() -> Generator["MlflowClient"]:
-    """Give a client to one process after the other; with a server, the server sees to that."""
-    with asking() as client, one_at_a_time():
-        yield client

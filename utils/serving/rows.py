@@ -24,7 +24,8 @@ LOG = logging.getLogger(__name__)
 class Row:
     """A completion that is written side by side with others, and depends on none of them.
 
-    read: how many tokens of prompt and completion the model has read; ids: the completion's tokens so far.
+    number: of its request among those asked for in one go; read: how many tokens of prompt and completion the model
+    has read; ids: the completion's tokens so far.
     """
 
     def __init__(
@@ -37,11 +38,11 @@ class Row:
         grammar: Grammar | None,
         seconds: float,
     ) -> None:
-        self.request, self.read, self.ids = request, 0, list[int]()
+        self.request, self.number, self.read, self.ids = request, number, 0, list[int]()
         self.arrived = time.monotonic()
         self.deadline = self.arrived + seconds
         self.cancelled = self.ended = False
-        self._model, self._emit, self._number, self._grammar = model, emit, number, grammar
+        self._model, self._emit, self._grammar = model, emit, grammar
         self._text = ""
         self._scores: list[Score] = []
 
@@ -77,7 +78,7 @@ class Row:
         self.ended = isinstance(event, Refusal) or (isinstance(event, Token) and event.finish is not None)
         try:
             if not self.cancelled:
-                self._emit(self._number, event)
+                self._emit(self.number, event)
         except Exception:
             LOG.exception("A completion was given up: what it was for does not listen")
             self.cancelled = True

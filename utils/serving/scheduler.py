@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +36,9 @@ RESTART = 5
 
 LOG = logging.getLogger(__name__)
 
+Watch = Callable[[Sequence[Sequence[Row]], Sequence[tuple[Row, int, int]]], None]
+"""Told of every step, in the scheduler's thread: its batches; each row that read, with the tokens read and written."""
+
 
 @dataclass(frozen=True)
 class Ticket:
@@ -52,8 +55,8 @@ class Ticket:
 class Scheduler:
     """The queue, the rows that are written now, and the thread that writes them."""
 
-    def __init__(self, model: LanguageModel, limits: Limits, metrics: Metrics) -> None:
-        self._model, self._limits, self._metrics = model, limits, metrics
+    def __init__(self, model: LanguageModel, limits: Limits, metrics: Metrics, *, watch: Watch | None = None) -> None:
+        self._model, self._limits, self._metrics, self._watch = model, limits, metrics, watch
         self._runners, self._grammars = Runners(model, limits), Grammars(model)
         self._waiting: deque[Row] = deque()
         self._running: list[Row] = []
@@ -163,10 +166,14 @@ class Scheduler:
     def _step(self) -> None:
         self._refuse_late()
         self._admit()
-        written = sum(self._advance(runner, rows) for runner, rows in self._batches().items())
+        batches = self._batches()
+        turns = [turn for runner, rows in batches.items() for turn in self._advance(runner, rows)]
         for row in [row for row in self._running if row.is_over]:
             self._leave(row)
-        self._metrics.stepped(rows=len(self._running), tokens=written, waiting=len(self._waiting))
+        tokens = sum(written for _, _, written in turns)
+        self._metrics.stepped(rows=len(self._running), tokens=tokens, waiting=len(self._waiting))
+        if self._watch:
+            self._watch([*batches.values()], turns)
 
     def _refuse_late(self) -> None:
         """Let go of what was given up, and of what has had its time."""
@@ -207,15 +214,15 @@ class Scheduler:
             batches[self._runners.of(row.request.adapter)].append(row)
         return batches
 
-    def _advance(self, runner: Runner, rows: list[Row]) -> int:
-        """Let every row of a batch read what is its turn; return how many tokens were written."""
+    def _advance(self, runner: Runner, rows: list[Row]) -> list[tuple[Row, int, int]]:
+        """Let every row of a batch read what is its turn; return those that did, with the tokens read and written."""
         reads = self._turns(runner, rows)
         try:
             logits = runner.read(reads)
         except Exception:
             self._fail(rows)
-            return 0
-        return sum(self._take(row, tokens, behind) for (row, tokens), behind in zip(reads, logits, strict=True))
+            return []
+        return [(row, read, self._take(row, read, behind)) for (row, read), behind in zip(reads, logits, strict=True)]
 
     def _turns(self, runner: Runner, rows: list[Row]) -> list[tuple[Row, int]]:
         """Return how many tokens each row reads in this step: one that was written, or a chunk of its prompt."""

@@ -48,6 +48,11 @@ def jobs_dir() -> Path:
     return tuning_dir() / "jobs"
 
 
+def deployments_dir() -> Path:
+    """Return the folder of what is known of endpoints that outlive their kernels."""
+    return tuning_dir() / "endpoints"
+
+
 def store_dir() -> Path:
     """Return the folder of the local store: MLflow's database, and its files beside it."""
     return tuning_dir() / "mlflow"

@@ -31,7 +31,7 @@ from utils.tuning.states import JobFolder, Settings, State, Status, data_hash, f
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 EPOCHS, BATCH_SIZE = 3, 8
 PACKAGES = ("torch", "transformers", "peft")
-CHOSEN = ("method", "epochs", "learning_rate", "batch_size", "adapter_size", "seed", "model")
+CHOSEN = ("method", "epochs", "learning_rate", "batch_size", "adapter_size", "seed", "model", "make_default")
 LOOK_AGAIN = 0.2
 
 Data = Any
@@ -48,6 +48,7 @@ class TuningJob:
     name; the course's own when None. epochs: times that each record is seen.
     learning_rate: the method's own when None; learning_rate_multiplier: by what it is
     multiplied. adapter_size: rank, width or virtual tokens; the method's own when None.
+    make_default: whether the new version becomes the registry's default; the first always does.
 
     Numbers of numpy's and paths are taken as Python's. Raises UnsupportedSetting for a setting
     that cannot be, DataError for data of another kind, TuningError for a name.
@@ -67,6 +68,7 @@ class TuningJob:
         batch_size: int = BATCH_SIZE,
         adapter_size: int | None = None,
         seed: int = 0,
+        make_default: bool = True,
     ) -> None:
         self.name = _job_name(name)
         self.train_data = _given(train_data, "train_data")
@@ -85,6 +87,7 @@ class TuningJob:
             **asdict(config),
             "model": _model_name(model),
             "weights": model.weights_hash if isinstance(model, LanguageModel) else None,
+            "make_default": make_default,
         }
         self.folder: JobFolder | None = None
 

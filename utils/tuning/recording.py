@@ -10,6 +10,8 @@ from utils.tuning.states import JobFolder, Settings, State, Status
 
 LATER = "job.register()"
 PEAK = "peak_memory_bytes"
+NOT_CHOSEN = ("name", "versions", "make_default")
+"""Settings that say nothing of the training."""
 
 
 def record(folder: JobFolder, tracker: Tracker | None = None) -> State:
@@ -50,6 +52,7 @@ def unrecorded(state: State) -> str | None:
 def parameters(folder: JobFolder) -> dict[str, object]:
     """Return what a job's run shows of its settings, package versions and counted parameters."""
     chosen = asdict(folder.settings)
+    del chosen["make_default"]
     counted = {name: value for name, value in folder.facts.items() if name != PEAK}
     return {**chosen.pop("versions"), **{name: value for name, value in chosen.items() if value is not None}, **counted}
 
@@ -75,5 +78,12 @@ def _registered(folder: JobFolder, settings: Settings, number: int | None, metri
             return find(f"{settings.name}/{number}").number
         except RegistryError:  # deleted, or the registry is another one
             pass
-    chosen = {name: value for name, value in asdict(settings).items() if name not in ("name", "versions")}
-    return register(settings.name, folder.adapter, parameters=chosen, metrics=metrics, run_id=run_id).number
+    chosen = {name: value for name, value in asdict(settings).items() if name not in NOT_CHOSEN}
+    return register(
+        settings.name,
+        folder.adapter,
+        parameters=chosen,
+        metrics=metrics,
+        run_id=run_id,
+        make_default=settings.make_default,
+    ).number

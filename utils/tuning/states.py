@@ -10,15 +10,14 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from utils.datasets.records import TextToText, load_text_to_text, to_json_lines
 from utils.errors import TuningError, short_reason
+from utils.processes import find_process, known_by
 from utils.storage.files import disk_errors_explained, write_text, written_whole
 from utils.storage.places import jobs_dir
 from utils.training.loop import Measured
@@ -69,7 +68,8 @@ class State:
 class Settings:
     """What a job was asked to do; the same settings and versions give the same adapter.
 
-    data: SHA-256 of the training and validation records; versions: of the packages that train.
+    data: SHA-256 of the training and validation records; versions: of the packages that train. make_default: whether
+    its version becomes the registry's default, which is no matter of the adapter.
     """
 
     name: str
@@ -83,6 +83,7 @@ class Settings:
     seed: int
     data: str
     versions: dict[str, str]
+    make_default: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
@@ -181,16 +182,15 @@ class JobFolder:
 
     def started_by(self, pid: int) -> None:
         """Note which process trains."""
-        write_text(self.path / "process.json", json.dumps([pid, psutil.Process(pid).create_time()]))
+        write_text(self.path / "process.json", json.dumps(known_by(pid)))
 
     def is_alive(self) -> bool:
         """Whether the job's process still runs."""
         try:
-            pid, created = json.loads((self.path / "process.json").read_text(encoding="utf8"))
-            process = psutil.Process(pid)
-            return process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
-        except (OSError, ValueError, TypeError, OverflowError, psutil.Error):
+            pid, began = json.loads((self.path / "process.json").read_text(encoding="utf8"))
+        except (OSError, ValueError, TypeError):
             return False
+        return find_process(pid, began) is not None
 
     def _is_about_to_start(self, state: State) -> bool:
         age = time.time() - (self.path / "state.json").stat().st_mtime
@@ -268,3 +268,10 @@ def folders(name: str) -> list[JobFolder]:
     """Return the jobs of a name, the oldest first; other folders, such as a copy "0001 (1)", are none of them."""
     found = [path for path in (jobs_dir() / name).glob("*") if NUMBER.fullmatch(path.name)]
     return [JobFolder(path) for path in sorted(found, key=lambda path: int(path.name))]
+
+
+def names() -> list[str]:
+    """Return the names under which a job was ever started, the one whose newest job is newest first."""
+    found = {path.name: folders(path.name) for path in jobs_dir().glob("*") if path.is_dir()}
+    newest = {name: some[-1].path.stat().st_mtime for name, some in found.items() if some}
+    return sorted(newest, key=newest.__getitem__, reverse=True)

@@ -3,6 +3,7 @@
 import html
 import threading
 import time
+from dataclasses import dataclass
 
 import ipywidgets as widgets
 
@@ -21,25 +22,33 @@ CURVE_HEIGHT = 231
 """Pixels, kept free until there are curves."""
 SIDE_BY_SIDE = "display: flex; flex-wrap: wrap; align-items: flex-start; gap: 0 16px"
 
-GO_ON = "To go on from there, run the cell with its start() again, then this one."
-CANCEL_ASKED = f"The job ends after the step it is at. {GO_ON}"
+CANCEL_ASKED = "The job ends after the step it is at."
 SAID = {
     Status.PENDING: "The job's process is starting.",
     Status.VALIDATING: "The job loads the model and checks the data.",
     Status.RUNNING: "The job is training.",
-    Status.SUCCEEDED: "The tuned model is the job's result().",
-    Status.CANCELLED: f"The job was cancelled. {GO_ON}",
 }
+
+
+@dataclass(frozen=True)
+class Next:
+    """What to do with a job that has ended, where it is shown: in a notebook, unless said otherwise."""
+
+    tuned: str = "The tuned model is the job's result()."
+    cancelled: str = "To go on from there, run the cell with its start() again, then this one."
+
+
+IN_A_NOTEBOOK = Next()
 
 
 class Monitor:
     """What a job's folder says, looked at again and again until the job has ended.
 
-    `look` brings it up to date at once.
+    `look` brings it up to date at once. then: what is said of a job that has ended.
     """
 
-    def __init__(self, job: TuningJob) -> None:
-        self.job = job
+    def __init__(self, job: TuningJob, *, then: Next = IN_A_NOTEBOOK) -> None:
+        self.job, self.then = job, then
         self.progress = Picture()
         self.cancel_button = button("Cancel", tooltip=f"Cancel the tuning job {job.name}")
         self.message = widgets.HTML()
@@ -74,7 +83,7 @@ class Monitor:
         with told_in(self.message):
             self.job.cancel()
             self.cancel_button.disabled = True
-            self.message.value = paragraph(CANCEL_ASKED)
+            self.message.value = self._cancel_asked
 
     def _watch(self) -> None:
         with told_in(self.message):
@@ -85,10 +94,18 @@ class Monitor:
         if state.status is Status.FAILED:
             return alert(state.cause) + (paragraph("The curves show the steps before that.") if state.step else "")
         if self.cancel_button.disabled and not state.status.is_end:
-            return paragraph(CANCEL_ASKED)
+            return self._cancel_asked
         early = state.status is Status.SUCCEEDED and state.step < state.steps
         stopped = ["Training stopped early: the validation loss fell no further."] if early else []
-        return paragraph("\n".join([*stopped, SAID[state.status], *state.notes]))
+        return paragraph("\n".join([*stopped, self._status(state.status), *state.notes]))
+
+    def _status(self, status: Status) -> str:
+        ends = {Status.SUCCEEDED: self.then.tuned, Status.CANCELLED: f"The job was cancelled. {self.then.cancelled}"}
+        return (SAID | ends)[status]
+
+    @property
+    def _cancel_asked(self) -> str:
+        return paragraph(f"{CANCEL_ASKED} {self.then.cancelled}")
 
 
 def monitor(job: TuningJob) -> Monitor:

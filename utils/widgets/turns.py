@@ -4,7 +4,10 @@ import asyncio
 import inspect
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, suppress
 from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from threading import Event
 from typing import TypeVar
 
 import ipywidgets as widgets
@@ -14,6 +17,7 @@ from utils.widgets.view import told_in
 
 Work = Generator[None]
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 LOOK_AGAIN = 0.01
 """The seconds of a turn that waits for a thread."""
@@ -80,3 +84,41 @@ def in_thread(call: Callable[[], Result]) -> Generator[None, None, Result]:
     while wait([result], LOOK_AGAIN).not_done:
         yield
     return result.result()
+
+
+def each_in_thread(items: Generator[Item], take: Callable[[Item], None]) -> Work:
+    """Go through a generator in a thread, and give `take` each item here as soon as it has come.
+
+    Work that is closed meanwhile closes the generator after the item that it waits for. Raises what the generator
+    raises.
+    """
+    came: SimpleQueue[Item | None] = SimpleQueue()
+    closed = Event()
+
+    def go_through() -> None:
+        try:
+            with closing(items):
+                for item in items:
+                    if closed.is_set():
+                        return
+                    came.put(item)
+        finally:
+            came.put(None)
+
+    try:
+        ended = in_thread(go_through)
+        next(ended, None)
+        while (item := (yield from _next(came))) is not None:
+            take(item)
+            yield
+        yield from ended
+    finally:
+        closed.set()
+
+
+def _next(came: "SimpleQueue[Item]") -> Generator[None, None, Item]:
+    """Wait in turns for what a thread puts in a queue."""
+    while True:
+        with suppress(Empty):
+            return came.get(timeout=LOOK_AGAIN)
+        yield

@@ -1,0 +1,107 @@
+"""What a model made of a prompt: its responses side by side, a choice of labels, or an answer for each row."""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import ipywidgets as widgets
+
+from utils.studio.responses import Response
+from utils.widgets.picture import Picture
+
+HEIGHT = 300
+"""Pixels of a response: it has its place before it comes, and scrolls in it."""
+NARROWEST = 240
+BOX = (
+    "display: flex; flex-direction: column-reverse; overflow: auto; box-sizing: border-box; padding: 6px 8px; "
+    "border: 1px solid var(--jp-border-color1, #888); background: var(--jp-layout-color1, #fff)"
+)
+"""A box that stays at its end while text comes, unless a hand has scrolled it."""
+TEXT = "margin: 0 0 auto; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.45"
+CHOICE_SAYS = (
+    "Choosing always gives one of your labels, reads the prompt once, needs no seed, and shows how close the call was; "
+    "a generated answer may be any text. The shares are the model's belief: how often it is right, Compare measures."
+)
+
+
+class Answers:
+    """The place of the answers; old: what it says over answers that belong to another prompt, "" where they do not."""
+
+    def __init__(self) -> None:
+        self.picture = Picture()
+        self.view = widgets.VBox([self.picture])
+        self.show_responses([Response(0)])
+
+    @property
+    def old(self) -> str:
+        """What is said over answers of another prompt."""
+        return self.picture.old
+
+    @old.setter
+    def old(self, said: str) -> None:
+        self.picture.old = said
+
+    def show_responses(self, responses: Sequence[Response]) -> None:
+        """Show responses as they stand, in places that do not change while text comes."""
+        height = HEIGHT if len(responses) <= 2 else HEIGHT // 2 - 20
+        boxes = "".join(_response(response, height) for response in responses)
+        columns = f"repeat(auto-fit, minmax(min({NARROWEST}px, 100%), 1fr))"
+        self._put(f'<div style="display: grid; grid-template-columns: {columns}; gap: 4px 12px">{boxes}</div>')
+
+    def show_choice(self, shares: Mapping[str, float], *, together: float) -> None:
+        """Show each label's share. together: the probability that the model gave to all labels, 0 to 1."""
+        rows = "".join(_share(label, share) for label, share in shares.items())
+        said = (
+            f"The model gave the labels {together:.1%} of its probability together; the shares are parts of that. "
+            f"{CHOICE_SAYS}"
+        )
+        table = f'<table style="border-collapse: collapse; width: 100%"><tbody>{rows}</tbody></table>'
+        self._put(_scrolling(f'{table}<p style="margin: 8px 0 0; line-height: 1.4">{said}</p>', "Labels"))
+
+    def show_rows(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show a row for each of those that were run: its number, its values, its answer."""
+        cell = 'style="text-align: left; vertical-align: top; white-space: pre-wrap; padding: 3px 10px 3px 0"'
+        head = "".join(f'<th scope="col" {cell}>{html.escape(name)}</th>' for name in columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td {cell}>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows
+        )
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        self._put(_scrolling(table, "Answers by row"))
+
+    def _put(self, shown: str) -> None:
+        self.picture.value = f'<div style="color: var(--jp-ui-font-color1, #222)">{shown}</div>'
+
+
+def _response(response: Response, height: int) -> str:
+    name = f"Response with seed {response.seed}"
+    return (
+        f'<section aria-label="{name}"><div style="min-height: 20px">{_facts(response)}</div>'
+        f'<div role="region" tabindex="0" aria-label="{name}, its text" style="{BOX}; height: {height}px">'
+        f'<div style="{TEXT}">{html.escape(response.text)}</div></div></section>'
+    )
+
+
+def _facts(response: Response) -> str:
+    facts = [f"<b>Seed {response.seed}</b>"]
+    if response.steps:
+        facts.append(f"{len(response.steps):,} tokens")
+    if response.seconds:
+        facts.append(f"{response.seconds:.1f} s")
+    if response.stop_reason:
+        facts.append(f"ended by: {html.escape(response.stop_reason)}")
+    return ", ".join(facts)
+
+
+def _share(label: str, share: float) -> str:
+    cell = "padding: 3px 8px 3px 0"
+    return (
+        f'<tr><th scope="row" style="text-align: left; {cell}">{html.escape(label)}</th>'
+        f'<td style="width: 60%; {cell}"><div style="width: {share:.1%}; height: 14px; background: #0072b2"></div></td>'
+        f'<td style="text-align: right; {cell}">{share:.1%}</td></tr>'
+    )
+
+
+def _scrolling(shown: str, name: str) -> str:
+    return (
+        f'<div role="region" tabindex="0" aria-label="{name}" style="height: {HEIGHT + 20}px; overflow: auto; '
+        f'box-sizing: border-box; padding: 6px 8px; border: 1px solid var(--jp-border-color1, #888)">{shown}</div>'
+    )

@@ -1,0 +1,69 @@
+"""A field for a data file: an address that is typed, a file that is found in a folder, or one that is handed over."""
+
+from pathlib import Path
+
+import ipywidgets as widgets
+
+from utils.datasets.splits import DATA
+from utils.studio.data_files import folders_and_files, keep
+from utils.widgets.view import FULL_LABEL, WIDE, Select, button, paragraph, row, told_in
+
+UP, COURSE = ".. (the folder above)", "The course's data"
+
+
+class DataField:
+    """`address` holds the path or the address, whichever way it came there. label: the field's accessible name."""
+
+    def __init__(self, label: str) -> None:
+        self.address = widgets.Text(
+            description=label,
+            placeholder="a path, or s3://, gs://, https://",
+            continuous_update=False,
+            style=FULL_LABEL,
+            layout=WIDE,
+        )
+        self.browse = widgets.ToggleButton(value=False, description="Browse", tooltip=f"{label}: browse folders")
+        self.upload = widgets.FileUpload(accept=".jsonl", description="Hand over a file")
+        self.folder = Path.cwd()
+        self.where = widgets.HTML()
+        self.list = Select(description="Folders and data files", rows=7, style=FULL_LABEL, layout=WIDE)
+        self.open = button("Open", tooltip="Open the folder, or take the file, that is chosen in the list")
+        self.message = widgets.HTML()
+        self.browser = widgets.VBox([self.where, self.list, row(self.open)], layout=widgets.Layout(display="none"))
+        self.view = widgets.VBox([self.address, row(self.browse, self.upload), self.message, self.browser])
+        self.browse.observe(lambda change: self._fold(opened=change["new"]), names="value")
+        self.open.on_click(lambda _button: self._open())
+        self.upload.observe(lambda change: self._take(change["new"]), names="value")
+
+    def show(self, folder: Path) -> None:
+        """List a folder."""
+        with told_in(self.message):
+            folders, files = folders_and_files(folder)
+            self.folder = folder
+            self.where.value = paragraph(str(folder))
+            self.list.options = [
+                (UP, str(folder.parent)),
+                *([(COURSE, str(DATA))] if DATA.is_dir() else []),
+                *((f"{path.name}/", str(path)) for path in folders),
+                *((path.name, str(path)) for path in files),
+            ]
+            self.message.value = ""
+
+    def _fold(self, *, opened: bool) -> None:
+        self.browser.layout.display = "" if opened else "none"
+        if opened:
+            self.show(self.folder)
+
+    def _open(self) -> None:
+        chosen = Path(self.list.value)
+        if chosen.is_dir():
+            self.show(chosen)
+        else:
+            self.address.value = str(chosen)
+            self.browse.value = False
+
+    def _take(self, files: tuple[dict, ...]) -> None:
+        with told_in(self.message):
+            for file in files:
+                self.address.value = str(keep(file["name"], bytes(file["content"])))
+                self.message.value = paragraph(f"{file['name']} is kept beside the tuning jobs.")

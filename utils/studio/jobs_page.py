@@ -1,0 +1,116 @@
+"""The tuning jobs of this machine, from whichever kernel: how each is, and what its tuned model is used for."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+
+from utils.errors import CourseError
+from utils.logits.config import DecodingConfig
+from utils.studio.models import REGISTERED
+from utils.studio.prompt import Prompt
+from utils.tuning.job import TuningJob
+from utils.tuning.states import State, names
+from utils.widgets.job_monitor import LOOK_AGAIN, Monitor, Next
+from utils.widgets.turns import Turns, in_thread
+from utils.widgets.view import FULL_LABEL, WIDE, Select, button, paragraph, row
+from utils.widgets.waiting import pause, someone_looks, waiting
+
+THEN = Next(
+    tuned="The tuned model is in the registry: test it in Prompt design, or deploy it.",
+    cancelled="To go on from there, press Go on.",
+)
+NONE = "No job was started yet."
+
+
+@dataclass(frozen=True)
+class Known:
+    """A job by name, and how it is: its status, or why it cannot be read."""
+
+    name: str
+    status: str
+
+
+def known_jobs() -> list[Known]:
+    """Return the newest job of each name, the one that was worked at last first."""
+    return [Known(name, _status(name)) for name in names()]
+
+
+def _status(name: str) -> str:
+    try:
+        state = TuningJob.find(name).state
+    except CourseError as error:
+        return f"cannot be read: {error}"
+    version = f", version {state.version}" if state.version else ""
+    return f"{state.status}, step {state.step} of {state.steps}{version}"
+
+
+class Jobs:
+    """A list of jobs, and a monitor of the one that is chosen. test: is given a prompt for a tuned model."""
+
+    def __init__(self, test: Callable[[Prompt], None]) -> None:
+        self.test = test
+        self.list = Select(description="Tuning jobs", rows=5, style=FULL_LABEL, layout=WIDE)
+        self.test_button = button("Test the tuned model", disabled=True)
+        self.go_on_button = button("Go on", disabled=True, tooltip="Go on with a job that was cancelled or interrupted")
+        self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
+        self.place = widgets.VBox()
+        self.listing, self.watching = Turns(self.message), Turns(self.message)
+        self.job: TuningJob | None = None
+        self.view = widgets.VBox([self.list, row(self.test_button, self.go_on_button), self.message, self.place])
+        self.list.observe(lambda change: self.watch(change["new"]), names="value")
+        self.test_button.on_click(lambda _button: self.watching.start(self._test))
+        self.go_on_button.on_click(lambda _button: self.watching.start(self._go_on))
+
+    def refresh(self) -> None:
+        """Bring the list up to date."""
+        self.listing.start(self._list)
+
+    def watch(self, name: str | None) -> None:
+        """Show the newest job of a name, until it has ended."""
+        if name and not (self.job and self.job.name == name):
+            self.watching.start(lambda: self._watch(name))
+
+    def started(self, job: TuningJob) -> None:
+        """Show a job that was started, and list it."""
+        self.job = job
+        self.refresh()
+        self.watching.start(lambda: self._watch(job.name))
+
+    def _list(self) -> Generator[None]:
+        found = yield from in_thread(known_jobs)
+        self.message.value = "" if found else paragraph(NONE)
+        names = [job.name for job in found]
+        with self.list.hold_trait_notifications():
+            self.list.options = [(f"{job.name}: {job.status}", job.name) for job in found]
+            self.list.value = self.job.name if self.job and self.job.name in names else next(iter(names), None)
+
+    def _watch(self, name: str) -> Generator[None]:
+        self.job = job = yield from in_thread(lambda: TuningJob.find(name))
+        made = Monitor(job, then=THEN)
+        self.place.children = [made.view]
+        ended = yield from in_thread(made.look)
+        self._allow(job.state)
+        while not ended and someone_looks():
+            yield from pause(LOOK_AGAIN)
+            ended = yield from in_thread(made.look)
+        self._allow(job.state)
+        self.refresh()
+
+    def _allow(self, state: State) -> None:
+        self.test_button.disabled = not state.version
+        self.go_on_button.disabled = not state.can_go_on
+
+    def _test(self) -> Generator[None]:
+        assert self.job
+        job, folder = self.job, self.job.started()
+        train, validation = yield from in_thread(folder.records)
+        text = [*validation, *train][0].input_text
+        model = f"{REGISTERED}{job.name}/{job.state.version}"
+        self.test(Prompt(text=text, model=model, config=DecodingConfig(temperature=0)))
+
+    def _go_on(self) -> Generator[None]:
+        assert self.job
+        job = self.job
+        yield from waiting(self.message, "Starting the job", lambda: job.start(quiet=True))
+        yield from self._watch(job.name)

@@ -1,0 +1,41 @@
+"""What stands in a page's fields, kept in the workspace whenever it changes."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import ipywidgets as widgets
+import traitlets
+
+from utils.errors import CourseError
+from utils.studio.workspace import Workspace
+from utils.widgets.view import alert, told_in
+
+
+class Kept:
+    """The fields of a page: they begin with what is kept, and each change of a value is kept.
+
+    fields: by name, controls whose `value` is text, a number or a truth value. A value that a field does not take, such
+    as an option that is no more, is left out. message: where it is said that another studio wrote meanwhile.
+    """
+
+    def __init__(self, workspace: Workspace, page: str, fields: Mapping[str, Any], message: widgets.HTML) -> None:
+        self.workspace, self.page, self.fields, self.message = workspace, page, fields, message
+        self.state = workspace.read(page)
+        for name, field in fields.items():
+            self.restore(name)
+            field.observe(lambda change, name=name: self._keep(name, change["new"]), names="value")
+
+    def restore(self, name: str) -> None:
+        """Give a field the value that is kept for it, such as one of options that came later."""
+        if name in self.state:
+            with suppress(CourseError, traitlets.TraitError):
+                self.fields[name].value = self.state[name]
+
+    def _keep(self, name: str, value: Any) -> None:
+        if value is None or self.state.get(name) == value:
+            return
+        self.state[name] = value
+        with told_in(self.message):
+            if said := self.workspace.write(self.page, self.state):
+                self.message.value = alert(said)
