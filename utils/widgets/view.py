@@ -153,6 +153,14 @@ def paragraph(text: str) -> str:
 _LINES = "overflow-wrap: break-word; word-break: normal; line-height: 1.4; margin: 0"
 
 
+def scrolling(markup: str, label: str, *, height: int = 260) -> str:
+    """Return HTML in a box of at most so many pixels, which scrolls by itself, also by keyboard, and has a name."""
+    return (
+        f'<div tabindex="0" role="region" aria-label="{html.escape(label)}" style="max-height: {height}px; '
+        f'overflow: auto; border: 1px solid var(--jp-border-color1, #767676); padding: 0 6px">{markup}</div>'
+    )
+
+
 def alert(text: str) -> str:
     """Return text as an HTML paragraph that a screen reader reads out at once."""
     return f'<p role="alert" style="font-weight: 600; {_LINES}">{html.escape(text)}</p>'
