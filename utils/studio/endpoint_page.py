@@ -15,11 +15,12 @@ from utils.studio.commands import Ask, answered_by, complete, drop, load, split
 from utils.studio.prompt import Prompt
 from utils.studio.traffic import Reading, Snapshot, tokens_a_second
 from utils.tables import TextTable
+from utils.widgets.choice import Choice
 from utils.widgets.picture import Picture
 from utils.widgets.slider import NARROW, NumberBox
 from utils.widgets.traffic_picture import BARS, tokens_figure
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, button, fitted, paragraph, row, scrolling
+from utils.widgets.view import FULL_LABEL, WIDE, button, paragraph, row, scrolling
 
 TOKENS = 60
 """The most of a test call's answer."""
@@ -37,11 +38,12 @@ class Served:
     ) -> None:
         self.actions, self.look, self.open, self.seconds = actions, look, open, seconds
         self.url = ""
+        self.shown_name: str | None = None
         self.readings: deque[Reading] = deque(maxlen=BARS + 1)
         self.held = widgets.HTML()
-        self.reference = Dropdown(options=[], description="Version to load", style=FULL_LABEL, layout=fitted())
+        self.reference = Choice("Version to load")
         self.load_button = button("Load")
-        self.name = Dropdown(options=[], description="Name that clients give", style=FULL_LABEL, layout=fitted())
+        self.name = Choice("Name that clients give")
         self.drop_button = button("Drop the name", tooltip="Answer under this name no more")
         self.weights: dict[str, NumberBox] = {}
         self.shares, self.sum = widgets.HBox(), widgets.HTML()
@@ -80,7 +82,7 @@ class Served:
         self._observe()
 
     def _observe(self) -> None:
-        self.name.observe(lambda _change: self.turns.start(self._offer_weights), names="value")
+        self.name.when_chosen(self._named)
         self.load_button.on_click(lambda _button: self._change("Loading the version", self._load))
         self.drop_button.on_click(lambda _button: self._change("Dropping the name", self._drop))
         self.split_button.on_click(lambda _button: self._change("Splitting the traffic", self._split))
@@ -95,17 +97,18 @@ class Served:
             self.answer.value = ""
 
     def offer(self, references: Sequence[str]) -> None:
-        """Let one choose from these references of the registry what to load."""
-        if references != list(self.reference.options):
-            self.reference.options = references
+        """Let one choose from these references of the registry what to load, and which versions share the traffic."""
+        self.reference.offer(references)
+        self.shown_name = None
 
     def show(self, seen: Snapshot) -> None:
         """Show how the endpoint is."""
         for control in (self.load_button, self.drop_button, self.split_button, self.call_button, self.design_button):
             control.disabled = seen.reading is None
-        if seen.held is not None:
+        if seen.names:
             self.held.value = scrolling(_table(seen)._repr_html_(), "What the endpoint serves", height=150)
-            self._name(seen.names)
+            self.name.offer(seen.names, begin=-1)
+            self._named()
         if seen.reading:
             self.readings.append(seen.reading)
             self.counts.value = paragraph(
@@ -118,12 +121,11 @@ class Served:
             f'<pre style="margin: 0; line-height: 1.4">{lines}</pre>', "The endpoint's log", height=150
         )
 
-    def _name(self, names: Sequence[str]) -> None:
-        if tuple(names) == self.name.options:
-            return
-        kept = self.name.value
-        self.name.options = names
-        self.name.value = kept if kept in names else names[-1]
+    def _named(self) -> None:
+        """Show what belongs to the name that is chosen."""
+        if self.name.value != self.shown_name:
+            self.shown_name = self.name.value
+            self.turns.start(self._offer_weights)
 
     def _offer_weights(self) -> Generator[None]:
         """Show a weight for each version of the model that the name stands for."""

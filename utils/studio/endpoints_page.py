@@ -17,8 +17,9 @@ from utils.studio.models import REGISTERED, own_model
 from utils.studio.registry_page import Registry
 from utils.studio.studio import Studio
 from utils.studio.traffic import Snapshot, look
+from utils.widgets.choice import Choice
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, Dropdown, alert, beside, button, fitted, paragraph, row
+from utils.widgets.view import FULL_LABEL, alert, beside, button, fitted, paragraph, row
 from utils.widgets.waiting import pause, someone_looks
 
 SECONDS = 2.0
@@ -27,6 +28,7 @@ HELD_EVERY = 5
 """Looks, of which one also asks what the endpoint serves; a button asks at once."""
 NARROWEST = 430
 NONE = "No endpoint is deployed."
+OWN_MODEL = ("The course's model", "")
 
 
 class EndpointsPage:
@@ -46,13 +48,13 @@ class EndpointsPage:
             style=FULL_LABEL,
             layout=fitted(),
         )
-        self.serves = Dropdown(options=[("The course's model", "")], description="Serves", style=FULL_LABEL)
+        self.serves = Choice("Serves", [OWN_MODEL])
         self.deploy_button = button("Deploy", button_style="primary")
-        self.endpoint = Dropdown(options=[], description="Endpoint", style=FULL_LABEL, layout=fitted())
+        self.endpoint = Choice("Endpoint")
         self.undeploy_button = button("Undeploy")
         self.again_button = button("Deploy again")
         self.status = widgets.HTML(layout=widgets.Layout(min_height="40px"))
-        self.watching, self.asking = Turns(self.status), Turns(self.status)
+        self.watching, self.asking, self.offering = (Turns(self.status) for _ in range(3))
         self.looks = 0
         self.view = self._view()
         fields = {"name": self.new, "serves": self.serves, "prompt": self.served.prompt, "user": self.served.user}
@@ -62,7 +64,7 @@ class EndpointsPage:
     def shown(self) -> None:
         """Read the registry, and look at the endpoints as long as the page is in front."""
         self.registry.refresh()
-        self.asking.start(self._offer)
+        self.offering.start(self._offer)
         self.watching.start(self._watch)
 
     def look(self) -> None:
@@ -83,7 +85,7 @@ class EndpointsPage:
         return beside(widgets.VBox([self.registry.view, done]), endpoints, least=NARROWEST)
 
     def _observe(self) -> None:
-        self.endpoint.observe(lambda _change: self.look(), names="value")
+        self.endpoint.when_chosen(self.look)
         self.deploy_button.on_click(lambda _button: self._act("Deploying the endpoint", self._deploy))
         self.undeploy_button.on_click(lambda _button: self._act("Undeploying the endpoint", self._undeploy))
         self.again_button.on_click(lambda _button: self._act("Deploying the endpoint again", self._redeploy))
@@ -111,9 +113,7 @@ class EndpointsPage:
     def _offer(self) -> Generator[None]:
         """Offer what can be deployed and loaded."""
         choices = yield from in_thread(self.studio.models.choices)
-        kept = self.serves.value
-        self.serves.options = [(label, name) for label, name in choices if not is_address(name)]
-        self.serves.value = kept if kept in [name for _, name in choices] else ""
+        self.serves.offer([(label, name) for label, name in choices if not is_address(name)])
         self.kept.restore("serves")
         self.served.offer([name.removeprefix(REGISTERED) for _, name in choices if name.startswith(REGISTERED)])
 
@@ -128,7 +128,7 @@ class EndpointsPage:
 
     def _look(self, *, held: bool) -> Generator[None]:
         known = yield from in_thread(lambda: [(deployment, deployment.status) for deployment in deployments()])
-        self._list([(f"{deployment.name} ({status})", deployment.name) for deployment, status in known])
+        self.endpoint.offer([(f"{deployment.name} ({status})", deployment.name) for deployment, status in known])
         chosen = next((deployment for deployment, _ in known if deployment.name == self.endpoint.value), None)
         for part in (self.undeploy_button, self.again_button):
             part.disabled = chosen is None
@@ -141,17 +141,6 @@ class EndpointsPage:
         self.status.value = _said(chosen, seen)
         self.served.choose(chosen.url)
         self.served.show(seen)
-
-    def _list(self, options: list[tuple[str, str]]) -> None:
-        if tuple(options) == self.endpoint.options:
-            return
-        names = [name for _, name in options]
-        kept = self.endpoint.value
-        with self.endpoint.hold_trait_notifications():
-            self.endpoint.options = options
-            self.endpoint.value = kept if kept in names else next(iter(names), None)
-        if kept is None:
-            self.kept.restore("endpoint")
 
 
 def _said(deployment: Deployment, seen: Snapshot) -> str:

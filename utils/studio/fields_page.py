@@ -11,7 +11,7 @@ from utils.studio.prompt import KINDS, Prompt
 from utils.widgets.picture import Picture
 from utils.widgets.slider import switch
 from utils.widgets.table import TableEditor
-from utils.widgets.view import FULL_LABEL, button, row
+from utils.widgets.view import FULL_LABEL, button, fitted, row
 
 USER, ASSISTANT = "user", "assistant"
 Turns = tuple[tuple[str, str], ...]
@@ -23,8 +23,9 @@ class PromptFields:
     def __init__(self, prompt: Prompt) -> None:
         self.given = prompt
         self.kind = switch("Kind", KINDS, prompt.kind)
-        self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False)
-        self.text = _area("Prompt", rows=15)
+        self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False, layout=fitted())
+        self.text = _area("Prompt", rows=16)
+        self.text.placeholder = "Write what the model shall go on with. {name} is a variable."
         self.context = _area("Context", rows=3)
         self.structured = StructuredFields()
         self.chat = ChatFields()
@@ -171,7 +172,8 @@ def _without_last(turns: Turns, role: str) -> tuple[Turns, str | None]:
 
 
 def _area(name: str, *, rows: int) -> widgets.Textarea:
-    return widgets.Textarea(description=name, rows=rows, style=FULL_LABEL, layout=widgets.Layout(width="98%"))
+    layout = widgets.Layout(width="auto", flex_flow="column")
+    return widgets.Textarea(description=name, rows=rows, style=FULL_LABEL | {"text_align": "left"}, layout=layout)
 
 
 def _log(turns: Turns) -> str:

@@ -11,8 +11,9 @@ from utils.registry.versions import compare, find, models, set_alias, set_defaul
 from utils.studio.actions_page import Actions
 from utils.studio.commands import Call
 from utils.tables import TextTable
+from utils.widgets.choice import Choice
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, Dropdown, button, fitted, paragraph, row, scrolling
+from utils.widgets.view import FULL_LABEL, button, fitted, paragraph, row, scrolling
 
 NOTHING = "none"
 EMPTY = "No model is registered yet: tune one on the page Tune."
@@ -23,8 +24,8 @@ class Registry:
 
     def __init__(self, actions: Actions) -> None:
         self.actions = actions
-        self.model = _choice("Model")
-        self.version, self.other = _choice("Version"), _choice("Compare with")
+        self.model = Choice("Model")
+        self.version, self.other = Choice("Version"), Choice("Compare with")
         self.alias = widgets.Text(
             description="Alias", placeholder="production", continuous_update=False, style=FULL_LABEL, layout=fitted()
         )
@@ -45,9 +46,9 @@ class Registry:
                 self.measured,
             ]
         )
-        self.model.observe(lambda _change: self.turns.start(self._versions), names="value")
+        self.model.when_chosen(lambda: self.turns.start(self._versions))
         for choice in (self.version, self.other):
-            choice.observe(lambda _change: self.comparing.start(self._compare), names="value")
+            choice.when_chosen(lambda: self.comparing.start(self._compare))
         self.default_button.on_click(lambda _button: self._act("Moving the default", self._default))
         self.alias_button.on_click(lambda _button: self._act("Giving the alias", self._given))
 
@@ -61,7 +62,7 @@ class Registry:
         self.message.value = "" if names else paragraph(EMPTY)
         for part in (self.default_button, self.alias_button):
             part.disabled = not names
-        _offer(self.model, names)
+        self.model.offer(names)
         yield from self._versions()
 
     def _versions(self) -> Generator[None]:
@@ -71,8 +72,8 @@ class Registry:
         found = yield from in_thread(lambda: versions(name))
         self.table.value = scrolling(as_text(found)._repr_html_(), f"The versions of {name}", height=180)
         numbers = [str(number) for number in found["number"]]
-        _offer(self.version, numbers, last=True)
-        _offer(self.other, [NOTHING, *numbers])
+        self.version.offer(numbers, begin=-1)
+        self.other.offer([NOTHING, *numbers])
         yield from self._compare()
 
     def _compare(self) -> Generator[None]:
@@ -115,16 +116,3 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:,.4g}"
     return "" if value is None else str(value)
-
-
-def _choice(label: str) -> Dropdown:
-    return Dropdown(options=[], description=label, style=FULL_LABEL, layout=fitted())
-
-
-def _offer(choice: Dropdown, options: Sequence[str], *, last: bool = False) -> None:
-    """Change the options of a choice, and keep what is chosen where it is still there."""
-    if tuple(options) == choice.options:
-        return
-    kept, begin = choice.value, (options[-1 if last else 0] if options else None)
-    choice.options = options
-    choice.value = kept if kept in options else begin

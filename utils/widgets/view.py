@@ -173,3 +173,12 @@ def scrolling(markup: str, label: str, *, height: int = 260) -> str:
 def alert(text: str) -> str:
     """Return text as an HTML paragraph that a screen reader reads out at once."""
     return f'<p role="alert" style="font-weight: 600; {_LINES}">{html.escape(text)}</p>'
+
+
+def scrolling(markup: str, label: str, *, height: int) -> str:
+    """Return HTML in a box that scrolls by itself, also by keyboard, where it is wider, or higher than `height`."""
+    return (
+        f'<div tabindex="0" role="region" aria-label="{html.escape(label)}" '
+        f'style="max-height: {height}px; overflow: auto; border: 1px solid var(--jp-border-color1, #767676)">'
+        f"{markup}</div>"
+    )
