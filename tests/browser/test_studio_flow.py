@@ -1,4 +1,4 @@
-"""The whole way through the studio, by hand, on the course's model: from a card of the gallery to an endpoint and back."""
+"""The whole way through the studio by hand, on the course's model: from a gallery card to an endpoint and back."""
 
 import re
 
