@@ -17,7 +17,7 @@ from utils.studio.model_page import ModelPicker
 from utils.studio.parameters_page import NextTokenView, Parameters
 from utils.studio.prompt import MOST_RESPONSES, Prompt
 from utils.studio.run_cards import RunCards
-from utils.studio.runs_page import Runs
+from utils.studio.running_page import Runs
 from utils.studio.studio import DESIGN, Studio
 from utils.studio.values import filled, unfilled
 from utils.studio.values_page import ValueFields

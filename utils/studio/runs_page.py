@@ -1,120 +1,197 @@
-"""Runs of a prompt behind the page: its responses, a choice of labels, or an answer for each row of values."""
+"""The run cards: what was run, run again and compared token by token, exported and imported."""
 
-from collections.abc import Callable
+import base64
+import html
+from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 
 from utils.errors import DataError
-from utils.studio.answers_page import Answers
-from utils.studio.model_page import ModelPicker
+from utils.studio.models import Models
 from utils.studio.prompt import Prompt
-from utils.studio.responses import Response, classify, label_probabilities, respond_to_all, responding
-from utils.studio.run_cards import RunCards, make_card
-from utils.studio.values import filled, values_of
+from utils.studio.responses import Response, responding
+from utils.studio.run_cards import Compared, Output, Replay, RunCard, RunCards, changes, compare, export, read, written
+from utils.studio.saved_prompts import in_text
+from utils.widgets.picture import Picture, short
 from utils.widgets.turns import Turns, Work, each_in_thread, in_thread
-from utils.widgets.view import paragraph
+from utils.widgets.view import (
+    FULL_LABEL,
+    WIDE,
+    Select,
+    button,
+    fitted,
+    in_words,
+    offer,
+    paragraph,
+    row,
+    scrolling,
+    told_in,
+)
+from utils.widgets.waiting import waiting
+
+NONE = "No run is kept yet: each run in Prompt design leaves a card here."
 
 
 class Runs:
-    """One run at a time; each answered prompt is kept as a run card.
+    """The list of cards, and the one that is chosen. open: is given a prompt to open in Prompt design."""
 
-    asked: the last prompt that was run, before its row filled it, and the number of the row; None before the first.
-    responses: to it. ended: called after each run, also after one that was stopped.
-    """
-
-    def __init__(
-        self,
-        picker: ModelPicker,
-        answers: Answers,
-        message: widgets.HTML,
-        cards: RunCards,
-        ended: Callable[[], None],
-    ) -> None:
-        self.picker, self.answers, self.message, self.cards, self.ended = picker, answers, message, cards, ended
-        self.turns = Turns(message)
-        self.asked: tuple[Prompt, int] | None = None
-        self.responses: list[Response] = []
-
-    def run(self, prompt: Prompt, row: int) -> None:
-        """Let the model answer a prompt with a row of its values, or choose one of its labels."""
-        self.turns.start(lambda: self._begun(prompt, row))
-
-    def run_all(self, prompt: Prompt) -> None:
-        """Let the model answer a prompt with each row of its values."""
-        self.turns.start(lambda: self._all_begun(prompt))
-
-    def stop(self) -> None:
-        """Stop after the token that is being computed; what is there stays."""
-        self.turns.stop()
-
-    def _begun(self, prompt: Prompt, row: int) -> Work:
-        filled(prompt, row).check()
-        return self._choosing(prompt, row) if prompt.labels else self._responding(prompt, row)
-
-    def _responding(self, prompt: Prompt, row: int) -> Work:
-        asked = filled(prompt, row)
-        model = yield from self.picker.loading(prompt.model)
-        self.asked = (prompt, row)
-        self._show(tuple(Response(seed) for seed in asked.seeds))
-        self.message.value = paragraph("Reading the prompt ...")
-        keep = in_thread(lambda: self.cards.keep(make_card(prompt, model, self.responses, row=values_of(prompt, row))))
-        try:
-            yield from each_in_thread(responding(model, asked), self._show)
-        except GeneratorExit:
-            self.message.value = paragraph(f"Stopped: {self._written}.")
-            if any(response.text for response in self.responses):
-                next(keep, None)
-            self.ended()
-            raise
-        self.ended()
-        said = yield from keep
-        self.message.value = paragraph(f"Done: {self._written}. {said}")
-
-    def _show(self, responses: tuple[Response, ...]) -> None:
-        self.responses = list(responses)
-        self.answers.show_responses(self.responses)
-        self.message.value = paragraph(f"Writing: {self._written} ...")
+    def __init__(self, cards: RunCards, models: Models, open: Callable[[Prompt], None]) -> None:
+        self.cards, self.models, self.open = cards, models, open
+        self.found: dict[str, RunCard] = {}
+        self.list = Select(options=[], description="Run cards", rows=6, style=FULL_LABEL, layout=WIDE)
+        self.again_button = button("Run again and compare", button_style="primary")
+        self.stop_button = button("Stop")
+        self.open_button = button("Open in Prompt design")
+        self.path = widgets.Text(
+            description="File", placeholder="run.json", continuous_update=False, style=FULL_LABEL, layout=fitted()
+        )
+        self.export_button = button("Export", tooltip="Write the card to the file")
+        self.download = widgets.HTML()
+        self.upload = widgets.FileUpload(accept=".json", description="Import a run card", layout=fitted())
+        self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
+        self.said = widgets.HTML()
+        self.shown = Picture()
+        self.acting, self.listing = Turns(self.message), Turns(self.said)
+        self.view = widgets.VBox(
+            [
+                widgets.HTML("<h2>Run cards</h2>"),
+                self.list,
+                self.said,
+                row(self.again_button, self.stop_button, self.open_button),
+                row(self.path, self.export_button, self.download, self.upload),
+                self.message,
+                self.shown,
+            ]
+        )
+        self.list.observe(lambda _change: self._show(), names="value")
+        self.again_button.on_click(lambda _button: self.replay())
+        self.stop_button.on_click(lambda _button: self.acting.stop())
+        self.open_button.on_click(lambda _button: self.acting.start(self._open))
+        self.export_button.on_click(lambda _button: self.acting.start(self._export))
+        self.upload.observe(lambda change: self._take(change["new"]), names="value")
 
     @property
-    def _written(self) -> str:
-        tokens, seconds = sum(len(each.tokens) for each in self.responses), max(each.seconds for each in self.responses)
-        return f"{tokens:,} tokens in {seconds:.1f} s" if tokens else f"{seconds:.1f} s"
+    def chosen(self) -> RunCard:
+        """The card that is chosen. Raises DataError."""
+        if self.list.value not in self.found:
+            raise DataError("Choose a run card first.")
+        return self.found[self.list.value]
 
-    def _choosing(self, prompt: Prompt, row: int) -> Work:
-        asked = filled(prompt, row)
-        model = yield from self.picker.loading(prompt.model)
-        self.message.value = paragraph("Reading the prompt with each label ...")
-        probabilities = yield from in_thread(lambda: label_probabilities(model, asked))
-        shares = yield from in_thread(lambda: classify(model, asked))
-        self.asked = (prompt, row)
-        self.answers.show_choice(shares, together=sum(probabilities.values()))
-        self.message.value = paragraph(f"Chosen: {next(iter(shares))}.")
-        self.ended()
+    def refresh(self) -> None:
+        """Bring the list up to date with the workspace."""
+        self.listing.start(self._list)
 
-    def _all_begun(self, prompt: Prompt) -> Work:
-        if not prompt.values:
-            raise DataError("There is no row of values: write a {name} in the prompt, and fill in its column.")
-        rows = [filled(prompt, number) for number in range(len(prompt.values))]
-        for each in rows:
-            each.check()
-        return self._answering_all(prompt, rows)
+    def replay(self) -> None:
+        """Run the card that is chosen again, and compare."""
+        self.acting.start(self._replay)
 
-    def _answering_all(self, prompt: Prompt, rows: list[Prompt]) -> Work:
-        model = yield from self.picker.loading(prompt.model)
-        answers: dict[int, str] = {}
+    def _list(self, *, newest: bool = False) -> Work:
+        self.found, problems = yield from in_thread(self.cards.all)
+        said = problems if self.found or problems else [NONE]
+        self.said.value = "".join(map(paragraph, said))
+        options = [(_label(card), name) for name, card in self.found.items()]
+        offer(self.list, options)
+        if newest and options:
+            self.list.value = options[0][1]
+        self._show()
 
-        def take(answer: tuple[int, str]) -> None:
-            answers.update([answer])
-            self.message.value = paragraph(f"{len(answers):,} of {len(rows):,} rows answered ...")
+    def _show(self) -> None:
+        card = self.found.get(self.list.value)
+        with told_in(self.message):
+            self.shown.value = _card(card) if card else ""
+            self.download.value = _link(card) if card else ""
 
-        self.message.value = paragraph(f"Answering {len(rows):,} rows ...")
-        self.asked = (prompt, 0)
+    def _replay(self) -> Work:
+        card = self.chosen
+        model = yield from waiting(self.message, "Loading the model", lambda: self.models.load(card.prompt.model))
+        expected = yield from waiting(self.message, "Comparing model and packages", lambda: changes(card, model))
+        self.shown.value = _card(card, expected)
+        last: tuple[Response, ...] = ()
+
+        def show(responses: tuple[Response, ...]) -> None:
+            nonlocal last
+            last = responses
+            self.message.value = paragraph(f"Running again: {sum(len(each.steps) for each in last):,} tokens ...")
+
         try:
-            yield from each_in_thread(respond_to_all(model, rows), take)
-        finally:
-            names = prompt.variables
-            cells = [[values_of(prompt, n).get(name, "") for name in names] for n in range(len(rows))]
-            table = [[f"{n + 1:,}", *cells[n], answers[n]] for n in sorted(answers)]
-            self.answers.show_rows(["Row", *names, "Answer"], table)
-            self.message.value = paragraph(f"{len(answers):,} of {len(rows):,} rows answered.")
-            self.ended()
+            yield from each_in_thread(responding(model, card.asked), show)
+        except GeneratorExit:
+            self.message.value = paragraph("Stopped: nothing was compared.")
+            raise
+        found = yield from in_thread(lambda: compare(card, model, last))
+        self.shown.value = _replayed(card, found)
+        same = sum(each.position is None for each in found.compared)
+        self.message.value = paragraph(f"{same} of {len(found.compared)} responses are the same.")
+
+    def _open(self) -> Work:
+        self.open(self.chosen.prompt)
+        self.message.value = paragraph("The card's prompt is open in Prompt design.")
+        yield
+
+    def _export(self) -> Work:
+        card, path = self.chosen, self.path.value.strip()
+        if not path:
+            raise DataError("Give the name of a file first, such as run.json.")
+        made = yield from in_thread(lambda: export(card, path))
+        self.message.value = paragraph(f"The card is in {made.absolute()}.")
+
+    def _take(self, files: tuple[dict, ...]) -> None:
+        if files:
+            self.acting.start(lambda: self._import(files[0]["name"], bytes(files[0]["content"])))
+
+    def _import(self, name: str, content: bytes) -> Work:
+        card = read(content)
+        said = yield from in_thread(lambda: self.cards.keep(card))
+        self.upload.value = ()
+        self.message.value = paragraph(f"{name} is among the run cards now. {said}".strip())
+        yield from self._list()
+        self.list.value = next(key for key, kept in self.found.items() if kept == card)
+
+
+def _label(card: RunCard) -> str:
+    made = card.made.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    count = len(card.outputs)
+    return f"{made}, {card.model}, {count} response{'s' * (count != 1)}: {short(card.outputs[0].text) if count else ''}"
+
+
+def _link(card: RunCard) -> str:
+    """Return a link with the card in it, which the browser saves as a file."""
+    data = base64.b64encode(written(card).encode()).decode()
+    name = f"run-card-{card.made:%Y%m%d-%H%M%S}.json"
+    return f'<a download="{name}" href="data:application/json;base64,{data}">Download the card</a>'
+
+
+def _card(card: RunCard, expected: Sequence[str] = ()) -> str:
+    """Return a card as HTML. expected: why the model may answer otherwise now."""
+    outputs = "".join(_box(output.text, _heading(output)) for output in card.outputs)
+    return f"{_asked(card, expected)}{outputs}"
+
+
+def _replayed(card: RunCard, found: Replay) -> str:
+    """Return a card with what came when it was run again as HTML."""
+    return f"{_asked(card, found.expected)}{''.join(map(_pair, found.compared))}"
+
+
+def _pair(each: Compared) -> str:
+    heading = f"{_heading(each.before)}: {each.said}"
+    if each.position is None:
+        return _box(each.before.text, heading)
+    columns = "display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 4px 12px"
+    boxes = _box(each.before.text, "On the card") + _box(each.now.text, "Now")
+    return f'<p style="margin: 8px 0 0"><b>{html.escape(heading)}</b></p><div style="{columns}">{boxes}</div>'
+
+
+def _asked(card: RunCard, expected: Sequence[str]) -> str:
+    asked, used = card.asked, ", ".join(f"{name} {number}" for name, number in card.packages)
+    facts = [f"{card.model} ({card.model_hash}), {in_words(asked.config) or 'parameters unset'}.", f"Made with {used}."]
+    text = in_text(asked.plain if asked.messages is None else asked.messages)
+    return f"{''.join(map(paragraph, [*facts, *expected]))}{_box(text, 'The prompt')}"
+
+
+def _heading(output: Output) -> str:
+    return f"Seed {output.seed}, {len(output.tokens):,} tokens" if output.tokens else f"Seed {output.seed}"
+
+
+def _box(text: str, heading: str) -> str:
+    title = f'<p style="margin: 8px 0 2px"><b>{html.escape(heading)}</b></p>'
+    return f"<div>{title}{scrolling(paragraph(text), heading, height=140)}</div>"
