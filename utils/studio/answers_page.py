@@ -8,10 +8,11 @@ import ipywidgets as widgets
 from utils.studio.responses import Response
 from utils.widgets.picture import Picture
 
-HEIGHT = 344
+HEIGHT = 320
 """Pixels of all answers: they have their place before they come, and scroll in it."""
 FACTS = 24
 """Pixels of the line over a response."""
+NOW, OLD = "Answers", "Answers to an earlier prompt: it, its parameters or its model are others now"
 NARROWEST = 240
 BOX = (
     "display: flex; flex-direction: column-reverse; overflow: auto; box-sizing: border-box; padding: 6px 8px; "
@@ -26,21 +27,18 @@ CHOICE_SAYS = (
 
 
 class Answers:
-    """The place of the answers; old: what it says over answers that belong to another prompt, "" where they do not."""
+    """The answers under a line that says whether they are to the prompt as it is now."""
 
     def __init__(self) -> None:
+        self.line = widgets.HTML(layout=widgets.Layout(height=f"{FACTS}px", margin="0 2px"))
         self.picture = Picture(height=HEIGHT)
-        self.view = widgets.VBox([self.picture])
+        self.view = widgets.VBox([self.line, self.picture])
+        self.mark(old=False)
         self.show_responses([Response(0)])
 
-    @property
-    def old(self) -> str:
-        """What is said over answers of another prompt."""
-        return self.picture.old
-
-    @old.setter
-    def old(self, said: str) -> None:
-        self.picture.old = said
+    def mark(self, *, old: bool) -> None:
+        """Say whether the answers belong to an earlier prompt."""
+        self.line.value = f"<b>{OLD}</b>" if old else NOW
 
     def show_responses(self, responses: Sequence[Response]) -> None:
         """Show responses as they stand, in places that do not change while text comes."""

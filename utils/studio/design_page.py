@@ -11,7 +11,7 @@ from utils.errors import EmptyPrompt
 from utils.models.endpoints import EndpointModel
 from utils.models.language_model import LanguageModel
 from utils.prompts.budget import token_budget
-from utils.studio.answers_page import HEIGHT, Answers
+from utils.studio.answers_page import FACTS, HEIGHT, Answers
 from utils.studio.fields_page import PromptFields
 from utils.studio.labels_page import LabelFields
 from utils.studio.model_page import ModelPicker
@@ -29,7 +29,6 @@ from utils.widgets.view import FULL_LABEL, beside, button, fitted, paragraph, ro
 
 NARROWEST = 380
 """Pixels of prompt and answers, below which they stand below each other."""
-OLD = "Old: the prompt, its parameters or its model are others now."
 RESPONSES_RULE = f"responses are a whole number from 1 to {MOST_RESPONSES}"
 
 
@@ -100,7 +99,9 @@ class DesignPage:
         self.turns.stop()
 
     def _view(self) -> widgets.VBox:
-        written = widgets.VBox([self.fields.shown], layout=widgets.Layout(height=f"{HEIGHT}px", overflow="auto"))
+        written = widgets.VBox(
+            [self.fields.shown], layout=widgets.Layout(height=f"{HEIGHT + FACTS}px", overflow="auto")
+        )
         answered = widgets.VBox([self.answers.view, self.goes_on])
         panels = {
             "Parameters": self.parameters.view,
@@ -174,7 +175,7 @@ class DesignPage:
 
     def _mark(self) -> None:
         """Say whether the answers belong to what stands in the page."""
-        self.answers.old = OLD if self.ran and self.ran != (self.prompt, self.values.chosen) else ""
+        self.answers.mark(old=self.ran not in (None, (self.prompt, self.values.chosen)))
 
     def _said(self, prompt: Prompt) -> str:
         """Return what a prompt takes of the window, and which variables have no value. Raises CourseErrors."""
@@ -250,7 +251,7 @@ class DesignPage:
         found: Mapping[str, float] = yield from in_thread(lambda: label_probabilities(model, asked))
         shares = yield from in_thread(lambda: classify(model, asked))
         self.answers.show_choice(shares, together=sum(found.values()))
-        self.answers.old = ""
+        self.answers.mark(old=False)
         self.message.value = paragraph(f"Chosen: {next(iter(shares))}.")
 
     def _all_begun(self) -> Work:
@@ -281,7 +282,7 @@ class DesignPage:
             for number in sorted(answers)
         ]
         self.answers.show_rows(("Row", *names, "Answer"), rows)
-        self.answers.old = ""
+        self.answers.mark(old=False)
 
 
 def _panel(name: str, part: widgets.DOMWidget) -> widgets.ToggleButton:
