@@ -117,7 +117,7 @@ class TunePage:
         }
 
     def _view(self) -> widgets.Widget:
-        self.split = row(self.share, self.seed)
+        self.split = widgets.VBox([self.share, self.seed])
         settings = widgets.VBox(
             [
                 self.job_name,
@@ -127,7 +127,8 @@ class TunePage:
                 self.own.view,
                 self.model,
                 self.method.view,
-                row(self.epochs, self.multiplier),
+                self.epochs,
+                self.multiplier,
                 row(self.check_button, self.start_button),
                 self.message,
                 self.command,
