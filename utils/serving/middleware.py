@@ -15,6 +15,9 @@ from utils.serving.refusals import FAILED, LEFT, TOO_LARGE, UNAUTHORIZED, Refusa
 OPEN_TO_ALL = ("/health", "/ready")
 """Paths that need no key."""
 
+OF_OPERATIONS, OK = ("/health", "/ready", "/metrics"), 200
+"""Paths that are asked every few seconds: the log does not tell of each time that all was well."""
+
 INTERFACES = (("/v1/endpoints/", "vertex"), ("/v1/adapters", "adapters"), ("/v1/", "openai"), ("", "operations"))
 """Which interface answers a path, by what it begins with."""
 
@@ -63,7 +66,8 @@ class Recorded:
         known = record.model in self.endpoint.adapters.names()
         model = record.model if known or not record.model else OTHER_MODELS
         self.endpoint.metrics.answered(interface=record.interface, model=model, status=status, seconds=record.seconds)
-        self.endpoint.log.write(record, status=status)
+        if record.path not in OF_OPERATIONS or status != OK:
+            self.endpoint.log.write(record, status=status)
 
 
 class Guarded:

@@ -83,8 +83,13 @@ class Ask:
             raise EndpointError(f"No endpoint answers at {self.address} ({short_reason(error)}).") from None
 
 
+def models(url: str) -> Ask:
+    """Return the question for the names that an endpoint serves. url: ends with /v1, here and below."""
+    return Ask(f"{url}/models")
+
+
 def adapters(url: str) -> Ask:
-    """Return the question for the adapters that an endpoint holds. url: ends with /v1, here and below."""
+    """Return the question for the adapters that an endpoint holds."""
     return Ask(f"{url}/adapters")
 
 

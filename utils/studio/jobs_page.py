@@ -11,9 +11,10 @@ from utils.studio.models import REGISTERED
 from utils.studio.prompt import Prompt
 from utils.tuning.job import TuningJob
 from utils.tuning.states import State, names
+from utils.widgets.choice import Choice
 from utils.widgets.job_monitor import LOOK_AGAIN, Monitor, Next
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, WIDE, Select, button, paragraph, row
+from utils.widgets.view import button, paragraph, row
 from utils.widgets.waiting import pause, someone_looks, waiting
 
 THEN = Next(
@@ -50,7 +51,7 @@ class Jobs:
 
     def __init__(self, test: Callable[[Prompt], None]) -> None:
         self.test = test
-        self.list = Select(description="Tuning jobs", rows=5, style=FULL_LABEL, layout=WIDE)
+        self.list = Choice("Tuning jobs")
         self.test_button = button("Test the tuned model", disabled=True)
         self.go_on_button = button("Go on", disabled=True, tooltip="Go on with a job that was cancelled or interrupted")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
@@ -58,7 +59,7 @@ class Jobs:
         self.listing, self.watching = Turns(self.message), Turns(self.message)
         self.job: TuningJob | None = None
         self.view = widgets.VBox([self.list, row(self.test_button, self.go_on_button), self.message, self.place])
-        self.list.observe(lambda change: self.watch(change["new"]), names="value")
+        self.list.when_chosen(self.watch)
         self.test_button.on_click(lambda _button: self.watching.start(self._test))
         self.go_on_button.on_click(lambda _button: self.watching.start(self._go_on))
 
@@ -66,8 +67,9 @@ class Jobs:
         """Bring the list up to date."""
         self.listing.start(self._list)
 
-    def watch(self, name: str | None) -> None:
-        """Show the newest job of a name, until it has ended."""
+    def watch(self) -> None:
+        """Show the job that is chosen, until it has ended."""
+        name = self.list.value
         if name and not (self.job and self.job.name == name):
             self.watching.start(lambda: self._watch(name))
 
@@ -80,10 +82,10 @@ class Jobs:
     def _list(self) -> Generator[None]:
         found = yield from in_thread(known_jobs)
         self.message.value = "" if found else paragraph(NONE)
-        names = [job.name for job in found]
-        with self.list.hold_trait_notifications():
-            self.list.options = [(f"{job.name}: {job.status}", job.name) for job in found]
-            self.list.value = self.job.name if self.job and self.job.name in names else next(iter(names), None)
+        self.list.offer([(f"{job.name}: {job.status}", job.name) for job in found])
+        if self.job and self.job.name in [job.name for job in found]:
+            self.list.value = self.job.name
+        self.watch()
 
     def _watch(self, name: str) -> Generator[None]:
         self.job = job = yield from in_thread(lambda: TuningJob.find(name))

@@ -9,6 +9,7 @@ import traitlets
 
 from utils.errors import CourseError
 from utils.studio.workspace import Workspace
+from utils.widgets.choice import Choice
 from utils.widgets.view import alert, told_in
 
 
@@ -24,7 +25,7 @@ class Kept:
         self.state = workspace.read(page)
         for name, field in fields.items():
             self.restore(name)
-            field.observe(lambda change, name=name: self._keep(name, change["new"]), names="value")
+            field.observe(lambda change, name=name: self._changed(name, change["new"]), names="value")
 
     def restore(self, name: str) -> None:
         """Give a field the value that is kept for it, such as one of options that came later."""
@@ -32,8 +33,9 @@ class Kept:
             with suppress(CourseError, traitlets.TraitError):
                 self.fields[name].value = self.state[name]
 
-    def _keep(self, name: str, value: Any) -> None:
-        if value is None or self.state.get(name) == value:
+    def _changed(self, name: str, value: Any) -> None:
+        offered = isinstance(field := self.fields[name], Choice) and field.offering
+        if offered or value is None or self.state.get(name) == value:
             return
         self.state[name] = value
         with told_in(self.message):

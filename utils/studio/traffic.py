@@ -1,10 +1,10 @@
-"""What an endpoint does at this moment: its counters, what they come to a second, and its log in short."""
+"""What an endpoint does at this moment: its counters, what they come to a second, what it holds, its log in short."""
 
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from itertools import pairwise
 from typing import Any
@@ -12,10 +12,14 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from utils.errors import EndpointError, short_reason
+from utils.errors import CourseError, EndpointError, short_reason
+from utils.serving.deployments import Deployment, Status
+from utils.studio.commands import adapters, models
 
 SECONDS = 5.0
 """How long an endpoint may take to say its counters."""
+LINES, SHOWN = 200, 30
+"""Of the log: how many lines are read, and how many of those in short are shown."""
 ASKED = ("openai", "vertex")
 """The interfaces whose requests are counted: those that answer prompts."""
 
@@ -32,6 +36,41 @@ class Reading:
     tokens: int
     waiting: int
     at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An endpoint at a moment.
+
+    names: that clients give, the base's first; held: what answers under the others, as /v1/adapters says; both only
+    where they were asked for. log: its last lines in short. versions: how many of the
+    last requests each version answered. problem: why it does not answer, though its process runs.
+    """
+
+    status: Status
+    reading: Reading | None = None
+    names: Sequence[str] | None = None
+    held: Sequence[Mapping[str, Any]] | None = None
+    log: Sequence[str] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
+
+
+def look(deployment: Deployment, *, held: bool = True) -> Snapshot:
+    """Return how an endpoint is now. held: whether it is asked what it serves, too."""
+    status = deployment.status
+    lines = deployment.log(lines=LINES).splitlines()
+    seen = Snapshot(status, log=in_short(lines)[-SHOWN:], versions=versions_asked(lines))
+    if status != "ready":
+        return seen
+    try:
+        seen = replace(seen, reading=read_counters(deployment.url))
+        if not held:
+            return seen
+        names = [model["id"] for model in models(deployment.url).run()["data"]]
+        return replace(seen, names=names, held=adapters(deployment.url).run()["data"])
+    except CourseError as error:
+        return replace(seen, problem=str(error))
 
 
 def read_counters(url: str) -> Reading:

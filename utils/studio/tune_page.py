@@ -1,6 +1,5 @@
 """The page Tune: data, a method and its settings; what to know before; the job, and what comes of it."""
 
-import html
 from collections.abc import Generator
 from typing import Any
 
@@ -21,11 +20,12 @@ from utils.studio.tuning_plan import Checked, Plan, Validation
 from utils.training.masking import loss_mask
 from utils.tuning.job import EPOCHS
 from utils.tuning.states import Status
+from utils.widgets.choice import Choice
 from utils.widgets.code_box import CodeBox
 from utils.widgets.picture import Picture
 from utils.widgets.slider import NARROW, NumberBox, Slider, seed_box, switch
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, alert, beside, button, paragraph, row
+from utils.widgets.view import FULL_LABEL, WIDE, alert, beside, button, paragraph, row, scrolling
 from utils.widgets.waiting import waiting
 
 SHARE, FILE, NONE = "a share of the data", "a file of its own", "none"
@@ -53,7 +53,7 @@ class TunePage:
         self.method = MethodFields()
         self.epochs = NumberBox("Epochs", EPOCHS, _one_or_more, layout=NARROW)
         self.multiplier = Slider("Learning-rate multiplier", 1.0, MULTIPLIERS, _above_0, hint="of the method's own")
-        self.model = Dropdown(options=[("The course's model", "")], description="Base model", style=FULL_LABEL)
+        self.model = Choice("Base model", [("The course's model", "")])
         self.check_button = button("Check", tooltip="Read the data, and say what to know before the job starts")
         self.start_button = button("Start", button_style="primary")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="40px"))
@@ -150,9 +150,8 @@ class TunePage:
 
     def _offer_models(self) -> Generator[None]:
         choices = yield from in_thread(self.studio.models.choices)
-        self.model.options = [
-            (label, name) for label, name in choices if not name.startswith(REGISTERED) and not is_address(name)
-        ]
+        bases = [(label, name) for label, name in choices if not name.startswith(REGISTERED) and not is_address(name)]
+        self.model.offer(bases)
         self.kept.restore("model")
 
     def _read(self) -> Generator[None]:
@@ -172,7 +171,7 @@ class TunePage:
             self.message, "Reading the records in tokens and trying two steps", lambda: plan.checked(model)
         )
         self.checked = checked, model
-        self.report.value = _scrolling(checked.report._repr_html_(), "What the linter found")
+        self.report.value = scrolling(checked.report._repr_html_(), "What the linter found")
         self.known.layout.display = ""
         yield from self._mask()
         if checked.cost is None:
@@ -211,14 +210,6 @@ def _numbered(records: list[TextToText], n: int) -> TextToText:
 
 def _method(plan: Plan) -> str:
     return plan.method if plan.adapter_size is None else f"{plan.method} {plan.adapter_size}"
-
-
-def _scrolling(markup: str, label: str) -> str:
-    """Return HTML in a box that scrolls by itself, also by keyboard."""
-    return (
-        f'<div tabindex="0" role="region" aria-label="{html.escape(label)}" '
-        f'style="max-height: 260px; overflow: auto; border: 1px solid var(--jp-border-color1, #767676)">{markup}</div>'
-    )
 
 
 def _text(label: str, placeholder: str) -> widgets.Text:

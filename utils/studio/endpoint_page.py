@@ -1,0 +1,200 @@
+"""An endpoint's part of the page: what it serves, the traffic's split, a test call, and what it does at this moment."""
+
+import html
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from utils.arguments import whole_number
+from utils.errors import UnsupportedSetting
+from utils.registry.versions import model_of, versions
+from utils.studio.actions_page import Actions
+from utils.studio.commands import Ask, answered_by, complete, drop, load, split
+from utils.studio.prompt import Prompt
+from utils.studio.traffic import Reading, Snapshot, tokens_a_second
+from utils.tables import TextTable
+from utils.widgets.choice import Choice
+from utils.widgets.picture import Picture
+from utils.widgets.slider import NARROW, NumberBox
+from utils.widgets.traffic_picture import BARS, tokens_figure
+from utils.widgets.turns import Turns, in_thread
+from utils.widgets.view import FULL_LABEL, WIDE, button, paragraph, row, scrolling
+
+TOKENS = 60
+"""The most of a test call's answer."""
+PERCENT = "the weights, in %, come to 100"
+
+
+class Served:
+    """An endpoint that is chosen; `show` is given how it is, every `seconds`.
+
+    look: is called where a button has changed it. open: is given a prompt for its model.
+    """
+
+    def __init__(
+        self, actions: Actions, *, look: Callable[[], None], open: Callable[[Prompt], None], seconds: float
+    ) -> None:
+        self.actions, self.look, self.open, self.seconds = actions, look, open, seconds
+        self.url = ""
+        self.shown_name: str | None = None
+        self.readings: deque[Reading] = deque(maxlen=BARS + 1)
+        self.held = widgets.HTML()
+        self.reference = Choice("Version to load")
+        self.load_button = button("Load")
+        self.name = Choice("Name that clients give")
+        self.drop_button = button("Drop the name", tooltip="Answer under this name no more")
+        self.weights: dict[str, NumberBox] = {}
+        self.shares, self.sum = widgets.HBox(), widgets.HTML()
+        self.shares.layout = widgets.Layout(flex_flow="row wrap", grid_gap="4px 12px")
+        self.split_button = button("Split the traffic")
+        self.splitting = widgets.VBox([self.shares, row(self.split_button, self.sum)])
+        self.prompt = widgets.Textarea(
+            description="Prompt of a test call", rows=2, continuous_update=False, style=FULL_LABEL, layout=WIDE
+        )
+        self.user = widgets.Text(
+            description="User", placeholder="a user stays with a version", continuous_update=False, style=FULL_LABEL
+        )
+        self.call_button = button("Call", button_style="primary")
+        self.design_button = button("Open in Prompt design")
+        self.answer = widgets.HTML(layout=widgets.Layout(min_height="44px"))
+        self.counts = widgets.HTML(layout=widgets.Layout(min_height="20px"))
+        self.figure = Picture(tokens_figure((), seconds=seconds), height=66)
+        self.log = widgets.HTML()
+        self.message = widgets.HTML()
+        self.turns = Turns(self.message)
+        self.view = widgets.VBox(
+            [
+                row(self.name, self.drop_button, self.design_button),
+                self.held,
+                row(self.reference, self.load_button),
+                self.splitting,
+                self.message,
+                self.prompt,
+                row(self.user, self.call_button),
+                self.answer,
+                self.counts,
+                self.figure,
+                self.log,
+            ]
+        )
+        self._observe()
+
+    def _observe(self) -> None:
+        self.name.when_chosen(self._named)
+        self.load_button.on_click(lambda _button: self._change("Loading the version", self._load))
+        self.drop_button.on_click(lambda _button: self._change("Dropping the name", self._drop))
+        self.split_button.on_click(lambda _button: self._change("Splitting the traffic", self._split))
+        self.call_button.on_click(lambda _button: self.actions.do("Calling the endpoint", self._call, self._answered))
+        self.design_button.on_click(lambda _button: self._design())
+
+    def choose(self, url: str) -> None:
+        """Be about another endpoint, or about one that was started anew."""
+        if url != self.url:
+            self.url = url
+            self.readings.clear()
+            self.answer.value = ""
+
+    def offer(self, references: Sequence[str]) -> None:
+        """Let one choose from these references of the registry what to load, and which versions share the traffic."""
+        self.reference.offer(references)
+        self.shown_name = None
+
+    def show(self, seen: Snapshot) -> None:
+        """Show how the endpoint is."""
+        for control in (self.load_button, self.drop_button, self.split_button, self.call_button, self.design_button):
+            control.disabled = seen.reading is None
+        if seen.names:
+            self.held.value = scrolling(_table(seen)._repr_html_(), "What the endpoint serves", height=150)
+            self.name.offer(seen.names, begin=-1)
+            self._named()
+        if seen.reading:
+            self.readings.append(seen.reading)
+            self.counts.value = paragraph(
+                f"{seen.reading.requests:,} requests answered, {seen.reading.tokens:,} tokens written, "
+                f"{seen.reading.waiting:,} waiting. {_shares(seen)}"
+            )
+        self.figure.value = tokens_figure(tokens_a_second(self.readings), seconds=self.seconds)
+        lines = html.escape("\n".join(seen.log))
+        self.log.value = scrolling(
+            f'<pre style="margin: 0; line-height: 1.4">{lines}</pre>', "The endpoint's log", height=150
+        )
+
+    def _named(self) -> None:
+        """Show what belongs to the name that is chosen."""
+        if self.name.value != self.shown_name:
+            self.shown_name = self.name.value
+            self.turns.start(self._offer_weights)
+
+    def _offer_weights(self) -> Generator[None]:
+        """Show a weight for each version of the model that the name stands for."""
+        name = self.name.value
+        model = model_of(name or "")
+        self.weights = {}
+        if model and "/" not in name:
+            found = yield from in_thread(lambda: versions(model))
+            references = [f"{model}/{number}" for number in found["number"]]
+            self.weights = {
+                reference: NumberBox(f"{reference} (%)", 0, _percent, layout=NARROW) for reference in references
+            }
+            self.weights[references[-1]].value = 100
+        for box in self.weights.values():
+            box.when_moved(self._add_up)
+        self.shares.children = tuple(self.weights.values())
+        self.splitting.layout.display = "" if self.weights else "none"
+        self._add_up()
+
+    def _add_up(self) -> None:
+        total = sum(box.value for box in self.weights.values())
+        self.sum.value = paragraph(f"Sum: {total} %" + ("" if total == 100 else f" ({PERCENT})"))
+
+    def _change(self, what: str, made: Callable[[], Ask]) -> None:
+        self.actions.do(what, made, lambda _found: self.look())
+
+    def _load(self) -> Ask:
+        return load(self.url, self.reference.value)
+
+    def _drop(self) -> Ask:
+        return drop(self.url, self.name.value)
+
+    def _split(self) -> Ask:
+        weights = {reference: box.value for reference, box in self.weights.items() if box.value}
+        if sum(weights.values()) != 100:
+            raise UnsupportedSetting(f"Nothing was split: {PERCENT}.")
+        return split(self.url, self.name.value, weights)
+
+    def _call(self) -> Ask:
+        return complete(self.url, self.name.value, self.prompt.value, max_tokens=TOKENS, user=self.user.value.strip())
+
+    def _answered(self, answer: dict[str, Any]) -> None:
+        version = answered_by(answer)
+        said = f"Version {version} answered:" if version else "The base model answered:"
+        self.answer.value = paragraph(f"{said}\n{answer['choices'][0]['text']}")
+
+    def _design(self) -> None:
+        self.open(Prompt(text=self.prompt.value, model=f"{self.url}#{self.name.value}"))
+
+
+def _table(seen: Snapshot) -> TextTable:
+    rows = []
+    for name in seen.held or ():
+        total = sum(part["weight"] for part in name["split"])
+        for part in name["split"]:
+            answers = part["version"] or "nothing"
+            size = f"{part['bytes'] / 1e6:.1f}"
+            share = f"{100 * part['weight'] / total:.0f} %"
+            rows.append((name["name"], share, answers, part["kind"] or "", size, part["problem"] or ""))
+    return TextTable(("name", "share", "answered by", "method", "MB", "problem"), tuple(rows))
+
+
+def _shares(seen: Snapshot) -> str:
+    total = sum(seen.versions.values())
+    if not total:
+        return ""
+    parts = (f"{version or 'the base'} {times}" for version, times in sorted(seen.versions.items()))
+    return f"Of the last {total} prompts answered: {', '.join(parts)}."
+
+
+def _percent(value: Any) -> int:
+    return whole_number(value, "a weight is a whole number from 0 to 100 (%)", least=0, most=100)

@@ -1,0 +1,34 @@
+"""A choice whose options come and go while one of them is chosen."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from utils.widgets.view import FULL_LABEL, Dropdown, fitted
+
+
+class Choice(Dropdown):
+    """A dropdown that is offered its options again and again: what is chosen stays, where it is still there.
+
+    offering: whether its value changes at this moment because of its options, and not by a hand.
+    """
+
+    def __init__(self, label: str, options: Sequence[Any] = ()) -> None:
+        self.offering = False
+        super().__init__(options=options, description=label, style=FULL_LABEL, layout=fitted())
+
+    def offer(self, options: Sequence[Any], *, begin: int = 0) -> None:
+        """Take other options: values, or pairs of label and value. begin: the one to take where none was chosen."""
+        if tuple(options) == tuple(self.options):
+            return
+        values = [option[1] if isinstance(option, tuple) else option for option in options]
+        kept, self.offering = self.value, True
+        try:
+            self.options = options
+            if values:
+                self.value = kept if kept in values else values[begin]
+        finally:
+            self.offering = False
+
+    def when_chosen(self, call: Callable[[], None]) -> None:
+        """Call a function after each change of the value that is not for want of the option."""
+        self.observe(lambda _change: None if self.offering else call(), names="value")
