@@ -11,6 +11,7 @@ from utils.errors import DataError
 from utils.studio.gallery import CARDS, TASKS, answers, load_cards, measure, read_card, with_answer
 from utils.studio.gallery_page import card_html
 from utils.studio.prompt import Prompt
+from utils.studio.responses import respond
 
 GALLERY = load_cards()
 BY_NAME = {card.name: card for card in GALLERY.cards}
@@ -154,8 +155,6 @@ def test_the_courses_model_answers_as_is_written_also_alone(course_model):
     names = ("classify_emoji", "extract_appointment", "rewrite_plain", "ideas_questions_penalty", "dialogue_hotel")
     table = measure(course_model, [BY_NAME[name] for name in names])
     assert table["as written"].all(), table
-    from utils.studio.responses import respond
-
     story = BY_NAME["ideas_story"]
     assert respond(course_model, story.prompt)[0].text.strip() == story.answer
 
