@@ -16,6 +16,7 @@ from utils.studio.comparison import (
     Contestant,
     Progress,
     SideBySide,
+    about_chance,
     check,
     comparing,
     half_width,
@@ -56,7 +57,7 @@ def test_progress_counts_answers_up_to_all_of_them(compared):
     done = [step.done for step in steps]
     assert done == sorted(done)
     assert done[-1] == steps[0].total == 3 * len(RECORDS), "greedy answers are written once"
-    assert {step.doing.split(",")[0].split(":")[0] for step in steps} == {"A", "B"}
+    assert str(steps[1]) == "A answers with seed 0: 16 of 60 answers"
 
 
 def test_the_worst_cases_come_lowest_first(compared):
@@ -94,7 +95,7 @@ def test_without_records_the_answers_stand_side_by_side(model):
     *steps, found = looking(plain, lambda _: model, seed=4, responses=3)
     assert found.seeds == (4, 5, 6)
     assert list(found.answers[0]) == complete_many(model, "the fox", DRAWN, seeds=[4, 5, 6])
-    assert (found.different("A"), found.different("B")) == (3, 1)
+    assert "3 seeds: A 3, B 1." in found.said
     assert [step.done for step in steps] == [0, 3]
     assert SideBySide.from_dict(json.loads(json.dumps(found.as_dict()))) == found
 
@@ -122,3 +123,5 @@ def test_without_records_there_is_no_measure(model):
 
 def test_the_width_of_an_interval_by_records():
     assert [round(half_width(n), 2) for n in (25, 100, 400)] == [0.20, 0.10, 0.05]
+    assert "proves nothing" in about_chance(None)
+    assert "100 records tell a share near one half to ± 0.10" in about_chance(100)

@@ -8,10 +8,14 @@ import pytest
 
 from tests.test_tracking import free_port, start_server, stop
 from utils import registry
-from utils.errors import DataError, RegistryError
+from utils.errors import DataError, EmptyPrompt, RegistryError
+from utils.logits.config import DecodingConfig
+from utils.prompts.templates import Example
 from utils.registry import prompts
 from utils.registry.prompts import find_prompt, prompt_names, prompt_versions, restore_prompt, save_prompt
 from utils.registry.tracking import connect
+from utils.studio.prompt import Prompt
+from utils.studio.saved_prompts import opened, save, template
 
 TEXTS = {
     "HTML": "<script>alert(1)</script> &amp; <b>bold</b>",
@@ -53,6 +57,73 @@ def test_mlflow_s_own_client_reads_template_parameters_and_message():
     assert entry.model_config == {"max_tokens": 20, "seed": 7}
     assert (entry.commit_message, entry.tags) == ("Begins", {"task": "chat"})
     assert find_prompt("readable").tags == {"task": "chat"}
+
+
+CONFIG = DecodingConfig(temperature=0.0, top_p=0.9, order="studio", seed=-3, max_new_tokens=20, stop=("\n", "{x}"))
+PROMPTS = {
+    "freeform": Prompt(text=f"{TEXTS['braces']} {TEXTS['HTML']}", values=((("one", "1"),), (("one", "{two}"),))),
+    "structured": Prompt(
+        kind="structured",
+        context="Translate to {language}.",
+        examples=(Example("a {b}", "{{c}}"),),
+        input_label="Text",
+        labels=("yes", "no"),
+        config=CONFIG,
+    ),
+    "chat": Prompt(
+        kind="chat",
+        context="Be {tone}.",
+        turns=(("user", "Hello"), ("assistant", "<b>안녕</b>"), ("user", "{question}")),
+        responses=5,
+        model="models:/mine@default",
+        config=CONFIG,
+    ),
+    "as chat": Prompt(text="Hello {name}", as_chat=True),
+}
+
+
+@pytest.mark.parametrize("kind", PROMPTS)
+def test_the_studio_s_prompt_comes_back_with_its_parameters(kind):
+    made = save(PROMPTS[kind], "studio", message=kind)
+    assert opened(made) == opened(find_prompt(made.reference)) == PROMPTS[kind]
+
+
+def test_mlflow_shows_variables_as_its_own_and_the_rest_as_it_is():
+    assert template(PROMPTS["freeform"]) == PROMPTS["freeform"].text.replace("{one}", "{{one}}")
+    assert template(PROMPTS["structured"]) == (
+        "Translate to {{language}}.\n\nText: a {{b}}\nOutput: {{c}}\n\nText: {{input}}\nOutput:"
+    )
+    assert template(PROMPTS["as chat"]) == [{"role": "user", "content": "Hello {{name}}"}]
+    assert template(PROMPTS["chat"])[0] == {"role": "system", "content": "Be {{tone}}."}
+    config = save(PROMPTS["chat"], "shown").parameters
+    assert config.pop("stop_sequences") == ["\n", "{x}"]
+    assert config == {
+        "model_name": "models:/mine@default",
+        "temperature": 0.0,
+        "top_p": 0.9,
+        "max_tokens": 20,
+        "order": "studio",
+        "seed": -3,
+        "responses": 5,
+    }
+
+
+@pytest.mark.parametrize("empty", [Prompt(), Prompt(text=" \n"), Prompt(kind="chat"), Prompt(text="", as_chat=True)])
+def test_an_empty_prompt_is_not_saved(empty):
+    with pytest.raises(EmptyPrompt):
+        save(empty, "empty")
+    assert "empty" not in prompt_names()
+
+
+def test_a_version_from_mlflow_s_own_page_is_opened_too():
+    config = {"temperature": 0.5, "max_tokens": 9, "stop_sequences": ["."], "provider": "x", "sampling": 1}
+    text = save_prompt("theirs", "Say {{ word }} {x}", parameters=config)
+    assert opened(text) == Prompt(
+        text="Say {word} {x}", config=DecodingConfig(temperature=0.5, max_new_tokens=9, stop=(".",))
+    )
+    messages = [{"role": "system", "content": "Be {{tone}}."}, {"role": "user", "content": "Hi"}]
+    chat = save_prompt("theirs", messages, parameters={"order": "none of ours"})
+    assert opened(chat) == Prompt(kind="chat", context="Be {tone}.", turns=(("user", "Hi"),))
 
 
 def test_an_alias_is_found_where_it_was_put_last_also_by_another():

@@ -13,7 +13,17 @@ from utils.datasets.records import load_text_to_text
 from utils.datasets.splits import DATA
 from utils.errors import CourseError
 from utils.evaluation.classification import predict_labels
-from utils.exercises.endpoints import FAULTS, StandIn, stand_in
+from utils.exercises.endpoints import (
+    FAULTS,
+    NO_FAULT,
+    Answers,
+    answers_at_all,
+    every_answer_right,
+    first_answers_right,
+    models_differ,
+    pairs,
+    stand_in,
+)
 from utils.exercises.exercise import Case, Exercise, Property, Wrong, generated
 from utils.exercises.mistakes import require
 from utils.exercises.prompt_rules import around, asks, last_line, not_filled
@@ -606,38 +616,24 @@ USERS_MOVED = Exercise(
 
 # 5.9: the test that finds the fault
 
-Expected = Mapping[str, Mapping[str, str]]
 ANSWERS = {
     "base": {"Ticket: no sound": " I see", "Ticket: 5 euros too much": " billing", "Text: made of cork": " It is made of cork."},
     "tickets": {"Ticket: no sound": " technical", "Ticket: 5 euros too much": " billing", "Text: made of cork": " returns"},
     "products": {"Ticket: no sound": " no sound", "Ticket: 5 euros too much": " 5 euros", "Text: made of cork": " cork"},
 }
 WHY = {
-    "none": "This endpoint gives every answer that is expected.",
+    NO_FAULT: "This endpoint gives every answer that is expected.",
     "the base answers for all": "Here the base answers, whichever model is asked for: it fails for the adapters.",
     "one adapter answers for all": "Here one adapter answers, whichever model is asked for: it fails for the others.",
-    "the last adapter is not loaded": "Here one adapter is not loaded, and the base answers in its place.",
+    "one adapter is not loaded": "Here one adapter is not loaded, and the base answers in its place.",
     "adapters are exchanged": "Here two adapters are exchanged: each answers, and differs from the base, but with the other's words.",
     "the adapter of the request before answers": "Here the adapter of the request before answers: it fails only where the model changes from one request to the next.",
-    "answers are kept by prompt, whatever the model": "Here an answer is kept by its prompt alone: it fails where two models are asked the same.",
+    "answers are kept by prompt alone": "Here an answer is kept by its prompt alone: it fails where two models are asked the same.",
     "adapters are lost after two requests": "Here the adapters are lost after two requests.",
 }
 
 
-def _right_throughout(endpoint: StandIn, expected: Expected) -> bool:
-    return all(endpoint.complete(prompt, model=model) == answer for model, answers in expected.items() for prompt, answer in answers.items())
-
-
-def _each(endpoint: StandIn, expected: Expected) -> list[tuple[str, str]]:
-    """Return each answer beside the expected one."""
-    return [(endpoint.complete(prompt, model=model), answer) for model, answers in expected.items() for prompt, answer in answers.items()]
-
-
-def _first_prompts(expected: Expected) -> dict[str, dict[str, str]]:
-    return {model: dict(list(answers.items())[:1]) for model, answers in expected.items()}
-
-
-def _own_prompts(expected: Expected) -> dict[str, dict[str, str]]:
+def _own_prompts(expected: Answers) -> dict[str, dict[str, str]]:
     """Return each prompt under one model only, the first of those that are asked it."""
     seen: set[str] = set()
     found: dict[str, dict[str, str]] = {}
@@ -647,11 +643,6 @@ def _own_prompts(expected: Expected) -> dict[str, dict[str, str]]:
     return found
 
 
-def _answers_differ(endpoint: StandIn, expected: Expected) -> bool:
-    said = [tuple(endpoint.complete(prompt, model=model) for prompt in answers) for model, answers in expected.items()]
-    return len(set(said)) == len(said)
-
-
 def _draw_answers(draw: random.Random) -> dict[str, dict[str, str]]:
     models, prompts = ["base", "minutes", "tickets", "products"][: draw.randint(3, 4)], [f"prompt {n}" for n in range(draw.randint(3, 4))]
     return {model: {prompt: f" {model} {prompt[-1]}" for prompt in prompts} for model in models}
@@ -659,7 +650,7 @@ def _draw_answers(draw: random.Random) -> dict[str, dict[str, str]]:
 
 def _endpoints() -> list[Case]:
     tables = [ANSWERS, *(_draw_answers(random.Random(seed)) for seed in range(3))]
-    return [Case((stand_in(table, fault), table), WHY[fault], right=fault == "none") for table in tables for fault in FAULTS]
+    return [Case((stand_in(table, fault), table), WHY[fault], right=fault == NO_FAULT) for table in tables for fault in FAULTS]
 
 
 def _as_truth(value: Any) -> bool:
@@ -673,47 +664,47 @@ ANSWERS_RIGHT = Exercise(
     cases=_endpoints(),
     mistakes=[
         Wrong(
-            lambda endpoint, expected: all(answer for answer, _ in _each(endpoint, expected)),
+            answers_at_all,
             "An endpoint passes your test as soon as it answers. Whose words these are shows only beside the expected answer.",
         ),
         Wrong(lambda endpoint, expected: True, "Every endpoint passes your test, the faulty ones, too."),
         Wrong(lambda endpoint, expected: False, "No endpoint passes your test, not even the right one."),
         Wrong(
-            lambda endpoint, expected: _right_throughout(endpoint, _first_prompts(expected)),
+            first_answers_right,
             "Only the first prompt of each model is asked. A model that is lost later, or an answer that happens to be alike, is not seen.",
         ),
         Wrong(
-            lambda endpoint, expected: _right_throughout(endpoint, _own_prompts(expected)),
+            lambda endpoint, expected: every_answer_right(endpoint, _own_prompts(expected)),
             "Each prompt is asked of one model only. Ask several models the same: only their answers tell them apart.",
         ),
         Wrong(
-            lambda endpoint, expected: _right_throughout(endpoint, dict(list(expected.items())[:1])),
+            lambda endpoint, expected: every_answer_right(endpoint, dict(list(expected.items())[:1])),
             "Only the first model is asked, which is the base. The adapters are what may be exchanged.",
         ),
         Wrong(
-            lambda endpoint, expected: _right_throughout(endpoint, dict(list(expected.items())[-1:])),
+            lambda endpoint, expected: every_answer_right(endpoint, dict(list(expected.items())[-1:])),
             "Only the last model is asked. Ask all of them.",
         ),
         Wrong(
-            lambda endpoint, expected: any(answer == right for answer, right in _each(endpoint, expected)),
+            lambda endpoint, expected: any(answer == right for answer, right in pairs(endpoint, expected)),
             "One right answer is enough for you. All of them must be right.",
         ),
         Wrong(
-            lambda endpoint, expected: not _right_throughout(endpoint, expected),
+            lambda endpoint, expected: not every_answer_right(endpoint, expected),
             "True and False are exchanged: True is asked for where the endpoint is right.",
         ),
         Wrong(
-            _answers_differ,
+            models_differ,
             "You test whether the models answer differently. Adapters that are exchanged do so, too: compare with what is expected.",
         ),
         Wrong(
             lambda endpoint, expected: (
-                sorted(answer for answer, _ in _each(endpoint, expected)) == sorted(right for _, right in _each(endpoint, expected))
+                sorted(answer for answer, _ in pairs(endpoint, expected)) == sorted(right for _, right in pairs(endpoint, expected))
             ),
             "The right answers all came, but to whom? Compare each with the one that is expected of this model for this prompt.",
         ),
         Wrong(
-            lambda endpoint, expected: np.mean([answer == right for answer, right in _each(endpoint, expected)]) > 0.5,
+            lambda endpoint, expected: np.mean([answer == right for answer, right in pairs(endpoint, expected)]) > 0.5,
             "More than half of the answers are enough for you. One wrong one is a fault: decoding is greedy here, nothing is left to chance.",
         ),
     ],

@@ -116,7 +116,7 @@ class EndpointModel(LanguageModel):
         asked: a prompt, or the messages of a chat. Raises EmptyPrompt, ContextWindowExceeded, UnsupportedSetting,
         EndpointError, all when the first piece is asked for.
         """
-        settings = _as_sent(config, config.seed)
+        settings = as_sent(config, config.seed)
         with (
             self._refusals_explained(asked, config),
             _in_words(self.address),
@@ -145,7 +145,7 @@ class EndpointModel(LanguageModel):
 
     def _completion(self, prompt: str, config: DecodingConfig, seed: int) -> str:
         with self._refusals_explained(prompt, config):
-            return self._ask(prompt, **_as_sent(config, seed)).choices[0].text
+            return self._ask(prompt, **as_sent(config, seed)).choices[0].text
 
     @contextmanager
     def _refusals_explained(self, asked: Asked, config: DecodingConfig) -> Generator[None]:
@@ -155,7 +155,7 @@ class EndpointModel(LanguageModel):
         except Refused as refused:
             if isinstance(asked, str):
                 self.check_window(asked, max_new_tokens=config.max_new_tokens)
-            blamed = _blamed(_as_sent(config, config.seed), refused)
+            blamed = _blamed(as_sent(config, config.seed), refused)
             raise UnsupportedSetting(f"The endpoint at {self.address} does not take {blamed}: {refused.said}") from None
 
     def _ask(self, prompt: str, **settings: Any) -> "Completion":
@@ -225,7 +225,7 @@ def _check(address: str) -> None:
         )
 
 
-def _as_sent(config: DecodingConfig, seed: int) -> dict[str, Any]:
+def as_sent(config: DecodingConfig, seed: int) -> dict[str, Any]:
     """Return the fields of a request that make the endpoint decode as the settings say."""
     plain, drawn = DecodingConfig(), config.temperature > 0
     fields = {"max_tokens": config.max_new_tokens, "temperature": config.temperature}

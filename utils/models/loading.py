@@ -46,7 +46,7 @@ def load_model(
     if not is_present(device):
         raise UnsupportedSetting(f"There is no device {device!r} on this machine: use cpu, or leave the device out.")
     name = lasting_name(name)
-    source = _source(name)
+    source = model_source(name)
     try:
         with working(f"Reading the model {name}"):
             tokenizer, model = read_model(source)
@@ -117,7 +117,7 @@ def lasting_name(name: str) -> str:
     return name if name == DEFAULT_MODEL else lasting(name)
 
 
-def _source(name: str) -> str | Path:
+def model_source(name: str) -> str | Path:
     """Return what transformers can load: a folder's path, or a name that it looks up on the hub."""
     if name == DEFAULT_MODEL:
         return default_checkpoint()

@@ -8,8 +8,11 @@ import ipywidgets as widgets
 from utils.studio.responses import Response
 from utils.widgets.picture import Picture
 
-HEIGHT = 300
-"""Pixels of a response: it has its place before it comes, and scrolls in it."""
+HEIGHT = 320
+"""Pixels of all answers: they have their place before they come, and scroll in it."""
+FACTS = 24
+"""Pixels of the line over a response."""
+NOW, OLD = "Answers", "Answers to an earlier prompt: it, its parameters or its model are others now"
 NARROWEST = 240
 BOX = (
     "display: flex; flex-direction: column-reverse; overflow: auto; box-sizing: border-box; padding: 6px 8px; "
@@ -24,28 +27,26 @@ CHOICE_SAYS = (
 
 
 class Answers:
-    """The place of the answers; old: what it says over answers that belong to another prompt, "" where they do not."""
+    """The answers under a line that says whether they are to the prompt as it is now."""
 
     def __init__(self) -> None:
-        self.picture = Picture()
-        self.view = widgets.VBox([self.picture])
+        self.line = widgets.HTML(layout=widgets.Layout(height=f"{FACTS}px", margin="0 2px"))
+        self.picture = Picture(height=HEIGHT)
+        self.view = widgets.VBox([self.line, self.picture])
+        self.mark(old=False)
         self.show_responses([Response(0)])
 
-    @property
-    def old(self) -> str:
-        """What is said over answers of another prompt."""
-        return self.picture.old
-
-    @old.setter
-    def old(self, said: str) -> None:
-        self.picture.old = said
+    def mark(self, *, old: bool) -> None:
+        """Say whether the answers belong to an earlier prompt."""
+        self.line.value = f"<b>{OLD}</b>" if old else NOW
 
     def show_responses(self, responses: Sequence[Response]) -> None:
         """Show responses as they stand, in places that do not change while text comes."""
-        height = HEIGHT if len(responses) <= 2 else HEIGHT // 2 - 20
+        height = HEIGHT - FACTS if len(responses) <= 2 else HEIGHT // 2 - FACTS - 2
         boxes = "".join(_response(response, height) for response in responses)
         columns = f"repeat(auto-fit, minmax(min({NARROWEST}px, 100%), 1fr))"
-        self._put(f'<div style="display: grid; grid-template-columns: {columns}; gap: 4px 12px">{boxes}</div>')
+        style = f"display: grid; grid-template-columns: {columns}; gap: 4px 12px; height: 100%; overflow: auto"
+        self._put(f'<div role="region" tabindex="0" aria-label="Responses" style="{style}">{boxes}</div>')
 
     def show_choice(self, shares: Mapping[str, float], *, together: float) -> None:
         """Show each label's share. together: the probability that the model gave to all labels, 0 to 1."""
@@ -68,13 +69,13 @@ class Answers:
         self._put(_scrolling(table, "Answers by row"))
 
     def _put(self, shown: str) -> None:
-        self.picture.value = f'<div style="color: var(--jp-ui-font-color1, #222)">{shown}</div>'
+        self.picture.value = f'<div style="color: var(--jp-ui-font-color1, #222); height: {HEIGHT}px">{shown}</div>'
 
 
 def _response(response: Response, height: int) -> str:
     name = f"Response with seed {response.seed}"
     return (
-        f'<section aria-label="{name}"><div style="min-height: 20px">{_facts(response)}</div>'
+        f'<section aria-label="{name}"><div style="height: {FACTS}px; overflow: hidden">{_facts(response)}</div>'
         f'<div role="region" tabindex="0" aria-label="{name}, its text" style="{BOX}; height: {height}px">'
         f'<div style="{TEXT}">{html.escape(response.text)}</div></div></section>'
     )
@@ -102,6 +103,6 @@ def _share(label: str, share: float) -> str:
 
 def _scrolling(shown: str, name: str) -> str:
     return (
-        f'<div role="region" tabindex="0" aria-label="{name}" style="height: {HEIGHT + 20}px; overflow: auto; '
+        f'<div role="region" tabindex="0" aria-label="{name}" style="height: 100%; overflow: auto; '
         f'box-sizing: border-box; padding: 6px 8px; border: 1px solid var(--jp-border-color1, #888)">{shown}</div>'
     )

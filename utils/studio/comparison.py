@@ -1,7 +1,7 @@
 """Two to four prompts, models or settings beside each other, at the same seeds and on the same records."""
 
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -41,6 +41,9 @@ class Progress:
     done: int
     total: int
 
+    def __str__(self) -> str:
+        return f"{self.doing}: {self.done:,} of {self.total:,} answers"
+
 
 @dataclass(frozen=True)
 class SideBySide:
@@ -50,9 +53,11 @@ class SideBySide:
     seeds: tuple[int, ...]
     answers: tuple[tuple[str, ...], ...]
 
-    def different(self, name: str) -> int:
-        """Return how many different answers a contestant gave."""
-        return len(set(self.answers[self.names.index(name)]))
+    @property
+    def said(self) -> str:
+        """How many different answers each contestant gave."""
+        counts = ", ".join(f"{name} {len(set(each))}" for name, each in zip(self.names, self.answers, strict=True))
+        return f"Different answers at {_counted(len(self.seeds), 'seed')}: {counts}. Nothing is measured here."
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -102,6 +107,11 @@ class Comparison:
         columns = [f"{self.metric} (95 % interval)", "gain on the first", "win rate", "ties"]
         return pd.DataFrame(rows.values(), index=list(rows), columns=columns)
 
+    @property
+    def said(self) -> str:
+        """What was measured, on what."""
+        return f"{self.metric} on {_counted(len(self.records), 'record')} at {_counted(len(self.seeds), 'seed')}."
+
     def verdicts(self) -> list[str]:
         """Return a sentence for each of the others: whether the interval of its gain excludes zero."""
         first = next(iter(self.scores))
@@ -140,7 +150,7 @@ def comparing(
     *,
     metric: str,
     seeds: Sequence[int],
-) -> Iterator[Progress | Comparison]:
+) -> Generator[Progress | Comparison]:
     """Yield how far a comparison on records is, block by block, and at last the comparison.
 
     What was answered before is not computed again. Raises DataError, UnsupportedSetting, and what `load` and `score`
@@ -154,7 +164,7 @@ def comparing(
     done, total = 0, sum(map(len, rounds.values())) * len(records)
     scores = {}
     for one in contestants:
-        yield Progress(f"{one.name}: loading the model", done, total)
+        yield Progress(f"Loading the model of {one.name}", done, total)
         with _named(one):
             model = load(one.prompt.model)
         found = []
@@ -163,7 +173,7 @@ def comparing(
             with _named(one):
                 for block in answer_blocks(model, one.prompt, records, seed=seed):
                     answers += block
-                    yield Progress(f"{one.name}, seed {seed}", done + len(answers), total)
+                    yield Progress(f"{one.name} answers with seed {seed}", done + len(answers), total)
             done += len(answers)
             found.append(answers)
         scores[one.name] = scored(found, records, metric=metric, seeds=len(seeds))
@@ -172,7 +182,7 @@ def comparing(
 
 def looking(
     contestants: Sequence[Contestant], load: Load, *, seed: int, responses: int
-) -> Iterator[Progress | SideBySide]:
+) -> Generator[Progress | SideBySide]:
     """Yield how far the contestants' answers to their own inputs are, and at last the answers side by side.
 
     responses: how many answers each, at the seeds from `seed` on. Raises as `comparing` does.
@@ -180,7 +190,7 @@ def looking(
     check(contestants)
     found, total = [], len(contestants) * responses
     for one in contestants:
-        yield Progress(f"{one.name}: writing", len(found) * responses, total)
+        yield Progress(f"{one.name} answers", len(found) * responses, total)
         asked = replace(one.prompt, config=replace(one.prompt.config, seed=seed), responses=responses)
         with _named(one):
             found.append(tuple(own_answers(load(asked.model), asked)))
@@ -196,9 +206,22 @@ def check(contestants: Sequence[Contestant]) -> None:
         raise DataError(f"Two contestants are called {twice[0]!r}: give each a name of its own.")
 
 
+def about_chance(records: int | None) -> str:
+    """Return what one answer is worth, and what a measure on so many records is. records: None without any."""
+    alone = "One answer each proves nothing: another seed, or another input, may turn it round."
+    if records is None:
+        known = ", ".join(f"{count} to ± {half_width(count):.2f}" for count in (25, 100, 400))
+        return f"{alone} To measure, give records with references: {known} tell a share near one half (95 %)."
+    return f"{alone} {records:,} records tell a share near one half to ± {half_width(records):.2f} (95 %)."
+
+
 def half_width(records: int) -> float:
     """Return by how much a share near one half may be off, 95 times in 100, when it is measured on so many records."""
     return 1.96 * math.sqrt(0.25 / records)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _verdict(name: str, first: str, gain: Interval, *, few: bool) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 import ipywidgets as widgets
 
 from utils.arguments import whole_number
+from utils.errors import EmptyPrompt
 from utils.models.endpoints import EndpointModel
 from utils.models.language_model import LanguageModel
 from utils.prompts.budget import token_budget
-from utils.studio.answers_page import Answers
+from utils.studio.answers_page import FACTS, HEIGHT, Answers
 from utils.studio.fields_page import PromptFields
+from utils.studio.labels_page import LabelFields
 from utils.studio.model_page import ModelPicker
 from utils.studio.parameters_page import NextTokenView, Parameters
 from utils.studio.prompt import MOST_RESPONSES, Prompt
@@ -23,12 +25,10 @@ from utils.widgets.keys import Keys
 from utils.widgets.settling import Settling
 from utils.widgets.slider import NARROW, NumberBox
 from utils.widgets.turns import Turns, Work, each_in_thread, in_thread
-from utils.widgets.view import FULL_LABEL, WIDE, beside, button, fitted, paragraph, row, told_in
+from utils.widgets.view import FULL_LABEL, beside, button, fitted, paragraph, row, told_in
 
 NARROWEST = 380
 """Pixels of prompt and answers, below which they stand below each other."""
-HEIGHT = 340
-OLD = "Old: the prompt, its parameters or its model are others now."
 RESPONSES_RULE = f"responses are a whole number from 1 to {MOST_RESPONSES}"
 
 
@@ -46,7 +46,6 @@ class DesignPage:
         self.parameters = Parameters(Prompt().config)
         self.values = ValueFields()
         self.labels = LabelFields()
-        self.picker = ModelPicker(studio.models)
         self.next_token = NextTokenView()
         self.answers = Answers()
         self.count = NumberBox("Responses", 1, _responses, layout=NARROW)
@@ -55,6 +54,7 @@ class DesignPage:
         self.all_button = button("Run all rows")
         self.goes_on = widgets.Dropdown(description="The chat goes on with", style=FULL_LABEL, layout=fitted())
         self.message, self.tokens = (widgets.HTML(layout=widgets.Layout(min_height="20px")) for _ in range(2))
+        self.picker = ModelPicker(studio.models, self.message)
         self.turns = Turns(self.message)
         self.settling = Settling(self._settle)
         self.responses: list[Response] = []
@@ -99,9 +99,10 @@ class DesignPage:
         self.turns.stop()
 
     def _view(self) -> widgets.VBox:
-        place = widgets.Layout(height=f"{HEIGHT}px", overflow="auto")
-        written = widgets.VBox([self.fields.shown], layout=place)
-        answered = widgets.VBox([self.answers.view, self.goes_on], layout=place)
+        written = widgets.VBox(
+            [self.fields.shown], layout=widgets.Layout(height=f"{HEIGHT + FACTS}px", overflow="auto")
+        )
+        answered = widgets.VBox([self.answers.view, self.goes_on])
         panels = {
             "Parameters": self.parameters.view,
             "Values": widgets.VBox([self.values.view, row(self.all_button)]),
@@ -113,7 +114,6 @@ class DesignPage:
             [
                 Keys({"Control+Enter": self.run, "Escape": self.stop}),
                 row(self.fields.kind, self.fields.as_chat, self.picker.choice, self.picker.other),
-                self.picker.message,
                 row(self.run_button, self.stop_button, self.count, self.tokens),
                 self.message,
                 beside(written, answered, least=NARROWEST),
@@ -131,6 +131,7 @@ class DesignPage:
         self.count.when_moved(self.settling.changed)
         self.picker.when_loaded(self.settling.changed)
         self.panels["Next token"].observe(lambda _change: self._show_next_token(), names="value")
+        self.fields.kind.observe(lambda _change: self._show_goes_on(), names="value")
         self.goes_on.observe(lambda change: self._go_on_with(change["new"]), names="value")
 
     def _restore(self) -> None:
@@ -143,6 +144,7 @@ class DesignPage:
             self.answers.show_responses(self.responses)
             self.ran = (Prompt.from_dict(kept.get("ran", {})), kept.get("row", 0))
         self._mark()
+        self._show_goes_on()
 
     def _put(self, prompt: Prompt, *, row: int = 0) -> None:
         self.fields.put(prompt)
@@ -173,7 +175,7 @@ class DesignPage:
 
     def _mark(self) -> None:
         """Say whether the answers belong to what stands in the page."""
-        self.answers.old = OLD if self.ran and self.ran != (self.prompt, self.values.chosen) else ""
+        self.answers.mark(old=self.ran not in (None, (self.prompt, self.values.chosen)))
 
     def _said(self, prompt: Prompt) -> str:
         """Return what a prompt takes of the window, and which variables have no value. Raises CourseErrors."""
@@ -182,7 +184,10 @@ class DesignPage:
         model = self.picker.loaded
         if model is None or isinstance(model, EndpointModel):
             return paragraph(open_ones.strip())
-        written, longest = prompt.written(model), prompt.config.max_new_tokens
+        try:
+            written, longest = prompt.written(model), prompt.config.max_new_tokens
+        except EmptyPrompt:  # an alarm when it is run, not before anything was written
+            return ""
         model.check_window(written, max_new_tokens=longest)
         return paragraph(f"{token_budget(model, written, max_new_tokens=longest)}{open_ones}")
 
@@ -246,7 +251,7 @@ class DesignPage:
         found: Mapping[str, float] = yield from in_thread(lambda: label_probabilities(model, asked))
         shares = yield from in_thread(lambda: classify(model, asked))
         self.answers.show_choice(shares, together=sum(found.values()))
-        self.answers.old = ""
+        self.answers.mark(old=False)
         self.message.value = paragraph(f"Chosen: {next(iter(shares))}.")
 
     def _all_begun(self) -> Work:
@@ -277,47 +282,15 @@ class DesignPage:
             for number in sorted(answers)
         ]
         self.answers.show_rows(("Row", *names, "Answer"), rows)
-        self.answers.old = ""
-
-
-class LabelFields:
-    """Whether the model chooses one of a few labels instead of generating, and which; kept while it does not."""
-
-    def __init__(self) -> None:
-        self.on = widgets.Checkbox(description="Choose one of these labels instead of generating", indent=False)
-        self.text = widgets.Textarea(description="Labels, one a line", rows=4, style=FULL_LABEL, layout=WIDE)
-        self.view = widgets.VBox([self.on, self.text])
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """The labels, whether or not they are in use."""
-        return tuple(line.strip() for line in self.text.value.split("\n") if line.strip())
-
-    @kept.setter
-    def kept(self, labels: tuple[str, ...]) -> None:
-        if labels:
-            self.text.value = "\n".join(labels)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels to choose from; none where the model generates."""
-        return self.kept if self.on.value else ()
-
-    def put(self, labels: tuple[str, ...]) -> None:
-        """Show other labels; without any, the model generates and those here stay."""
-        self.kept, self.on.value = labels, bool(labels)
-
-    def when_changed(self, call: Any) -> None:
-        """Call a function after each change."""
-        for control in (self.on, self.text):
-            control.observe(lambda _change: call(), names="value")
+        self.answers.mark(old=False)
 
 
 def _panel(name: str, part: widgets.DOMWidget) -> widgets.ToggleButton:
-    """Return a button that unfolds a part."""
-    made = widgets.ToggleButton(description=name, layout=fitted())
+    """Return a button that unfolds a part; its arrow says whether it is unfolded."""
+    made = widgets.ToggleButton(layout=fitted())
 
     def fold() -> None:
+        made.description = f"{'▾' if made.value else '▸'} {name}"
         part.layout.display = None if made.value else "none"
 
     made.observe(lambda _change: fold(), names="value")

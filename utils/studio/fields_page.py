@@ -11,7 +11,7 @@ from utils.studio.prompt import KINDS, Prompt
 from utils.widgets.picture import Picture
 from utils.widgets.slider import switch
 from utils.widgets.table import TableEditor
-from utils.widgets.view import FULL_LABEL, button, row
+from utils.widgets.view import FULL_LABEL, button, fitted, row
 
 USER, ASSISTANT = "user", "assistant"
 Turns = tuple[tuple[str, str], ...]
@@ -23,9 +23,10 @@ class PromptFields:
     def __init__(self, prompt: Prompt) -> None:
         self.given = prompt
         self.kind = switch("Kind", KINDS, prompt.kind)
-        self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False)
-        self.text = _area("Prompt", rows=15)
-        self.context = _area("Context", rows=3)
+        self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False, layout=fitted())
+        self.text = _area("Prompt", rows=20)
+        self.text.placeholder = "Write what the model shall go on with. {name} is a variable."
+        self.context = _area("Context", rows=2)
         self.structured = StructuredFields()
         self.chat = ChatFields()
         self.shown = widgets.VBox()
@@ -68,9 +69,12 @@ class PromptFields:
         """Show the fields of the kind."""
         kind = self.kind.value
         self.as_chat.disabled = kind == "chat"
-        self.shown.children = [
-            {"freeform": self.text, "structured": self.structured.view, "chat": self.chat.view}[kind]
-        ]
+        parts = {
+            "freeform": [self.text],
+            "structured": [self.context, self.structured.view],
+            "chat": [self.context, self.chat.view],
+        }
+        self.shown.children = parts[kind]
 
 
 class StructuredFields:
@@ -78,7 +82,7 @@ class StructuredFields:
 
     def __init__(self) -> None:
         self.table = TableEditor("Examples", ("Input", "Output"))
-        self.test_input = _area("Test input", rows=3)
+        self.test_input = _area("Test input", rows=2)
         self.input_label, self.output_label = (
             widgets.Text(description=f"Word for the {what}", style=FULL_LABEL, layout=widgets.Layout(width="220px"))
             for what in ("input", "output")
@@ -171,7 +175,8 @@ def _without_last(turns: Turns, role: str) -> tuple[Turns, str | None]:
 
 
 def _area(name: str, *, rows: int) -> widgets.Textarea:
-    return widgets.Textarea(description=name, rows=rows, style=FULL_LABEL, layout=widgets.Layout(width="98%"))
+    layout = widgets.Layout(width="98%", flex_flow="column")
+    return widgets.Textarea(description=name, rows=rows, style=FULL_LABEL | {"text_align": "left"}, layout=layout)
 
 
 def _log(turns: Turns) -> str:

@@ -1,6 +1,5 @@
 """The model picker: those of this machine and of the registry, and any other by its name or address."""
 
-import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -9,30 +8,28 @@ import ipywidgets as widgets
 from utils.errors import CourseError
 from utils.models.language_model import LanguageModel
 from utils.studio.models import Models
+from utils.studio.responses import get_ready
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, alert, paragraph
-
-SAYS_AFTER = 0.5
-"""Seconds of loading after which it is said."""
+from utils.widgets.view import FULL_LABEL, alert
+from utils.widgets.waiting import waiting
 
 
 class ModelPicker:
     """A choice of models, and a box for what is not among them; what is picked is loaded behind the page.
 
     reference: of the model picked. loaded: that model, once it is there; one that cannot be loaded leaves the one
-    before. message: what is said of it.
+    before. message: where it is said.
     """
 
-    def __init__(self, models: Models, reference: str = "") -> None:
-        self.models, self.reference = models, reference
+    def __init__(self, models: Models, message: widgets.HTML) -> None:
+        self.models, self.message, self.reference = models, message, ""
         self.loaded: LanguageModel | None = None
-        self.message = widgets.HTML()
         self.turns = Turns(self.message)
         self.acts: list[Callable[[], None]] = []
-        wide = widgets.Layout(width="auto", flex="1 1 260px", max_width="460px")
+        wide = widgets.Layout(width="auto", flex="1 1 220px", max_width="460px")
         self.choice = widgets.Dropdown(description="Model", style=FULL_LABEL, layout=wide)
         self.other = widgets.Text(
-            description="Another",
+            description="or another",
             placeholder="http://host:port/v1#model, a hub name or a folder",
             continuous_update=False,
             style=FULL_LABEL,
@@ -56,17 +53,10 @@ class ModelPicker:
 
     def loading(self, reference: str) -> Generator[None, None, LanguageModel]:
         """Return a model, and say how long it has been loading. Raises what `Models.load` raises."""
-        begun = time.monotonic()
-        asked = in_thread(lambda: self.models.load(reference))
-        while True:
-            try:
-                yield next(asked)
-            except StopIteration as done:
-                self.message.value = ""
-                return done.value
-            seconds = time.monotonic() - begun
-            if seconds > SAYS_AFTER:
-                self.message.value = paragraph(f"Loading {self._label(reference)} ... {seconds:.0f} s")
+        what = f"Loading {self._label(reference)}"
+        found = yield from waiting(self.message, what, lambda: self.models.load(reference))
+        self.message.value = ""
+        return found
 
     def _refreshing(self) -> Generator[None]:
         self._offer((yield from in_thread(self.models.choices)))
@@ -75,13 +65,14 @@ class ModelPicker:
 
     def _picking(self, reference: str) -> Generator[None]:
         try:
-            self.loaded = yield from self.loading(reference)
+            found = yield from self.loading(reference)
+            yield from in_thread(lambda: get_ready(found))
         except CourseError as error:
             self._show()
             kept = f" {self._label(self.reference)} stays." if self.loaded else ""
             self.message.value = alert(f"{error}{kept}")
             return
-        self.reference = reference
+        self.reference, self.loaded = reference, found
         self.other.value = ""
         self._show()
         for act in self.acts:

@@ -70,7 +70,7 @@ def _done(folder: RunFolder, step: Step, work: Work, asked: str, before: Record,
         record = replace(record, status=Status.FAILED, said=str(error))
     except Exception as error:
         traceback.print_exc()
-        said = f"It stopped with {type(error).__name__}: {error}. The log {folder.log} has more; please report this."
+        said = f"It stopped with {type(error).__name__} ({error}): please report this, with all that was printed."
         record = replace(record, status=Status.FAILED, said=said)
     record = replace(record, seconds=time.monotonic() - began)
     folder.write(record)

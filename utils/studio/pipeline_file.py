@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import yaml
 from utils.adapters.methods import find_method
 from utils.arguments import number, text, whole_number
 from utils.datasets.records import TextToText, load_text_to_text
-from utils.errors import CourseError, DataError
+from utils.errors import CourseError, DataError, short_reason
 from utils.logits.config import DecodingConfig, check_seeds
 from utils.studio.prompt import Prompt
 from utils.studio.scoring import METRICS
@@ -176,11 +176,12 @@ def _checked(check: Callable[[Any], Any]) -> Check:
     def read_node(node: yaml.Node) -> Any:
         loader = yaml.SafeLoader("")
         try:
-            return check(loader.construct_document(node))
-        except yaml.MarkedYAMLError as error:
-            raise DataError(f"this is no value ({error.problem}).") from None
+            value = loader.construct_document(node)
+        except (yaml.YAMLError, ValueError) as error:
+            raise DataError(f"this is no value that can be read ({short_reason(error)}).") from None
         finally:
             loader.dispose()
+        return check(value)
 
     return read_node
 
@@ -217,9 +218,9 @@ def _port(value: Any) -> int:
 
 def _prompt(value: Any) -> Prompt:
     """Return a prompt that has a place for an input; it is greedy unless it says otherwise."""
-    if not isinstance(value, dict):
-        raise DataError('a prompt has names and values, such as text: "Question: {input}".')
-    prompt = Prompt.from_dict({**value, "config": {"temperature": 0, **value.get("config", {})}})
+    prompt = Prompt.from_dict(value)
+    if "temperature" not in value.get("config", {}):
+        prompt = replace(prompt, config=replace(prompt.config, temperature=0))
     prompt.about("an input")
     return prompt
 

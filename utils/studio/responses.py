@@ -13,6 +13,7 @@ from utils.evaluation.classification import score_labels
 from utils.models.endpoints import EndpointModel
 from utils.models.language_model import LanguageModel
 from utils.models.settings import OWN
+from utils.studio.models import identity
 from utils.studio.prompt import Prompt
 
 
@@ -55,6 +56,13 @@ class Response:
         return replace(
             self, text=self.text + piece.text, stop_reason=piece.stop_reason or "", seconds=seconds, steps=steps
         )
+
+
+def get_ready(model: LanguageModel) -> None:
+    """Read a token and take the model's hash: the first response, and what is kept of it, need not wait for them."""
+    if not isinstance(model, EndpointModel):
+        model.next_token_logits(".")
+        identity(model)
 
 
 def stream(model: LanguageModel, prompt: Prompt, *, seed: int) -> Generator[Piece]:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -137,7 +138,8 @@ def answer_blocks(
 
 def _answered(model: LanguageModel, prompt: Prompt, texts: Sequence[str], *, seed: int) -> list[str]:
     if not prompt.labels:
-        return model.kept_completions(texts, **{**asdict(prompt.config), "seed": seed})
+        settings: dict[str, Any] = asdict(replace(prompt.config, seed=seed))
+        return model.kept_completions(texts, **settings)
     as_they_stand = [completion_text(TextToText(texts[0], name)) for name in prompt.labels]
     return [prompt.labels[n] for n in score_labels(model, texts, as_they_stand).argmax(axis=1)]
 

@@ -92,6 +92,9 @@ class Studio:
         self._front(name, _find(name))
         return self.page
 
+    def _ipython_display_(self) -> None:
+        """Show nothing more where a cell ends with it: `open` has shown it."""
+
     def restore(self) -> None:
         """Bring to front the page that was there last, or the first."""
         name = self.workspace.read(STATE).get("page")

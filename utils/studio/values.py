@@ -39,14 +39,17 @@ def read_values(text: str, variables: Sequence[str]) -> list[Row]:
     return [tuple(zip(names, line, strict=False)) for line in rows]
 
 
+def values_of(prompt: Prompt, row: int) -> dict[str, str]:
+    """Return the values of a prompt's row, from 0, by variable; none where there is no such row."""
+    return {name: value for name, value in prompt.values[row] if value} if 0 <= row < len(prompt.values) else {}
+
+
 def filled(prompt: Prompt, row: int) -> Prompt:
     """Return a prompt with one of its rows of values; a variable without a value stays as it stands."""
-    if not 0 <= row < len(prompt.values):
-        return prompt
-    return prompt.filled({name: value for name, value in prompt.values[row] if value})
+    return prompt.filled(values_of(prompt, row))
 
 
 def unfilled(prompt: Prompt, row: int) -> list[str]:
     """Return the variables that have no value in a row."""
-    values = dict(prompt.values[row]) if 0 <= row < len(prompt.values) else {}
-    return [name for name in prompt.variables if not values.get(name)]
+    values = values_of(prompt, row)
+    return [name for name in prompt.variables if name not in values]

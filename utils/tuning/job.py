@@ -126,7 +126,7 @@ class TuningJob:
             parent.mkdir(parents=True, exist_ok=True)
             with FileLock(parent / ".lock"):
                 before = folders(self.name)
-                if not (before and self._takes_up(before[-1], settings, anew=anew)):
+                if not any(self._takes_up(folder, settings, anew=anew) for folder in reversed(before)):
                     last = int(before[-1].path.name) if before else 0
                     self.folder = JobFolder(parent / f"{last + 1:04d}")
                     self.folder.create(settings, train, validation)

@@ -1,7 +1,7 @@
 """What every widget of the course shares: how it is shown, with and without a kernel, and its errors."""
 
 import html
-from collections.abc import Container, Generator
+from collections.abc import Container, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -85,6 +85,15 @@ class RadioButtons(widgets.RadioButtons):
     """ipywidgets' own, which refuses what is no option in words."""
 
     value = Option(None)
+
+
+def offer(choice: widgets.Dropdown | widgets.Select, options: Sequence[Any], *, begin: Any = None) -> None:
+    """Change the options of a choice; what is chosen stays where it is still offered, else `begin` or the first is."""
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
+    kept = next((value for value in (choice.value, begin, *values) if value in values), None)
+    if tuple(options) != tuple(choice.options):
+        choice.options = options
+    choice.value = kept
 
 
 def row(*parts: widgets.Widget) -> widgets.HBox:

@@ -1,0 +1,101 @@
+"""The studio's prompts in the registry: what MLflow shows of them, and how a version is opened again."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from utils.errors import CourseError, EmptyPrompt
+from utils.logits.config import DecodingConfig
+from utils.registry.prompts import PromptVersion, Template, save_prompt
+from utils.studio.prompt import INPUT, ROLES, Prompt
+
+DOUBLE = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}")
+"""A variable as MLflow writes it."""
+
+PARAMETERS = {"max_tokens": "max_new_tokens", "stop_sequences": "stop"}
+"""MLflow's names of parameters that the course names otherwise."""
+UNSET = DecodingConfig()
+
+
+def save(prompt: Prompt, name: str, *, message: str = "", tags: Mapping[str, str] | None = None) -> PromptVersion:
+    """Save a prompt as a new version of a name. Raises EmptyPrompt, RegistryError, DiskFull, CacheUnusable."""
+    return save_prompt(
+        name, template(prompt), prompt=prompt.as_dict(), parameters=parameters(prompt), message=message, tags=tags
+    )
+
+
+def opened(version: PromptVersion) -> Prompt:
+    """Return a version's prompt as it was saved; one that was not saved here is read from its template."""
+    if version.prompt is not None:
+        return Prompt.from_dict(version.prompt)
+    config = _config(version.parameters)
+    if isinstance(version.template, str):
+        return Prompt(text=_single(version.template), config=config)
+    turns = [(message["role"], _single(message["content"])) for message in version.template]
+    context = "\n\n".join(content for role, content in turns if role not in ROLES)
+    return Prompt(kind="chat", context=context, turns=tuple(turn for turn in turns if turn[0] in ROLES), config=config)
+
+
+def template(prompt: Prompt) -> Template:
+    """Return a prompt as MLflow keeps one: with {{name}} for a variable, and messages for a chat. Raises EmptyPrompt.
+
+    In a structured prompt without a test input, the variable {{input}} stands in its place.
+    """
+    if prompt.kind == "structured" and not prompt.test_input.strip():
+        prompt = replace(prompt, test_input=f"{{{INPUT}}}")
+    doubled = prompt.filled({name: f"{{{{{name}}}}}" for name in prompt.variables})
+    made = doubled.plain if doubled.messages is None else doubled.messages
+    if not (made.strip() if isinstance(made, str) else any(message["content"].strip() for message in made)):
+        raise EmptyPrompt("The prompt is empty: write one in Prompt design, then save it.")
+    return made
+
+
+def in_text(written: Template) -> str:
+    """Return a template as one text, a conversation with the role over each message."""
+    if isinstance(written, str):
+        return written
+    return "\n\n".join(f"{message['role']}:\n{message['content']}" for message in written)
+
+
+def settings(prompt: Prompt) -> dict[str, Any]:
+    """Return what belongs to a prompt beside its text, by the course's names."""
+    others = ("kind", "as_chat", "labels", "values", "responses", "model")
+    return {name: getattr(prompt, name) for name in others} | asdict(prompt.config)
+
+
+def parameters(prompt: Prompt) -> dict[str, Any]:
+    """Return a prompt's parameters under MLflow's names; what is off and what stands for the course's own is left out.
+
+    MLflow takes no top-k of 0.
+    """
+    config = prompt.config
+    given = {
+        "model_name": prompt.model,
+        "temperature": config.temperature,
+        "top_k": config.top_k,
+        "top_p": config.top_p,
+        "max_tokens": config.max_new_tokens,
+        "stop_sequences": list(config.stop),
+        "min_p": config.min_p,
+        "repetition_penalty": config.repetition_penalty,
+        "order": config.order,
+        "seed": config.seed,
+        "responses": prompt.responses,
+    }
+    off = {"model_name": "", "top_k": 0, "stop_sequences": [], "min_p": 0.0, "repetition_penalty": 1.0, "responses": 1}
+    return {name: value for name, value in given.items() if name not in off or value != off[name]}
+
+
+def _config(given: Mapping[str, Any]) -> DecodingConfig:
+    """Return what is known of MLflow's parameters; the course's own values where one is out of its range."""
+    named: dict[str, Any] = {PARAMETERS.get(name, name): value for name, value in given.items()}
+    known = {field.name: named[field.name] for field in fields(DecodingConfig) if field.name in named}
+    try:
+        return DecodingConfig(**known)
+    except CourseError:
+        return UNSET
+
+
+def _single(written: str) -> str:
+    return DOUBLE.sub(r"{\1}", written)
