@@ -62,14 +62,17 @@ def save_and_find_again(page):
     go(page, "Save")
     fill(page, "Name", "tickets")
     fill(page, "Message", "the first wording")
-    button(page, "Save").click()
+    button(page, "Save as a new version").click()
     expect(page.get_by_text("tickets/1").first).to_be_visible(timeout=MINUTE)
     shoot(page, "studio_save")
 
 
 def compare(page, file):
+    go(page, "Prompt design")
+    fill(page, "Prompt", f"Which team answers: billing, delivery or returns?\n{PROMPT}")
     go(page, "Compare")
     fill(page, "Records to compare on", file)
+    page.get_by_label("Prompt", exact=True).select_option("tickets/1", timeout=MINUTE)
     button(page, "Add").click()
     button(page, "Compare").click()
     expect(page.get_by_text(re.compile(r"^Done in "))).to_be_visible(timeout=3 * MINUTE)
@@ -82,7 +85,7 @@ def tune(page, file):
     fill(page, "Training data", file)
     fill(page, "Epochs", "1")
     button(page, "Start").click()
-    expect(page.get_by_text("SUCCEEDED").first).to_be_visible(timeout=4 * MINUTE)
+    expect(page.get_by_role("status").filter(has_text="SUCCEEDED")).to_be_visible(timeout=4 * MINUTE)
     shoot(page, "studio_tune")
 
 

@@ -162,6 +162,11 @@ def paragraph(text: str) -> str:
 _LINES = "overflow-wrap: break-word; word-break: normal; line-height: 1.4; margin: 0"
 
 
+def heading(text: str) -> widgets.HTML:
+    """Return the heading of a page's part."""
+    return widgets.HTML(f'<h2 style="font-size: 16px; line-height: 1.3; margin: 4px 0 0">{html.escape(text)}</h2>')
+
+
 def scrolling(markup: str, label: str, *, height: int = 260) -> str:
     """Return HTML in a box of at most so many pixels, which scrolls by itself, also by keyboard, and has a name."""
     return (
