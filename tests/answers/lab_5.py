@@ -21,7 +21,13 @@ RIGHT: dict[str, list] = {}
 WRONG: dict[str, list[tuple]] = {}
 GIVEN: dict[str, dict] = {}
 PATCHES: dict[str, object] = {}
-EXPLAINED: dict[tuple[str, str], str] = {}
+EXPLAINED: dict[tuple[str, str], str] = {
+    (
+        "5.1",
+        """instruction = f"Which team answers this ticket: {', '.join(teams)}?" -> """
+        """instruction = f"Which team answers this ticket: {', '.join(teams)}\"""",
+    ): "Without its question mark it is an instruction all the same.",
+}
 
 
 # 5.1: routing_prompt(ticket, teams)
@@ -73,6 +79,8 @@ WRONG["5.1"] = [
         "a team that is not among `teams`",
     ),
     (prompt_with(begin="{teams}\nTicket: "), "no instruction"),
+    (lambda ticket, teams: f"Which of {teams}?\n\nTicket: {ticket}\nTeam:", "with its brackets"),
+    (prompt_with(begin="Which team answers: {teams}? "), "on the instruction's line"),
     (prompt_with(end=""), "Nothing asks for the team"),
     (prompt_with(end="\nTeam: "), "ends with white space"),
     (prompt_with(end="\nTeam"), "does not end with a colon"),

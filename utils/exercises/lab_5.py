@@ -88,6 +88,11 @@ ROUTING = Exercise(
         Property(lambda p, c: p.count(c.given[0]) == 1, "The ticket stands in this prompt twice. Once is enough."),
         Property(lambda p, c: len(_named(around(p, c)[0], c.given[1])) == len(c.given[1]), _missing_team),
         Property(
+            lambda p, c: str(c.given[1]) not in p,
+            "The list itself stands in this prompt, with its brackets and quotation marks. Make a text of the names with `join`.",
+        ),
+        Property(lambda p, c: "\n" in around(p, c)[0], "The ticket stands on the instruction's line, as if it went on. Begin a new line before it."),
+        Property(
             lambda p, c: c.given[1] == list(TEAMS) or not _named(p.replace(c.given[0], ""), TEAMS),
             "This prompt names a team that is not among `teams`: take the names from the argument.",
         ),
