@@ -27,6 +27,16 @@ EXPLAINED: dict[tuple[str, str], str] = {
         """instruction = f"Which team answers this ticket: {', '.join(teams)}?" -> """
         """instruction = f"Which team answers this ticket: {', '.join(teams)}\"""",
     ): "Without its question mark it is an instruction all the same.",
+    (
+        "5.8",
+        "old, new = ({v: w / sum(ws.values()) for v, w in ws.items()} for ws in (before, after)) -> "
+        "old, new = ({v: w / sum(ws.values()) for v, w in ws.items()} for ws in (after, before))",
+    ): "As many users leave a version as come to another.",
+    (
+        "5.8",
+        "return sum((max(0.0, share - old.get(version, 0.0)) for version, share in new.items())) -> "
+        "return sum((max(share - old.get(version, 0.0), 0.0) for version, share in new.items()))",
+    ): "The larger of two numbers is the same in either order.",
 }
 
 
