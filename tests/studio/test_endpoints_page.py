@@ -89,7 +89,7 @@ def test_the_page_shows_the_registry_and_the_endpoint(page, served):
     assert page.served.name.options == (str(served.model), "task")
     assert "task" in words(page.served.held.value) and "100 %" in words(page.served.held.value)
     assert {"task", "task/1", "task/2"} <= set(page.served.reference.options)
-    assert "requests answered" in words(page.served.counts.value) and "Ready." in words(page.served.log.value)
+    assert "Requests: " in words(page.served.counts.value) and "Ready." in words(page.served.log.value)
 
 
 def test_versions_are_compared_and_one_alone_is_told_whole(page):
@@ -159,7 +159,7 @@ def test_traffic_is_split_and_the_answer_says_which_version_wrote_it(page, serve
     assert html.escape(text) in page.served.answer.value
     assert json.loads(again(page.actions.command.code))["choices"][0]["text"] == text
     page.look()
-    assert "Of the last" in words(page.served.counts.value)
+    assert "Answered lately by: " in words(page.served.counts.value) and version in words(page.served.counts.value)
 
 
 def test_the_base_answers_without_a_version(page, served):

@@ -12,16 +12,22 @@ from utils.studio import run_cards
 from utils.studio.prompt import Prompt
 from utils.studio.responses import respond
 from utils.studio.run_cards import Output, RunCard, RunCards, changes, export, make_card, read, replay, written
+from utils.studio.values import filled
 
 LLAMA = pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
 
-ROW = {"word": "cd <b>{x}</b> 안녕 👩‍👩‍👧"}
-PROMPT = Prompt(text="ab {word}: {}", config=DecodingConfig(seed=3, max_new_tokens=8), responses=2)
+ROW = (("word", "cd <b>{x}</b> 안녕 👩‍👩‍👧"), ("empty", ""))
+PROMPT = Prompt(
+    text="ab {word}: {} {empty}",
+    values=((("word", "no"),), ROW),
+    config=DecodingConfig(seed=3, max_new_tokens=8),
+    responses=2,
+)
 
 
 @pytest.fixture
 def card(tiny) -> RunCard:
-    return make_card(PROMPT, tiny, respond(tiny, PROMPT.filled(ROW)), row=ROW)
+    return make_card(PROMPT, tiny, respond(tiny, filled(PROMPT, 1)), row=1)
 
 
 @pytest.fixture
@@ -35,7 +41,8 @@ def test_a_card_holds_the_run(card, tiny):
     assert all(len(output.tokens) == 8 and output.stop_reason == "max new tokens" for output in card.outputs)
     assert (card.model_hash, card.model) == (tiny.fingerprint, tiny.name)
     assert dict(card.packages).keys() == {"generative-ai-course", "torch", "transformers"}
-    assert card.filled == PROMPT.filled(ROW)
+    assert card.prompt.values == (ROW,)
+    assert card.asked.text == f"ab {ROW[0][1]}: {{}} {{empty}}"
 
 
 @LLAMA
@@ -134,7 +141,6 @@ def damaged(**changes) -> bytes:
         "model": {"name": "m", "hash": "h"},
         "packages": {},
         "prompt": {},
-        "row": {},
         "outputs": [{"seed": 1, "text": "t", "tokens": [1], "stop_reason": ""}],
     }
     return json.dumps({name: value for name, value in {**good, **changes}.items() if value is not None}).encode()
@@ -162,7 +168,7 @@ def test_a_card_written_by_hand_is_read():
         (damaged(outputs=[{"seed": 1, "text": None, "tokens": [], "stop_reason": ""}]), "outputs are texts"),
         (damaged(made="yesterday"), "damaged"),
         (damaged(model="m"), "damaged"),
-        (damaged(row=[1]), "damaged"),
+        (damaged(packages=[1]), "damaged"),
         (damaged(prompt={"txt": "a"}), "no 'txt'"),
         (damaged(prompt={"config": {"temperature": -1}}), "[Tt]emperature"),
     ],

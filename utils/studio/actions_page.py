@@ -11,6 +11,7 @@ from utils.widgets.turns import Turns
 from utils.widgets.view import paragraph
 from utils.widgets.waiting import waiting
 
+NO_COMMAND = "# Press a button: the command that does the same stands here."
 Then = Callable[[Any], Generator[None] | None]
 
 
@@ -19,7 +20,7 @@ class Actions:
 
     def __init__(self) -> None:
         self.message = widgets.HTML(layout=widgets.Layout(min_height="40px"))
-        self.command = CodeBox(label="The command that does the same as the last button")
+        self.command = CodeBox(code=NO_COMMAND, label="The command that does the same as the last button")
         self.turns = Turns(self.message)
 
     def do(self, what: str, made: Callable[[], Command], then: Then = lambda _found: None) -> None:

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from utils.arguments import whole_number
 from utils.datasets.records import load_text_to_text
+from utils.logits.config import check_seed
 from utils.registry.prompts import find_prompt, prompt_names, prompt_versions
 from utils.studio.comparison import Comparison, Progress, SideBySide, about_chance, comparing, looking
 from utils.studio.contestants_page import Contestants
@@ -18,8 +19,9 @@ from utils.studio.prompt import MOST_RESPONSES, Prompt
 from utils.studio.saved_prompts import opened
 from utils.studio.scoring import METRICS
 from utils.studio.studio import Studio
+from utils.widgets.choice import Choice
 from utils.widgets.keys import Keys
-from utils.widgets.slider import NARROW, NumberBox, seed_box
+from utils.widgets.slider import NARROW, NumberBox
 from utils.widgets.turns import Turns, each_in_thread, in_thread
 from utils.widgets.view import FULL_LABEL, Dropdown, alert, button, fitted, paragraph, row, told_in
 from utils.widgets.waiting import waiting
@@ -37,9 +39,9 @@ class ComparePage:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.contestants = Contestants(studio.design)
-        self.source = Dropdown(options=[PRESENT], value="", description="Prompt", style=FULL_LABEL, layout=fitted())
+        self.source = Choice("Prompt", [PRESENT])
         self.add_button = button("Add", tooltip="Add this prompt to the comparison")
-        self.seed = seed_box(0, name="of the first answer")
+        self.seed = NumberBox("First seed", 0, check_seed, layout=NARROW)
         self.seeds = NumberBox("Seeds", 5, _seeds, layout=NARROW)
         self.data = DataField("Records to compare on")
         self.most = NumberBox("Records at most", 40, _one_or_more, layout=NARROW)
@@ -92,10 +94,10 @@ class ComparePage:
                 Keys({"Control+Enter": self.compare, "Escape": self.stop}),
                 row(self.source, self.add_button),
                 self.contestants.view,
-                row(self.seed, self.seeds, self.most, self.metric),
+                row(self.run_button, self.stop_button, self.seed, self.seeds),
+                row(self.metric, self.most),
                 self.data.view,
                 self.about,
-                row(self.run_button, self.stop_button),
                 self.message,
                 self.measured.view,
             ]
@@ -120,13 +122,15 @@ class ComparePage:
             self.contestants.add(self.studio.prompt)
         self.contestants.offer((yield from in_thread(self.studio.models.choices)))
         saved = yield from in_thread(_saved)
-        chosen = self.source.value
-        self.source.options = [PRESENT, *((reference, reference) for reference in saved)]
-        self.source.value = chosen if chosen in saved else PRESENT[1]
+        self.source.offer([PRESENT, *((reference, reference) for reference in saved)])
 
     def _tell(self) -> None:
         """Say what one answer is worth, and what so many records are."""
-        self.about.value = paragraph(about_chance(self.most.value if self.data.address.value.strip() else None))
+        if not self.data.address.value.strip():
+            self.about.value = paragraph(about_chance(None))
+            return
+        metric = (METRICS[self.metric.value].__doc__ or "").removeprefix("Return ")
+        self.about.value = paragraph(f"{about_chance(self.most.value)}\nThe metric {self.metric.value}: {metric}")
 
     def _comparing(self) -> Generator[None]:
         contestants, load = self.contestants.contestants, self.studio.models.load

@@ -59,7 +59,7 @@ class Served:
         self.call_button = button("Call", button_style="primary")
         self.design_button = button("Open in Prompt design")
         self.answer = widgets.HTML(layout=widgets.Layout(min_height="44px"))
-        self.counts = widgets.HTML(layout=widgets.Layout(min_height="20px"))
+        self.counts = widgets.HTML(layout=widgets.Layout(min_height="38px"))
         self.figure = Picture(tokens_figure((), seconds=seconds), height=66)
         self.log = widgets.HTML()
         self.message = widgets.HTML()
@@ -111,10 +111,7 @@ class Served:
             self._named()
         if seen.reading:
             self.readings.append(seen.reading)
-            self.counts.value = paragraph(
-                f"{seen.reading.requests:,} requests answered, {seen.reading.tokens:,} tokens written, "
-                f"{seen.reading.waiting:,} waiting. {_shares(seen)}"
-            )
+            self.counts.value = paragraph(_counted(seen, seen.reading))
         self.figure.value = tokens_figure(tokens_a_second(self.readings), seconds=self.seconds)
         lines = html.escape("\n".join(seen.log))
         self.log.value = scrolling(
@@ -188,12 +185,10 @@ def _table(seen: Snapshot) -> TextTable:
     return TextTable(("name", "share", "answered by", "method", "MB", "problem"), tuple(rows))
 
 
-def _shares(seen: Snapshot) -> str:
-    total = sum(seen.versions.values())
-    if not total:
-        return ""
-    parts = (f"{version or 'the base'} {times}" for version, times in sorted(seen.versions.items()))
-    return f"Of the last {total} prompts answered: {', '.join(parts)}."
+def _counted(seen: Snapshot, reading: Reading) -> str:
+    answered = ", ".join(f"{version or 'the base'} {times:,}" for version, times in sorted(seen.versions.items()))
+    counts = f"Requests: {reading.requests:,}. Tokens written: {reading.tokens:,}. Waiting: {reading.waiting:,}."
+    return f"{counts} Answered lately by: {answered or 'none'}."
 
 
 def _percent(value: Any) -> int:

@@ -19,7 +19,7 @@ from utils.studio.studio import Studio
 from utils.studio.traffic import Snapshot, look
 from utils.widgets.choice import Choice
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, alert, beside, button, fitted, paragraph, row
+from utils.widgets.view import FULL_LABEL, alert, beside, button, fitted, heading, paragraph, row
 from utils.widgets.waiting import pause, someone_looks
 
 SECONDS = 2.0
@@ -74,7 +74,7 @@ class EndpointsPage:
     def _view(self) -> widgets.Widget:
         endpoints = widgets.VBox(
             [
-                widgets.HTML("<h2>Endpoints</h2>"),
+                heading("Endpoints"),
                 row(self.new, self.serves, self.deploy_button),
                 row(self.endpoint, self.undeploy_button, self.again_button),
                 self.status,
@@ -82,7 +82,7 @@ class EndpointsPage:
             ]
         )
         done = widgets.VBox([self.actions.message, self.actions.command])
-        return beside(widgets.VBox([self.registry.view, done]), endpoints, least=NARROWEST)
+        return beside(widgets.VBox([self.registry.view, done, self.registry.comparison]), endpoints, least=NARROWEST)
 
     def _observe(self) -> None:
         self.endpoint.when_chosen(self.look)

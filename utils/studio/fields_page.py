@@ -24,9 +24,9 @@ class PromptFields:
         self.given = prompt
         self.kind = switch("Kind", KINDS, prompt.kind)
         self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False, layout=fitted())
-        self.text = _area("Prompt", rows=16)
+        self.text = _area("Prompt", rows=20)
         self.text.placeholder = "Write what the model shall go on with. {name} is a variable."
-        self.context = _area("Context", rows=3)
+        self.context = _area("Context", rows=2)
         self.structured = StructuredFields()
         self.chat = ChatFields()
         self.shown = widgets.VBox()
@@ -69,9 +69,12 @@ class PromptFields:
         """Show the fields of the kind."""
         kind = self.kind.value
         self.as_chat.disabled = kind == "chat"
-        self.shown.children = [
-            {"freeform": self.text, "structured": self.structured.view, "chat": self.chat.view}[kind]
-        ]
+        parts = {
+            "freeform": [self.text],
+            "structured": [self.context, self.structured.view],
+            "chat": [self.context, self.chat.view],
+        }
+        self.shown.children = parts[kind]
 
 
 class StructuredFields:
@@ -79,7 +82,7 @@ class StructuredFields:
 
     def __init__(self) -> None:
         self.table = TableEditor("Examples", ("Input", "Output"))
-        self.test_input = _area("Test input", rows=3)
+        self.test_input = _area("Test input", rows=2)
         self.input_label, self.output_label = (
             widgets.Text(description=f"Word for the {what}", style=FULL_LABEL, layout=widgets.Layout(width="220px"))
             for what in ("input", "output")
@@ -172,7 +175,7 @@ def _without_last(turns: Turns, role: str) -> tuple[Turns, str | None]:
 
 
 def _area(name: str, *, rows: int) -> widgets.Textarea:
-    layout = widgets.Layout(width="auto", flex_flow="column")
+    layout = widgets.Layout(width="98%", flex_flow="column")
     return widgets.Textarea(description=name, rows=rows, style=FULL_LABEL | {"text_align": "left"}, layout=layout)
 
 

@@ -34,7 +34,7 @@ class GalleryPage:
             description="Search", placeholder="words of a title, a prompt or its reason", style=FULL_LABEL, layout=WIDE
         )
         self.task = Dropdown(options=[ANY, *TASKS], description="Task", style=FULL_LABEL)
-        self.chosen = Select(description="Cards", rows=20, style={"description_width": "0"}, layout=WIDE)
+        self.chosen = Select(description="Cards", rows=28, style=FULL_LABEL, layout=WIDE)
         self.open_button = button(f"Open in {DESIGN}", button_style="primary")
         self.count, self.message = widgets.HTML(), widgets.HTML()
         self.shown_card = Picture()
@@ -97,7 +97,7 @@ def card_html(card: Card) -> str:
         "Parameters": paragraph(_parameters(card.prompt)),
         "Why it is written so": paragraph(card.why),
         "What the course's own model makes of it": _box(card.answer),
-        f"Seen: {card.verdict}": paragraph(card.seen),
+        f"What was seen: {card.verdict}": paragraph(card.seen),
     }
     sections = "".join(f'<h4 style="margin: 10px 0 2px">{html.escape(name)}</h4>{part}' for name, part in parts.items())
     return (

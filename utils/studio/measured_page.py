@@ -75,8 +75,8 @@ def figures(result: Result) -> str:
         intervals(result.means, xlabel=result.metric, xlim=(0, 1)),
         intervals(gains, xlabel=f"gain on {first} ({result.metric})", xlim=(low, high)),
     )
-    beside = "display: flex; flex-wrap: wrap; gap: 0 16px"
-    return f'<div style="{beside}">{"".join(plot._repr_html_() for plot in plots)}</div>'
+    drawn = "".join(f'<div style="flex: 1 1 360px; max-width: 620px">{plot._repr_html_()}</div>' for plot in plots)
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 0 16px">{drawn}</div>'
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:

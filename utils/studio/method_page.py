@@ -4,8 +4,8 @@ import ipywidgets as widgets
 
 from utils.adapters.methods import METHODS, find_method
 from utils.arguments import whole_number
-from utils.widgets.slider import NARROW, NumberBox
-from utils.widgets.view import FULL_LABEL, Dropdown, fitted, paragraph, row
+from utils.widgets.slider import NumberBox
+from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, fitted, paragraph, row
 
 CLASSES = tuple(dict.fromkeys(method.family for method in METHODS.values()))
 
@@ -21,9 +21,9 @@ class MethodFields:
         self.method = Dropdown(
             options=_of(begin.family), value=name, description="Method", style=FULL_LABEL, layout=fitted()
         )
-        self.size = NumberBox("Adapter size", begin.size or 1, _checked, layout=NARROW)
+        self.size = NumberBox("Adapter size", begin.size or 1, _checked, layout=WIDE)
         self.trains = widgets.HTML(layout=widgets.Layout(min_height="20px"))
-        self.view = widgets.VBox([row(self.family, self.method, self.size), self.trains])
+        self.view = widgets.VBox([row(self.family, self.method), self.trains, self.size])
         self.family.observe(lambda change: self._offer(change["new"]), names="value")
         self.method.observe(lambda _change: self._describe(), names="value")
         self._describe()

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -13,12 +15,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from utils.errors import TuningError
+from utils.processes import start_apart
 from utils.storage.files import disk_errors_explained, write_text
 from utils.storage.places import tuning_dir
 
 STEPS = ("lint", "tune", "evaluate", "promote", "deploy", "smoke test")
 NUMBER = re.compile(r"[0-9]{4,}")
 GONE = "Its process ended before the step did: run the pipeline again, it goes on from here."
+LOOK_AGAIN = 0.2
 LOCK_SECONDS = 2.0
 """How long a run waits for another one's lock, which a page that looks also holds for a moment."""
 
@@ -52,7 +56,7 @@ class Record:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run: what it was asked to do, a record of each step, and what its process printed."""
+    """The files of one run: what it was asked to do, and a record of each step."""
 
     path: Path
 
@@ -62,11 +66,6 @@ class RunFolder:
         with suppress(OSError):
             return (self.path / "identity").read_text(encoding="utf8")
         return ""
-
-    @property
-    def log(self) -> Path:
-        """What the run's process printed."""
-        return self.path / "log.txt"
 
     @property
     def is_running(self) -> bool:
@@ -150,6 +149,35 @@ def taken_up(name: str, identity: str, text: str) -> Generator[RunFolder]:
             raise TuningError(
                 f"The pipeline {name!r} is running already: wait for it, or cancel it with --cancel."
             ) from None
+
+
+def newest(name: str) -> RunFolder | None:
+    """Return the newest run of a pipeline, None where there is none."""
+    return next(iter(runs(name)[::-1]), None) if name else None
+
+
+def start(file: Path, name: str) -> subprocess.Popen:
+    """Run a pipeline's file in a process of its own, which outlives this one; what it prints goes to the log."""
+    log = log_file(name)
+    with disk_errors_explained(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as written:
+            return start_apart("utils.studio.pipeline", str(file), stdout=written, stderr=subprocess.STDOUT)
+
+
+def started(process: subprocess.Popen, name: str) -> str:
+    """Wait until a process runs its pipeline. Returns "", or what it said where it ended without."""
+    while process.poll() is None:
+        if (folder := newest(name)) and folder.is_running:
+            return ""
+        time.sleep(LOOK_AGAIN)
+    said = log_file(name).read_text(encoding="utf8", errors="replace").strip()
+    return said.splitlines()[-1] if process.returncode and said else ""
+
+
+def log_file(name: str) -> Path:
+    """Return where the process that a page started prints."""
+    return _home(name) / "log.txt"
 
 
 def now() -> str:

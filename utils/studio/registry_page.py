@@ -13,14 +13,15 @@ from utils.studio.commands import Call
 from utils.tables import TextTable
 from utils.widgets.choice import Choice
 from utils.widgets.turns import Turns, in_thread
-from utils.widgets.view import FULL_LABEL, button, fitted, paragraph, row, scrolling
+from utils.widgets.view import FULL_LABEL, button, fitted, heading, paragraph, row, scrolling
+from utils.widgets.waiting import waiting
 
 NOTHING = "none"
 EMPTY = "No model is registered yet: tune one on the page Tune."
 
 
 class Registry:
-    """The models of the registry; `names` and `references` hold what there is."""
+    """The versions of a model with their aliases, in `view`, and what is known of them, in `comparison`."""
 
     def __init__(self, actions: Actions) -> None:
         self.actions = actions
@@ -33,19 +34,14 @@ class Registry:
         self.alias_button = button(
             "Give the alias", tooltip="Give the alias to the version; another one that has it loses it"
         )
-        self.table, self.measured, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.table, self.measured = widgets.HTML(), widgets.HTML()
+        self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
         self.turns, self.comparing = Turns(self.message), Turns(self.message)
+        aliases = row(self.default_button, self.alias, self.alias_button)
         self.view = widgets.VBox(
-            [
-                widgets.HTML("<h2>Registry</h2>"),
-                row(self.model, self.version),
-                self.message,
-                self.table,
-                row(self.default_button, self.alias, self.alias_button),
-                self.other,
-                self.measured,
-            ]
+            [heading("Registry"), row(self.model, self.version), self.message, self.table, aliases]
         )
+        self.comparison = widgets.VBox([row(self.other), self.measured])
         self.model.when_chosen(lambda: self.turns.start(self._versions))
         for choice in (self.version, self.other):
             choice.when_chosen(lambda: self.comparing.start(self._compare))
@@ -57,7 +53,7 @@ class Registry:
         self.turns.start(self._models)
 
     def _models(self) -> Generator[None]:
-        found = yield from in_thread(models)
+        found = yield from waiting(self.message, "Reading the registry", models)
         names = list(found["model"])
         self.message.value = "" if names else paragraph(EMPTY)
         for part in (self.default_button, self.alias_button):

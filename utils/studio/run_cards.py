@@ -6,7 +6,7 @@ In the workspace's folder `runs`, a JSON file each.
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -19,8 +19,9 @@ from utils.models.language_model import LanguageModel
 from utils.models.tokens import quoted, token_text
 from utils.storage.files import disk_errors_explained, write_text
 from utils.studio.models import identity
-from utils.studio.prompt import Prompt, Row
+from utils.studio.prompt import Prompt
 from utils.studio.responses import Response, respond
+from utils.studio.values import filled
 from utils.studio.workspace import Workspace
 
 COURSE = "generative-ai-course"
@@ -49,8 +50,8 @@ class Output:
 class RunCard:
     """One run of a prompt.
 
-    prompt: with its parameters and the model's reference. model, model_hash: the name and `identity` of what answered.
-    made: in UTC. row: (variable, value) pairs that filled the prompt. packages: (name, version) pairs.
+    prompt: with its parameters, the model's reference, and the one row of values that filled it. model, model_hash: the
+    name and `identity` of what answered. made: in UTC. packages: (name, version) pairs.
     """
 
     prompt: Prompt
@@ -58,13 +59,12 @@ class RunCard:
     model: str
     model_hash: str
     made: datetime
-    row: Row = ()
     packages: tuple[tuple[str, str], ...] = ()
 
     @property
-    def filled(self) -> Prompt:
+    def asked(self) -> Prompt:
         """The prompt as the model got it."""
-        return self.prompt.filled(dict(self.row))
+        return filled(self.prompt, 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -74,7 +74,6 @@ class RunCard:
             "model": {"name": self.model, "hash": self.model_hash},
             "packages": dict(self.packages),
             "prompt": self.prompt.as_dict(),
-            "row": dict(self.row),
             "outputs": [asdict(output) for output in self.outputs],
         }
 
@@ -91,8 +90,7 @@ class RunCard:
                 outputs=tuple(map(_output, a_list(given["outputs"], "the outputs"))),
                 model=text(given["model"]["name"], "the model's name"),
                 model_hash=text(given["model"]["hash"], "the model's hash"),
-                row=_pairs(given["row"], "a value"),
-                packages=_pairs(given["packages"], "a package's version"),
+                packages=tuple((name, text(each, "a version")) for name, each in given["packages"].items()),
                 made=datetime.fromisoformat(given["made"]).astimezone(UTC),
             )
         except CourseError:
@@ -101,16 +99,13 @@ class RunCard:
             raise DataError(f"The run card is damaged ({type(error).__name__}: {short_reason(error)}).") from None
 
 
-def make_card(
-    prompt: Prompt, model: LanguageModel, responses: Sequence[Response], *, row: Mapping[str, str] | None = None
-) -> RunCard:
-    """Return the card of a run. prompt: before `row` filled it. The first hash of a model takes about a second."""
+def make_card(prompt: Prompt, model: LanguageModel, responses: Sequence[Response], *, row: int = 0) -> RunCard:
+    """Return the card of a run. row: of the prompt's values, from 0. A model's first hash takes about a second."""
     return RunCard(
-        prompt=prompt,
+        prompt=replace(prompt, values=prompt.values[row : row + 1]),
         outputs=_outputs(responses),
         model=model.name,
         model_hash=identity(model),
-        row=tuple((row or {}).items()),
         packages=tuple(versions(*PACKAGES).items()),
         made=datetime.now(UTC),
     )
@@ -209,7 +204,7 @@ class Replay:
 
 def replay(card: RunCard, model: LanguageModel) -> Replay:
     """Run a card's prompt again and compare token by token. Raises what `respond` raises."""
-    return compare(card, model, respond(model, card.filled))
+    return compare(card, model, respond(model, card.asked))
 
 
 def compare(card: RunCard, model: LanguageModel, responses: Sequence[Response]) -> Replay:
@@ -262,7 +257,3 @@ def _output(given: Any) -> Output:
     ids = [whole_number(token, rule, least=0, most=LARGEST_ID) for token in given["tokens"]]
     seed = whole_number(given["seed"], "a seed is a whole number")
     return Output(seed, *texts([given["text"]], "the outputs"), tuple(ids), text(given["stop_reason"], "a stop reason"))
-
-
-def _pairs(given: Mapping[str, str], what: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, text(value, what)) for name, value in given.items())

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from utils.errors import CourseError, EmptyPrompt
@@ -49,6 +49,19 @@ def template(prompt: Prompt) -> Template:
     if not (made.strip() if isinstance(made, str) else any(message["content"].strip() for message in made)):
         raise EmptyPrompt("The prompt is empty: write one in Prompt design, then save it.")
     return made
+
+
+def in_text(written: Template) -> str:
+    """Return a template as one text, a conversation with the role over each message."""
+    if isinstance(written, str):
+        return written
+    return "\n\n".join(f"{message['role']}:\n{message['content']}" for message in written)
+
+
+def settings(prompt: Prompt) -> dict[str, Any]:
+    """Return what belongs to a prompt beside its text, by the course's names."""
+    others = ("kind", "as_chat", "labels", "values", "responses", "model")
+    return {name: getattr(prompt, name) for name in others} | asdict(prompt.config)
 
 
 def parameters(prompt: Prompt) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def read_counters(url: str) -> Reading:
     samples = [sample for family in families for sample in family.samples]
 
     def total(name: str) -> int:
-        found = [one for one in samples if one.name == name]
-        return int(sum(one.value for one in found if one.labels.get("interface", ASKED[0]) in ASKED))
+        """Add up a counter; a request that names no model asks about the endpoint itself, and does not count."""
+        return int(sum(one.value for one in samples if one.name == name and one.labels.get("model") != ""))
 
     return Reading(total("endpoint_requests_total"), total("endpoint_tokens_total"), total("endpoint_queue_length"))
 

@@ -28,11 +28,13 @@ from utils.widgets.turns import Turns, in_thread
 from utils.widgets.view import FULL_LABEL, WIDE, alert, beside, button, paragraph, row, scrolling
 from utils.widgets.waiting import waiting
 
+JOBS, REPORT = "the jobs", "the data's report"
 SHARE, FILE, NONE = "a share of the data", "a file of its own", "none"
 VALIDATION: dict[str, Validation] = {SHARE: "share", FILE: "file", NONE: "none"}
 PERCENT = (5, 10, 15, 20, 25, 30, 40, 50)
 MULTIPLIERS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 NARROWEST = 430
+NO_COMMAND = "# Press Start: the command that starts the same job stands here."
 GOES_ON = "The job runs in a process of its own: it goes on when this page is closed."
 KNOWN = "This job has succeeded before, with these data and settings: nothing is trained again."
 
@@ -57,13 +59,14 @@ class TunePage:
         self.check_button = button("Check", tooltip="Read the data, and say what to know before the job starts")
         self.start_button = button("Start", button_style="primary")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="40px"))
-        self.report = Picture()
+        self.report = Picture(paragraph("Press Check: what the linter finds in the data stands here."))
         self.record = NumberBox("Record", 1, _one_or_more, layout=NARROW)
         self.mask = Picture()
-        self.command = CodeBox(label="The command that starts the same job")
+        self.command = CodeBox(code=NO_COMMAND, label="The command that starts the same job")
         self.jobs = Jobs(studio.design)
         self.turns = Turns(self.message)
-        self.known = widgets.VBox([self.report, self.record, self.mask], layout=widgets.Layout(display="none"))
+        self.known = widgets.VBox([self.report, self.record, self.mask])
+        self.beside = switch("Shown", (JOBS, REPORT), JOBS)
         self.view = self._view()
         self.kept = Kept(studio.workspace, self.name, self._fields, self.message)
         self._fold()
@@ -117,7 +120,7 @@ class TunePage:
         }
 
     def _view(self) -> widgets.Widget:
-        self.split = row(self.share, self.seed)
+        self.split = widgets.VBox([self.share, self.seed])
         settings = widgets.VBox(
             [
                 self.job_name,
@@ -127,24 +130,28 @@ class TunePage:
                 self.own.view,
                 self.model,
                 self.method.view,
-                row(self.epochs, self.multiplier),
+                self.epochs,
+                self.multiplier,
                 row(self.check_button, self.start_button),
                 self.message,
                 self.command,
             ]
         )
-        return beside(settings, widgets.VBox([self.known, self.jobs.view]), least=NARROWEST)
+        return beside(settings, widgets.VBox([self.beside, self.known, self.jobs.view]), least=NARROWEST)
 
     def _observe(self) -> None:
         self.check_button.on_click(lambda _button: self.check())
         self.start_button.on_click(lambda _button: self.start())
-        self.validation.observe(lambda _change: self._fold(), names="value")
+        for choice in (self.validation, self.beside):
+            choice.observe(lambda _change: self._fold(), names="value")
         self.record.when_moved(lambda: self.turns.start(self._mask))
         for field in (self.data.address, self.validation, self.share, self.seed, self.own.address):
             field.observe(lambda _change: self.turns.start(self._read), names="value")
 
     def _fold(self) -> None:
-        """Show the fields of the validation that is chosen."""
+        """Show the fields of the validation that is chosen, and the report or the jobs."""
+        self.known.layout.display = "" if self.beside.value == REPORT else "none"
+        self.jobs.view.layout.display = "" if self.beside.value == JOBS else "none"
         self.split.layout.display = "" if self.validation.value == SHARE else "none"
         self.own.view.layout.display = "" if self.validation.value == FILE else "none"
 
@@ -172,7 +179,7 @@ class TunePage:
         )
         self.checked = checked, model
         self.report.value = scrolling(checked.report._repr_html_(), "What the linter found")
-        self.known.layout.display = ""
+        self.beside.value = REPORT
         yield from self._mask()
         if checked.cost is None:
             self.message.value = alert("The data cannot be trained on before the errors in the report are mended.")
@@ -199,6 +206,7 @@ class TunePage:
         yield from waiting(self.message, "Starting the job", lambda: job.start(quiet=True))
         known = job.status is Status.SUCCEEDED
         self.message.value = paragraph(KNOWN if known else GOES_ON)
+        self.beside.value = JOBS
         self.jobs.started(job)
 
 

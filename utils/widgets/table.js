@@ -25,7 +25,7 @@ function parse(text) {
 
 function render({ model, el }) {
   const hint = make("span", { class: "course-table-hint", id: `course-table-${crypto.randomUUID()}` },
-    "In a cell: Alt+Enter adds a row, Alt+\u2191 and Alt+\u2193 move it, Alt+Delete deletes it; a table is pasted from its cell on.");
+    "Keys in a cell: Alt+Enter adds a row, Alt+\u2191 and Alt+\u2193 move it, Alt+Delete deletes it.");
   const head = make("tr", {});
   const body = make("tbody", {});
   const table = make("table", { "aria-describedby": hint.id }, make("thead", {}, head), body);

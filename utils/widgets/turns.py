@@ -51,6 +51,11 @@ class Turns:
             with told_in(self.message):
                 self.task = loop.create_task(self._take_turns(self._begun(begin)))
 
+    @property
+    def busy(self) -> bool:
+        """Whether work is begun and not at its end."""
+        return self.current is not None and inspect.getgeneratorstate(self.current) != inspect.GEN_CLOSED
+
     def stop(self) -> None:
         """End the work after the turn that is running."""
         work, self.current = self.current, None

@@ -1,7 +1,7 @@
 """What every widget of the course shares: how it is shown, with and without a kernel, and its errors."""
 
 import html
-from collections.abc import Container, Generator
+from collections.abc import Container, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -87,6 +87,15 @@ class RadioButtons(widgets.RadioButtons):
     value = Option(None)
 
 
+def offer(choice: widgets.Dropdown | widgets.Select, options: Sequence[Any], *, begin: Any = None) -> None:
+    """Change the options of a choice; what is chosen stays where it is still offered, else `begin` or the first is."""
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
+    kept = next((value for value in (choice.value, begin, *values) if value in values), None)
+    if tuple(options) != tuple(choice.options):
+        choice.options = options
+    choice.value = kept
+
+
 def row(*parts: widgets.Widget) -> widgets.HBox:
     """Return parts in a row, which goes on in the next line where they do not fit."""
     layout = widgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px 12px")
@@ -151,6 +160,11 @@ def paragraph(text: str) -> str:
 
 
 _LINES = "overflow-wrap: break-word; word-break: normal; line-height: 1.4; margin: 0"
+
+
+def heading(text: str) -> widgets.HTML:
+    """Return the heading of a page's part."""
+    return widgets.HTML(f'<h2 style="font-size: 16px; line-height: 1.3; margin: 4px 0 0">{html.escape(text)}</h2>')
 
 
 def scrolling(markup: str, label: str, *, height: int = 260) -> str:
