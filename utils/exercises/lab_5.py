@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.datasets.records import load_text_to_text
-from utils.datasets.splits import DATA
+from utils.datasets.sets import load_set
 from utils.errors import CourseError
 from utils.evaluation.classification import predict_labels
 from utils.exercises.endpoints import (
@@ -58,7 +57,7 @@ def _routes(run: Run, *, model: LanguageModel | None = None) -> str:
     """Return how many tickets of the validation split a model gives to the right team behind the learner's prompt."""
     if model is None:
         return ""
-    tickets = load_text_to_text(DATA / "tickets" / "validation.jsonl")[:SEEN_BY_THE_MODEL]
+    tickets = load_set("tickets", "validation")[:SEEN_BY_THE_MODEL]
     prompts = [str(run(ticket.input_text, list(TEAMS))) for ticket in tickets]
     try:
         chosen = predict_labels(model, prompts, [f" {team}" for team in TEAMS])
