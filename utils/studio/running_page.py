@@ -57,7 +57,7 @@ class Runs:
         self.asked = (prompt, row)
         self._show(tuple(Response(seed) for seed in asked.seeds))
         self.message.value = paragraph("Reading the prompt ...")
-        keep = in_thread(lambda: self.cards.keep(make_card(prompt, model, self.responses, row=values_of(prompt, row))))
+        keep = in_thread(lambda: self.cards.keep(make_card(prompt, model, self.responses, row=row)))
         try:
             yield from each_in_thread(responding(model, asked), self._show)
         except GeneratorExit:
