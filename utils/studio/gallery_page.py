@@ -19,6 +19,7 @@ from utils.widgets.view import (
     button,
     fitted,
     in_words,
+    offer,
     paragraph,
     row,
     scrolling,
@@ -53,13 +54,12 @@ class GalleryPage:
         listed = widgets.VBox([self.search, row(self.task, self.count), self.chosen])
         read = widgets.VBox([row(self.open_button), self.shown_card])
         self.view = widgets.VBox([self.message, beside(listed, read, least=NARROWEST)])
+        self._observe()
         self._list()
         fields = {"search": self.search, "task": self.task, "chosen": self.chosen}
         self.kept = Kept(studio.workspace, self.name, fields, self.message)
-        self._list()
-        self.kept.restore("chosen")
-        self._observe()
-        self._tell_problems()
+        if self.gallery.problems:
+            self.message.value = alert(" ".join(self.gallery.problems))
 
     @property
     def card(self) -> Card | None:
@@ -82,12 +82,10 @@ class GalleryPage:
 
     def _list(self) -> None:
         """List the cards that pass; the chosen one stays chosen where it is among them."""
-        before = self.chosen.value
         self.selected = self.gallery.find(self.search.value, task="" if self.task.value == ANY else self.task.value)
-        self.chosen.options = [(f"{card.title} ({card.task})", card.name) for card in self.selected]
-        names = [card.name for card in self.selected]
-        self.chosen.value = before if before in names else next(iter(names), None)
-        passed = f"{len(names)} of {len(self.gallery.cards)} cards" if names else "No card passes: search for less"
+        offer(self.chosen, [(f"{card.title} ({card.task})", card.name) for card in self.selected])
+        found, cards = len(self.selected), len(self.gallery.cards)
+        passed = f"{found} of {cards} cards" if found else "No card passes: search for less"
         self.count.value = paragraph(f"{passed}.")
         self._show()
 
@@ -95,10 +93,6 @@ class GalleryPage:
         card = self.card
         self.open_button.disabled = card is None
         self.shown_card.value = scrolling(card_html(card), "The chosen card", height=HEIGHT) if card else ""
-
-    def _tell_problems(self) -> None:
-        if self.gallery.problems:
-            self.message.value = alert(" ".join(self.gallery.problems))
 
 
 def card_html(card: Card) -> str:
