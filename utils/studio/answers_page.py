@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 import ipywidgets as widgets
@@ -65,7 +64,8 @@ class Answers:
         columns = f"repeat(auto-fit, minmax(min({NARROWEST}px, 100%), 1fr))"
         style = f"display: grid; grid-template-columns: {columns}; gap: 4px 12px; height: 100%; overflow: auto"
         shown = f'<div role="region" tabindex="0" aria-label="All responses" style="{style}">{boxes}</div>'
-        self._put(shown, responses=[asdict(replace(response, steps=())) for response in responses])
+        kept = [{name: value for name, value in vars(each).items() if name != "steps"} for each in responses]
+        self._put(shown, responses=kept)
 
     def show_choice(self, shares: Mapping[str, float], *, together: float) -> None:
         """Show each label's share. together: the probability that the model gave to all labels, 0 to 1."""
