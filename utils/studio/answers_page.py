@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from utils.studio.responses import Response
 from utils.tables import TextTable
+from utils.widgets.bars import percent
 from utils.widgets.picture import Picture
 from utils.widgets.view import scrolling
 
@@ -70,10 +71,7 @@ class Answers:
     def show_choice(self, shares: Mapping[str, float], *, together: float) -> None:
         """Show each label's share. together: the probability that the model gave to all labels, 0 to 1."""
         rows = "".join(_share(label, share) for label, share in shares.items())
-        said = (
-            f"The model gave the labels {together:.1%} of its probability together; the shares are parts of that. "
-            f"{CHOICE_SAYS}"
-        )
+        said = f"Of all that it could write, the model gave the labels {percent(together)}: shares are of that. {CHOICE_SAYS}"
         table = f'<table style="border-collapse: collapse; width: 100%"><tbody>{rows}</tbody></table>'
         shown = f'{table}<p style="margin: 8px 0 0; line-height: 1.4">{said}</p>'
         self._put(scrolling(shown, "Labels", height=HEIGHT), choice=dict(shares), together=together)
@@ -113,5 +111,5 @@ def _share(label: str, share: float) -> str:
     return (
         f'<tr><th scope="row" style="text-align: left; {cell}">{html.escape(label)}</th>'
         f'<td style="width: 60%; {cell}"><div style="width: {share:.1%}; height: 14px; background: #0072b2"></div></td>'
-        f'<td style="text-align: right; {cell}">{share:.1%}</td></tr>'
+        f'<td style="text-align: right; {cell}">{percent(share)}</td></tr>'
     )
