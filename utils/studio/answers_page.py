@@ -71,7 +71,8 @@ class Answers:
     def show_choice(self, shares: Mapping[str, float], *, together: float) -> None:
         """Show each label's share. together: the probability that the model gave to all labels, 0 to 1."""
         rows = "".join(_share(label, share) for label, share in shares.items())
-        said = f"Of all that it could write, the model gave the labels {percent(together)}: shares are of that. {CHOICE_SAYS}"
+        part = html.escape(percent(together))
+        said = f"The shares are parts of the {part} that the model gave to the labels together. {CHOICE_SAYS}"
         table = f'<table style="border-collapse: collapse; width: 100%"><tbody>{rows}</tbody></table>'
         shown = f'{table}<p style="margin: 8px 0 0; line-height: 1.4">{said}</p>'
         self._put(scrolling(shown, "Labels", height=HEIGHT), choice=dict(shares), together=together)
@@ -111,5 +112,5 @@ def _share(label: str, share: float) -> str:
     return (
         f'<tr><th scope="row" style="text-align: left; {cell}">{html.escape(label)}</th>'
         f'<td style="width: 60%; {cell}"><div style="width: {share:.1%}; height: 14px; background: #0072b2"></div></td>'
-        f'<td style="text-align: right; {cell}">{percent(share)}</td></tr>'
+        f'<td style="text-align: right; {cell}">{html.escape(percent(share))}</td></tr>'
     )
