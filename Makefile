@@ -1,4 +1,5 @@
 # make lab       set up what is missing and open the course in JupyterLab
+# make studio    open the Generative AI Studio as a page of its own, without JupyterLab
 # make test      for contributors and instructors: set up what is missing and run every test
 # make quick     run the tests that need no model, no browser and no other process
 # make contract  hold an endpoint, ENDPOINT=http://host:port/v1, to what its clients are promised
@@ -31,12 +32,16 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact 
 	$(if $(wildcard $(CLUSTER)),--extra cluster)
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate --no-emit-project
 
-.PHONY: lab monitor serve setup dev cloud cluster assets quick test contract mutants labs execute bench sweeps ladder \
+.PHONY: lab studio monitor serve setup dev cloud cluster assets quick test contract mutants labs execute bench sweeps ladder \
 	reproduce lint format clean-results lock newest newest-tested test-pythons python-tested
 
 lab: assets
 	$(BIN)/jupyter trust --log-level=ERROR notebooks/*.ipynb labs/*.ipynb >/dev/null
 	$(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+# OPTIONS="--port 9000 --no-browser"
+studio: assets
+	$(BIN)/python -m utils.studio $(OPTIONS)
 
 monitor: setup
 	$(BIN)/python -m utils.registry.tracking

@@ -21,7 +21,23 @@ RIGHT: dict[str, list] = {}
 WRONG: dict[str, list[tuple]] = {}
 GIVEN: dict[str, dict] = {}
 PATCHES: dict[str, object] = {}
-EXPLAINED: dict[tuple[str, str], str] = {}
+EXPLAINED: dict[tuple[str, str], str] = {
+    (
+        "5.1",
+        """instruction = f"Which team answers this ticket: {', '.join(teams)}?" -> """
+        """instruction = f"Which team answers this ticket: {', '.join(teams)}\"""",
+    ): "Without its question mark it is an instruction all the same.",
+    (
+        "5.8",
+        "old, new = ({v: w / sum(ws.values()) for v, w in ws.items()} for ws in (before, after)) -> "
+        "old, new = ({v: w / sum(ws.values()) for v, w in ws.items()} for ws in (after, before))",
+    ): "As many users leave a version as come to another.",
+    (
+        "5.8",
+        "return sum((max(0.0, share - old.get(version, 0.0)) for version, share in new.items())) -> "
+        "return sum((max(share - old.get(version, 0.0), 0.0) for version, share in new.items()))",
+    ): "The larger of two numbers is the same in either order.",
+}
 
 
 # 5.1: routing_prompt(ticket, teams)
@@ -73,6 +89,8 @@ WRONG["5.1"] = [
         "a team that is not among `teams`",
     ),
     (prompt_with(begin="{teams}\nTicket: "), "no instruction"),
+    (lambda ticket, teams: f"Which of {teams}?\n\nTicket: {ticket}\nTeam:", "with its brackets"),
+    (prompt_with(begin="Which team answers: {teams}? "), "on the instruction's line"),
     (prompt_with(end=""), "Nothing asks for the team"),
     (prompt_with(end="\nTeam: "), "ends with white space"),
     (prompt_with(end="\nTeam"), "does not end with a colon"),
@@ -83,7 +101,7 @@ WRONG["5.1"] = [
         lambda ticket, teams: f"Which team: {', '.join(teams)}?\nTicket: {ticket}\nTeam {teams[0]}:",
         "names a team already",
     ),
-    (lambda ticket, teams: [ticket, teams], "one text, the prompt, was expected"),
+    (lambda ticket, teams: [ticket, teams], "One text, the prompt, was expected"),
     (lambda ticket, teams: print(ticket), "gave None"),
 ]
 
@@ -150,9 +168,9 @@ def filled_that_takes_from_the_values(text, values):
 
 WRONG["5.2"] = [
     (lambda text, values: text.format(**values), "`format` reads every brace|stopped with"),
-    (lambda text, values: text.format_map(defaultdict(str, values)), "stopped with|deleted"),
+    (lambda text, values: text.format_map(defaultdict(str, values)), "stays as it is, with its braces"),
     (filled_in_a_row, "is filled again"),
-    (filled_by_sub_with_text, "stopped with|filled again|letter by letter"),
+    (filled_by_sub_with_text, "holds braces, and stays"),
     (filled_that_takes_from_the_values, "changed `values`"),
     (lambda text, values: re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], ""), text), "it is not deleted"),
     (lambda text, values: re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text), "stopped with KeyError"),
@@ -219,8 +237,8 @@ WRONG["5.3"] = [
     (lambda given: {k: 100 * v for k, v in shares_in_a_loop(given).items()}, "per cent"),
     (shares_of(raised=lambda total: 2**total), "gave"),
     (lambda given: shares_in_a_loop({k: [math.prod(v)] for k, v in given.items()}), "multiply logarithms"),
-    (lambda given: max(given, key=lambda label: sum(given[label])), "a dictionary from label to probability"),
-    (shares_as_a_list, "a dictionary from label to probability"),
+    (lambda given: max(given, key=lambda label: sum(given[label])), "A dictionary from label to probability"),
+    (shares_as_a_list, "A dictionary from label to probability"),
 ]
 
 
@@ -263,7 +281,7 @@ WRONG["5.4"] = [
     (lambda ours, theirs: ours > theirs, "gave"),
     (lambda ours, theirs: statistics.mean(ours) - statistics.mean(theirs), "the mean gain"),
     (lambda ours, theirs: np.sign(np.subtract(ours, theirs)).mean(), "wins minus losses"),
-    (lambda ours, theirs: [a > b for a, b in zip(ours, theirs, strict=True)], "one number, a share"),
+    (lambda ours, theirs: [a > b for a, b in zip(ours, theirs, strict=True)], "One number, a share"),
 ]
 
 
@@ -326,7 +344,7 @@ WRONG["5.5"] = [
     (gain_of(lambda ours, theirs: (theirs - ours).mean(axis=0)), "sign is wrong"),
     (gain_of(lambda ours, theirs: (ours - theirs)[0]), "Only the first seed"),
     (gain_of(lambda ours, theirs: ours.mean(axis=0)), "mean of `ours` alone"),
-    (lambda ours, theirs: gain_by_sums(ours, theirs)[0], "three numbers"),
+    (lambda ours, theirs: gain_by_sums(ours, theirs)[0], "A row of three numbers"),
     (
         lambda ours, theirs: [*gain_by_sums(ours, theirs)[1:], gain_by_sums(ours, theirs)[0]],
         "The gain lies between|lower end",
@@ -370,7 +388,7 @@ WRONG["5.6"] = [
     (lambda d, g: math.ceil(1.96 * (d / g) ** 2), "1.96 must be squared"),
     (lambda d, g: math.ceil((1.96 * d) ** 2 / g), "gain must be squared"),
     (lambda d, g: 385, "gave 385"),
-    (lambda d, g: "97", "a whole number of records"),
+    (lambda d, g: "97", "A whole number of records"),
 ]
 
 
@@ -432,7 +450,7 @@ WRONG["5.7"] = [
     (decide_with(worse=lambda low, high: low <= 0), "says nothing yet|for good|lower end"),
     (decide_with(better=lambda low, high: high > 0), "says nothing yet|upper end"),
     (decide_with(worse=lambda low, high: False), "that is known"),
-    (lambda low, high, steps: low > 0 and all(steps.values()), "a text|One of three texts"),
+    (lambda low, high, steps: low > 0 and all(steps.values()), "One of three texts|A text"),
     (lambda low, high, steps: "Promote", "spelled like this"),
     (lambda low, high, steps: decide_step_by_step(low, high, {}) if low > 0 else "keep", "gave"),
 ]
@@ -489,12 +507,15 @@ WRONG["5.8"] = [
     (lambda before, after: sum(changes(before, after)), "gave"),
     (lambda before, after: 1 - moved_by_loop(before, after), "users who stay"),
     (lambda before, after: 100 * moved_by_loop(before, after), "per cent"),
-    (lambda before, after: sum(max(0, in_shares(after)[v] - s) for v, s in in_shares(before).items()), "KeyError"),
+    (
+        lambda before, after: sum(max(0, in_shares(after)[v] - s) for v, s in in_shares(before).items()),
+        "a quarter moves",
+    ),
     (
         lambda before, after: sum(max(0, in_shares(after)[v] - s) for v, s in in_shares(before).items() if v in after),
         "version that is new gains users",
     ),
-    (lambda before, after: in_shares(after), "one number, a share"),
+    (lambda before, after: in_shares(after), "One number, a share"),
 ]
 
 
@@ -562,18 +583,21 @@ def right_if_different(endpoint, expected):
 
 
 WRONG["5.9"] = [
-    (lambda endpoint, expected: True, "Every endpoint passes"),
+    (lambda endpoint, expected: True, "Every endpoint that answers"),
     (
         lambda endpoint, expected: all(all(a.values()) for a in said_by(endpoint, expected).values()),
-        "as soon as it answers|Every endpoint",
+        "Every endpoint that answers",
     ),
-    (right_at_the_first, "first model|the base answers in its place|gave True"),
+    (right_at_the_first, "first model"),
     (right_but_not_the_base, "last model"),
     (right_first_prompts, "first prompt of each model"),
     (right_if_different, "answer differently"),
     (lambda endpoint, expected: said_by(endpoint, expected) != expected, "are exchanged: True is asked for"),
     (lambda endpoint, expected: said_by(endpoint, expected), "True or False was expected"),
-    (lambda endpoint, expected: any(said_by(endpoint, expected)[m] == a for m, a in expected.items()), "gave True"),
+    (
+        lambda endpoint, expected: any(said_by(endpoint, expected)[m] == a for m, a in expected.items()),
+        "Every endpoint that answers",
+    ),
     (lambda endpoint, expected: endpoint.complete("Hello") == "", "stopped with TypeError"),
     (lambda endpoint, expected: endpoint.complete("Hello", model="base") == "", "stopped with DataError"),
     (

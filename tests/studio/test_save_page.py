@@ -1,17 +1,20 @@
 """The page Save: what is saved is there in another kernel, and nothing is lost where the registry is away."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from utils.logits.config import DecodingConfig
-from utils.registry.prompts import find_prompt, save_prompt
+from utils.registry.prompts import find_prompt, prompt_versions, save_prompt
 from utils.registry.tracking import connect
 from utils.studio.prompt import Prompt
 from utils.studio.responses import respond
 from utils.studio.run_cards import RunCards, make_card, read
 from utils.studio.save_page import SavePage
 from utils.studio.studio import Studio
+from utils.studio.values import filled
 
 LLAMA = pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
 
@@ -57,6 +60,17 @@ def test_the_prompt_of_the_studio_is_saved_with_message_and_tags(page, studio):
     assert (page.versions.saved.value, page.versions.version.value) == ("page", "page/1")
     assert "first &lt;i&gt;" in page.versions.table.value
     assert "Say &lt;b&gt;{{word}}&lt;/b&gt;" in page.versions.details.value
+
+
+def test_a_button_that_is_pressed_twice_saves_once(page, studio):
+    async def press_twice() -> None:
+        saved(page, "once")
+        page.versions.save_button.click()
+        await page.versions.acting.task
+
+    studio.keep(Prompt(text="text"))
+    asyncio.run(press_twice())
+    assert [version.number for version in prompt_versions("once")] == [1]
 
 
 def test_versions_are_compared_restored_and_opened(page, studio, opened):
@@ -161,10 +175,6 @@ RUN = Prompt(text="ab {word}", values=((("word", "<b>cd</b>"),),), config=Decodi
 @pytest.fixture
 def run(tiny, saved_model, studio):
     """A card of a run, kept in the workspace."""
-    from dataclasses import replace
-
-    from utils.studio.values import filled
-
     prompt = replace(RUN, model=str(saved_model))
     card = make_card(prompt, tiny, respond(tiny, filled(prompt, 0)))
     RunCards(studio.workspace).keep(card)
@@ -199,12 +209,9 @@ def test_a_run_is_exported_and_imported(run, page, tmp_path):
 
 
 @LLAMA
-def test_a_model_that_is_gone_is_said(run, page, saved_model, monkeypatch):
-    from dataclasses import replace
-
+def test_a_model_that_is_gone_is_said(run, page):
     gone = replace(run, prompt=replace(run.prompt, model="/nowhere/model"))
-    RunCards(page.runs.cards.workspace).keep(gone)
-    page.runs._take(({"name": "gone.json", "content": b"{}"},))
+    page.runs.cards.keep(gone)
     page.shown()
     page.runs.list.value = next(name for name, card in page.runs.found.items() if card == gone)
     page.runs.again_button.click()

@@ -62,7 +62,7 @@ FAULTS: Mapping[str, Callable[[StandIn, str, str], str]] = {
     "adapters are exchanged": _swapped,
     "the adapter of the request before answers": lambda endpoint, prompt, model: endpoint.asked[-1][1] if endpoint.asked else model,
     "answers are kept by prompt alone": _kept_by_prompt,
-    "adapters are lost after two requests": lambda endpoint, prompt, model: model if len(endpoint.asked) < 2 else endpoint.base,
+    "adapters are lost after four requests": lambda endpoint, prompt, model: model if len(endpoint.asked) < 4 else endpoint.base,
 }
 """Which model answers, by what is wrong with the endpoint."""
 

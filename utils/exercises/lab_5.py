@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from utils.datasets.records import load_text_to_text
-from utils.datasets.splits import DATA
+from utils.datasets.sets import load_set
 from utils.errors import CourseError
 from utils.evaluation.classification import predict_labels
 from utils.exercises.endpoints import (
     FAULTS,
     NO_FAULT,
-    Answers,
     answers_at_all,
     every_answer_right,
     first_answers_right,
@@ -59,7 +57,7 @@ def _routes(run: Run, *, model: LanguageModel | None = None) -> str:
     """Return how many tickets of the validation split a model gives to the right team behind the learner's prompt."""
     if model is None:
         return ""
-    tickets = load_text_to_text(DATA / "tickets" / "validation.jsonl")[:SEEN_BY_THE_MODEL]
+    tickets = load_set("tickets", "validation")[:SEEN_BY_THE_MODEL]
     prompts = [str(run(ticket.input_text, list(TEAMS))) for ticket in tickets]
     try:
         chosen = predict_labels(model, prompts, [f" {team}" for team in TEAMS])
@@ -88,6 +86,11 @@ ROUTING = Exercise(
         ),
         Property(lambda p, c: p.count(c.given[0]) == 1, "The ticket stands in this prompt twice. Once is enough."),
         Property(lambda p, c: len(_named(around(p, c)[0], c.given[1])) == len(c.given[1]), _missing_team),
+        Property(
+            lambda p, c: str(c.given[1]) not in p,
+            "The list itself stands in this prompt, with its brackets and quotation marks. Make a text of the names with `join`.",
+        ),
+        Property(lambda p, c: "\n" in around(p, c)[0], "The ticket stands on the instruction's line, as if it went on. Begin a new line before it."),
         Property(
             lambda p, c: c.given[1] == list(TEAMS) or not _named(p.replace(c.given[0], ""), TEAMS),
             "This prompt names a team that is not among `teams`: take the names from the argument.",
@@ -138,10 +141,6 @@ def _until_nothing_changes(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _by_format(text: str, values: Mapping[str, str]) -> str:
-    return text.format(**values)
-
-
 ONE_PASS = "A value that holds braces is filled again: what a customer writes must stay as it is. Go through the text once."
 FILLED = Exercise(
     "One pass: what stands in braces in a value stays text, and so does JSON.",
@@ -151,7 +150,7 @@ FILLED = Exercise(
         Case(("{a} and {b}, then {a}", {"a": "1", "b": "2"}), "Every variable is replaced, each time that it comes."),
         Case(("{team}: {ticket}", {"ticket": "Where?"}), "A name without a value stays as it is, with its braces."),
         Case(("{first} {second}", {"first": "{second}", "second": "x"}), "The value of `first` holds braces, and stays as it is."),
-        Case(("{first} {second}", {"second": "{first}", "first": "x"}), "The value of `second` holds braces, and stays as it is."),
+        Case(("{first} {second}", {"second": "x", "first": "{second}"}), "The value of `first` holds braces, and stays as it is."),
         Case(('{"team": "{team}", "sure": {}}', {"team": "returns"}), "Only {team} is a variable here: the other braces are JSON."),
         Case(("{path} of {Path}", {"path": "C:\\1\\g<0>"}), "A value is taken letter by letter, and {Path} is another name than {path}."),
         Case(("{ name } and name", {"name": "Bo"}), "Only a name right between two braces is a variable."),
@@ -161,7 +160,6 @@ FILLED = Exercise(
     ],
     right=_filled,
     mistakes=[
-        Wrong(_by_format, "`format` reads every brace: it stops at JSON and at names without a value. Look for the names yourself."),
         Wrong(_one_after_the_other, ONE_PASS),
         Wrong(lambda text, values: _one_after_the_other(text, dict(reversed(values.items()))), ONE_PASS),
         Wrong(_until_nothing_changes, ONE_PASS),
@@ -331,7 +329,7 @@ WIN_RATE = Exercise(
 
 # 5.5: the gain over several seeds
 
-GAIN = "three numbers, the gain and the two ends of its interval,"
+GAIN = "a row of three numbers, the gain and the two ends of its interval,"
 Table = Sequence[Sequence[float]]
 
 
@@ -368,6 +366,7 @@ GAIN_OVER_SEEDS = Exercise(
         Case(
             ([[1.0, 0.5, 0.0, 1.0]], [[0.0, 0.5, 0.0, 0.0]]),
             "With one seed the differences are 1, 0, 0, 1: mean 0.5, and 1.96 standard deviations (with n - 1) divided by the root of 4 on each side.",
+            edge="one seed",
         ),
         Case(
             ([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]], [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]),
@@ -454,7 +453,7 @@ RECORDS_NEEDED = Exercise(
         Wrong(lambda d, g: math.ceil((1.96 * d) ** 2 / g), "The gain must be squared, too."),
         Wrong(lambda d, g: math.ceil(1.96**2 * d / g**2), "The deviation must be squared, too."),
     ],
-    read=lambda value: as_number(value, "a whole number of records,"),
+    read=lambda value: as_number(value, "a whole number of records"),
     tolerance=1e-9,
 )
 
@@ -506,7 +505,6 @@ DECIDE = Exercise(
             f"You decide by the mean of the gain. {UNSURE}",
         ),
         Wrong(lambda low, high, steps: _decide(high, high, steps), f"You look at the upper end only. {UNSURE}"),
-        Wrong(lambda low, high, steps: _decide(low, low, steps), f"You look at the lower end only. {UNSURE}"),
         Wrong(lambda low, high, steps: _decide(low, high, {}), "The steps are not looked at: a model whose smoke test failed must not be promoted."),
         Wrong(
             lambda low, high, steps: _decide(low, high, {"any": any(steps.values())}),
@@ -629,18 +627,8 @@ WHY = {
     "adapters are exchanged": "Here two adapters are exchanged: each answers, and differs from the base, but with the other's words.",
     "the adapter of the request before answers": "Here the adapter of the request before answers: it fails only where the model changes from one request to the next.",
     "answers are kept by prompt alone": "Here an answer is kept by its prompt alone: it fails where two models are asked the same.",
-    "adapters are lost after two requests": "Here the adapters are lost after two requests.",
+    "adapters are lost after four requests": "Here the adapters are lost after four requests, and the base answers.",
 }
-
-
-def _own_prompts(expected: Answers) -> dict[str, dict[str, str]]:
-    """Return each prompt under one model only, the first of those that are asked it."""
-    seen: set[str] = set()
-    found: dict[str, dict[str, str]] = {}
-    for model, answers in expected.items():
-        found[model] = {prompt: answer for prompt, answer in answers.items() if prompt not in seen}
-        seen.update(answers)
-    return found
 
 
 def _draw_answers(draw: random.Random) -> dict[str, dict[str, str]]:
@@ -665,29 +653,20 @@ ANSWERS_RIGHT = Exercise(
     mistakes=[
         Wrong(
             answers_at_all,
-            "An endpoint passes your test as soon as it answers. Whose words these are shows only beside the expected answer.",
+            "Every endpoint that answers passes your test. Whose words these are shows only beside the expected answer, and all of them must be right.",
         ),
-        Wrong(lambda endpoint, expected: True, "Every endpoint passes your test, the faulty ones, too."),
         Wrong(lambda endpoint, expected: False, "No endpoint passes your test, not even the right one."),
         Wrong(
             first_answers_right,
-            "Only the first prompt of each model is asked. A model that is lost later, or an answer that happens to be alike, is not seen.",
-        ),
-        Wrong(
-            lambda endpoint, expected: every_answer_right(endpoint, _own_prompts(expected)),
-            "Each prompt is asked of one model only. Ask several models the same: only their answers tell them apart.",
+            "Only the first prompt of each model is asked: adapters that are lost later are not seen.",
         ),
         Wrong(
             lambda endpoint, expected: every_answer_right(endpoint, dict(list(expected.items())[:1])),
-            "Only the first model is asked, which is the base. The adapters are what may be exchanged.",
+            "Only the first model is asked, which is the base, or each prompt only once. Ask every model every prompt.",
         ),
         Wrong(
             lambda endpoint, expected: every_answer_right(endpoint, dict(list(expected.items())[-1:])),
             "Only the last model is asked. Ask all of them.",
-        ),
-        Wrong(
-            lambda endpoint, expected: any(answer == right for answer, right in pairs(endpoint, expected)),
-            "One right answer is enough for you. All of them must be right.",
         ),
         Wrong(
             lambda endpoint, expected: not every_answer_right(endpoint, expected),

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import ipywidgets as widgets
 
 from utils.arguments import whole_number
 from utils.datasets.records import load_text_to_text
+from utils.logits.config import check_seed
 from utils.registry.prompts import find_prompt, prompt_names, prompt_versions
 from utils.studio.comparison import Comparison, Progress, SideBySide, about_chance, comparing, looking
 from utils.studio.contestants_page import Contestants
@@ -18,8 +20,9 @@ from utils.studio.prompt import MOST_RESPONSES, Prompt
 from utils.studio.saved_prompts import opened
 from utils.studio.scoring import METRICS
 from utils.studio.studio import Studio
+from utils.widgets.choice import Choice
 from utils.widgets.keys import Keys
-from utils.widgets.slider import NARROW, NumberBox, seed_box
+from utils.widgets.slider import NARROW, NumberBox
 from utils.widgets.turns import Turns, each_in_thread, in_thread
 from utils.widgets.view import FULL_LABEL, Dropdown, alert, button, fitted, paragraph, row, told_in
 from utils.widgets.waiting import waiting
@@ -37,9 +40,9 @@ class ComparePage:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.contestants = Contestants(studio.design)
-        self.source = Dropdown(options=[PRESENT], value="", description="Prompt", style=FULL_LABEL, layout=fitted())
+        self.source = Choice("Prompt", [PRESENT])
         self.add_button = button("Add", tooltip="Add this prompt to the comparison")
-        self.seed = seed_box(0, name="of the first answer")
+        self.seed = NumberBox("First seed", 0, check_seed, layout=NARROW)
         self.seeds = NumberBox("Seeds", 5, _seeds, layout=NARROW)
         self.data = DataField("Records to compare on")
         self.most = NumberBox("Records at most", 40, _one_or_more, layout=NARROW)
@@ -86,16 +89,20 @@ class ComparePage:
             "metric": self.metric,
         }
 
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {name: field.value for name, field in self._fields.items()}
+
     def _view(self) -> widgets.VBox:
         return widgets.VBox(
             [
                 Keys({"Control+Enter": self.compare, "Escape": self.stop}),
                 row(self.source, self.add_button),
                 self.contestants.view,
-                row(self.seed, self.seeds, self.most, self.metric),
+                row(self.run_button, self.stop_button, self.seed, self.seeds),
+                row(self.metric, self.most),
                 self.data.view,
                 self.about,
-                row(self.run_button, self.stop_button),
                 self.message,
                 self.measured.view,
             ]
@@ -105,28 +112,36 @@ class ComparePage:
         self.add_button.on_click(lambda _button: self.add())
         self.run_button.on_click(lambda _button: self.compare())
         self.stop_button.on_click(lambda _button: self.stop())
-        for field in (self.seeds, self.data.address, self.most, self.metric):
+        for field in (self.data.address, self.most, self.metric):
             field.observe(lambda _change: self._tell(), names="value")
+        for field in self._fields.values():
+            field.observe(lambda _change: self._compare_with_fields(), names="value")
         self._tell()
+        self._compare_with_fields()
 
     def _restore(self) -> None:
         """Show the last result."""
         kept = self.studio.workspace.read(RESULTS)
-        if kept:
-            self.measured.put(KINDS[kept["kind"]].from_dict(kept["result"]), kept["figures"])
+        with suppress(LookupError, TypeError, ValueError):  # nothing is kept, or not in today's form
+            self.measured.put(KINDS[kept["kind"]].from_dict(kept["result"]), kept["figures"], asked=kept["asked"])
 
     def _offer(self) -> Generator[None]:
         if not self.contestants.cards and self.studio.prompt != Prompt():
             self.contestants.add(self.studio.prompt)
         self.contestants.offer((yield from in_thread(self.studio.models.choices)))
         saved = yield from in_thread(_saved)
-        chosen = self.source.value
-        self.source.options = [PRESENT, *((reference, reference) for reference in saved)]
-        self.source.value = chosen if chosen in saved else PRESENT[1]
+        self.source.offer([PRESENT, *((reference, reference) for reference in saved)])
+
+    def _compare_with_fields(self) -> None:
+        self.measured.compare(self._asked)
 
     def _tell(self) -> None:
         """Say what one answer is worth, and what so many records are."""
-        self.about.value = paragraph(about_chance(self.most.value if self.data.address.value.strip() else None))
+        if not self.data.address.value.strip():
+            self.about.value = paragraph(about_chance(None))
+            return
+        metric = (METRICS[self.metric.value].__doc__ or "").removeprefix("Return ")
+        self.about.value = paragraph(f"{about_chance(self.most.value)}\nThe metric {self.metric.value}: {metric}")
 
     def _comparing(self) -> Generator[None]:
         contestants, load = self.contestants.contestants, self.studio.models.load
@@ -140,7 +155,7 @@ class ComparePage:
 
     def _followed(self, steps: Generator[Progress | Result]) -> Generator[None]:
         """Say how far the contestants are, then show the result and keep it."""
-        begun, self.step = time.monotonic(), None
+        begun, self.step, asked = time.monotonic(), None, self._asked
         try:
             for _ in each_in_thread(steps, self._take):
                 if isinstance(self.step, Progress):
@@ -152,9 +167,10 @@ class ComparePage:
         result = self.step
         assert isinstance(result, Comparison | SideBySide)
         drawn = yield from in_thread(lambda: figures(result))
-        self.measured.put(result, drawn)
-        kept = {"kind": type(result).__name__, "result": result.as_dict(), "figures": drawn}
-        said = self.studio.workspace.write(RESULTS, kept)
+        self.measured.put(result, drawn, asked=asked)
+        self._compare_with_fields()
+        kept = {"kind": type(result).__name__, "result": result.as_dict(), "figures": drawn, "asked": asked}
+        said = yield from in_thread(lambda: self.studio.workspace.write(RESULTS, kept))
         self.message.value = alert(said) if said else paragraph(f"Done in {time.monotonic() - begun:.0f} s.")
 
     def _take(self, step: Progress | Result) -> None:

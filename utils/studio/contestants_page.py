@@ -9,10 +9,12 @@ import traitlets
 
 from utils.errors import CourseError, DataError
 from utils.studio.comparison import MOST, Contestant
+from utils.studio.models import OWN
 from utils.studio.prompt import Prompt
+from utils.widgets.choice import Choice
 from utils.widgets.picture import short
 from utils.widgets.slider import temperature_slider, top_k_slider, top_p_slider
-from utils.widgets.view import FULL_LABEL, WIDE, beside, button, in_words, paragraph, row
+from utils.widgets.view import FULL_LABEL, beside, button, in_words, paragraph, row
 
 NAMES = "ABCD"
 SETTINGS = ("temperature", "top_k", "top_p")
@@ -29,8 +31,14 @@ class Card:
     def __init__(self, contestant: Contestant, choices: Choices, *, changed: Callable[[], None]) -> None:
         self.before = contestant.prompt
         config = self.before.config
-        self.title = widgets.Text(contestant.name, description="Name", continuous_update=False, style=FULL_LABEL)
-        self.model = widgets.Dropdown(description="Model", style=FULL_LABEL, layout=WIDE)
+        self.title = widgets.Text(
+            contestant.name,
+            description="Name",
+            continuous_update=False,
+            style=FULL_LABEL,
+            layout=widgets.Layout(width="180px"),
+        )
+        self.model = Choice("Model")
         self.offer(choices)
         self.temperature = temperature_slider(config.temperature, name=contestant.name)
         self.top_k = top_k_slider(config.top_k, name=contestant.name)
@@ -38,9 +46,10 @@ class Card:
         self.open_button = button("Open", tooltip=f"Open {contestant.name} in Prompt design")
         self.remove_button = button("Remove", tooltip=f"Remove {contestant.name} from the comparison")
         sliders = [self.temperature, self.top_k, self.top_p]
-        buttons = row(self.open_button, self.remove_button)
-        self.view = widgets.VBox([self.title, widgets.HTML(_line(self.before)), self.model, *sliders, buttons])
-        for field in (self.title, self.model, *sliders):
+        head = row(self.title, self.open_button, self.remove_button)
+        self.view = widgets.VBox([head, widgets.HTML(_line(self.before)), self.model, *sliders])
+        self.model.when_chosen(changed)
+        for field in (self.title, *sliders):
             field.observe(lambda _change: changed(), names="value")
 
     @property
@@ -52,13 +61,9 @@ class Card:
 
     def offer(self, choices: Choices) -> None:
         """Offer these models, and the contestant's own where it is not among them."""
-        chosen = self.before.model if self.model.value is None else self.model.value
-        own = (
-            []
-            if chosen in dict((reference, label) for label, reference in choices)
-            else [(chosen or "default", chosen)]
-        )
-        self.model.options = [*choices, *own]
+        chosen = self.model.value if self.model.options else self.before.model
+        known = {reference for _, reference in choices}
+        self.model.offer([*choices, *([] if chosen in known else [(chosen or OWN, chosen)])])
         self.model.value = chosen
 
 

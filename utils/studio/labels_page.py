@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from utils.widgets.view import FULL_LABEL, WIDE
+from utils.widgets.view import FULL_LABEL, WIDE, fitted
 
 
 class LabelFields:
     """Whether the model chooses one of a few labels instead of generating, and which; kept while it does not."""
 
     def __init__(self) -> None:
-        self.on = widgets.Checkbox(description="Choose one of these labels instead of generating", indent=False)
+        self.on = widgets.Checkbox(
+            description="Choose one of these labels instead of generating", indent=False, layout=fitted()
+        )
         self.text = widgets.Textarea(description="Labels, one a line", rows=4, style=FULL_LABEL, layout=WIDE)
         self.view = widgets.VBox([self.on, self.text])
 

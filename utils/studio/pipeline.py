@@ -33,7 +33,7 @@ def run(settings: Settings) -> list[Record]:
     """
     asked = identity(settings)
     with taken_up(settings.name, asked, settings.text) as folder:
-        print(f"Pipeline {settings.name}, run {folder.path.name}: {folder.path}", flush=True)
+        print(f"Pipeline {settings.name}, run {folder.path.name}", flush=True)
         records = {record.step: record for record in folder.records()}
         work = Work(settings, {}, {name: record.result for name, record in records.items()})
         for number, step in enumerate(STEPS, 1):

@@ -3,10 +3,11 @@
 import base64
 import html
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import ipywidgets as widgets
 
-from utils.errors import DataError
+from utils.errors import DataError, EmptyPrompt
 from utils.studio.models import Models
 from utils.studio.prompt import Prompt
 from utils.studio.responses import Response, responding
@@ -25,14 +26,13 @@ from utils.widgets.view import (
     paragraph,
     row,
     scrolling,
-    told_in,
 )
 from utils.widgets.waiting import waiting
 
 NONE = "No run is kept yet: each run in Prompt design leaves a card here."
 
 
-class Runs:
+class KeptRuns:
     """The list of cards, and the one that is chosen. open: is given a prompt to open in Prompt design."""
 
     def __init__(self, cards: RunCards, models: Models, open: Callable[[Prompt], None]) -> None:
@@ -97,9 +97,8 @@ class Runs:
 
     def _show(self) -> None:
         card = self.found.get(self.list.value)
-        with told_in(self.message):
-            self.shown.value = _card(card) if card else ""
-            self.download.value = _link(card) if card else ""
+        self.shown.value = _card(card) if card else ""
+        self.download.value = _link(card) if card else ""
 
     def _replay(self) -> Work:
         card = self.chosen
@@ -149,16 +148,16 @@ class Runs:
 
 
 def _label(card: RunCard) -> str:
-    made = card.made.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    count = len(card.outputs)
-    return f"{made}, {card.model}, {count} response{'s' * (count != 1)}: {short(card.outputs[0].text) if count else ''}"
+    made, count = card.made.astimezone().strftime("%Y-%m-%d %H:%M:%S"), len(card.outputs)
+    return f"{made}, '{short(_text(card.asked))}', {count} response{'s' * (count != 1)}, {card.model}"
 
 
 def _link(card: RunCard) -> str:
     """Return a link with the card in it, which the browser saves as a file."""
     data = base64.b64encode(written(card).encode()).decode()
     name = f"run-card-{card.made:%Y%m%d-%H%M%S}.json"
-    return f'<a download="{name}" href="data:application/json;base64,{data}">Download the card</a>'
+    style = "color: var(--jp-content-link-color, #0b57d0); text-decoration: underline"
+    return f'<a download="{name}" href="data:application/json;base64,{data}" style="{style}">Download the card</a>'
 
 
 def _card(card: RunCard, expected: Sequence[str] = ()) -> str:
@@ -184,8 +183,14 @@ def _pair(each: Compared) -> str:
 def _asked(card: RunCard, expected: Sequence[str]) -> str:
     asked, used = card.asked, ", ".join(f"{name} {number}" for name, number in card.packages)
     facts = [f"{card.model} ({card.model_hash}), {in_words(asked.config) or 'parameters unset'}.", f"Made with {used}."]
-    text = in_text(asked.plain if asked.messages is None else asked.messages)
-    return f"{''.join(map(paragraph, [*facts, *expected]))}{_box(text, 'The prompt')}"
+    return f"{''.join(map(paragraph, [*facts, *expected]))}{_box(_text(asked), 'The prompt')}"
+
+
+def _text(prompt: Prompt) -> str:
+    """Return all that is asked; nothing of a structured prompt that asks about nothing."""
+    with suppress(EmptyPrompt):
+        return in_text(prompt.plain if prompt.messages is None else prompt.messages)
+    return ""
 
 
 def _heading(output: Output) -> str:

@@ -56,8 +56,10 @@ class Versions:
         self.version = Dropdown(options=[], description="Version", style=FULL_LABEL, layout=fitted())
         self.other = Dropdown(options=[], description="Compare with", style=FULL_LABEL, layout=fitted())
         self.alias = widgets.Text(description="Alias", placeholder="production", **{**_TYPED, "layout": fitted()})
-        self.give_button = button("Give", tooltip="Give the version the alias; another one that has it loses it")
-        self.take_button = button("Take", tooltip="Take the alias from the version that has it")
+        self.give_button = button(
+            "Give the alias", tooltip="Give the version the alias; another one that has it loses it"
+        )
+        self.take_button = button("Take it away", tooltip="Take the alias from the version that has it")
         self.open_button = button("Open in Prompt design")
         self.restore_button = button("Restore as a new version")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
@@ -80,8 +82,9 @@ class Versions:
         self.listing.start(self._list)
 
     def save(self) -> None:
-        """Save the present prompt."""
-        self.acting.start(self._save)
+        """Save the present prompt; a button that is pressed twice saves it once."""
+        if not self.acting.busy:
+            self.acting.start(self._save)
 
     def _view(self) -> widgets.VBox:
         return widgets.VBox(
@@ -94,7 +97,8 @@ class Versions:
                 row(self.save_button),
                 self.message,
                 row(self.saved, self.version, self.other),
-                row(self.open_button, self.restore_button, self.alias, self.give_button, self.take_button),
+                row(self.open_button, self.restore_button),
+                row(self.alias, self.give_button, self.take_button),
                 self.said,
                 self.details,
                 self.table,
@@ -131,7 +135,7 @@ class Versions:
 
     def _take(self) -> Work:
         version, alias = self.chosen, self.alias.value.strip()
-        yield from waiting(self.message, "Taking the alias", lambda: delete_prompt_alias(version.name, alias))
+        yield from waiting(self.message, "Taking the alias away", lambda: delete_prompt_alias(version.name, alias))
         yield from self._changed(version, f"No version of {version.name} has the alias {alias} now.")
 
     def _open(self) -> Work:
@@ -224,7 +228,7 @@ def _pre(markup: str) -> str:
 def _present(prompt: Prompt) -> str:
     written = {"freeform": prompt.text, "structured": prompt.test_input or prompt.context}
     if prompt.kind == "chat":
-        return f"chat with {len(prompt.turns)} turns"
+        return f"chat, '{short(prompt.turns[-1][1])}'" if prompt.turns else "an empty chat"
     return f"{prompt.kind}, '{short(written[prompt.kind])}'"
 
 

@@ -1,0 +1,181 @@
+"""The studio's pages as people use them: light and dark, with the keyboard alone, small windows, and by axe's rules."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.page import OUTPUTS, SIZES, at_size, in_theme, nameless, run_all, shoot, write
+from tests.browser.server import ENVIRONMENT
+from tests.browser.studio import MINUTE, go, open_studio, studio_server
+from utils.authoring import ROOT
+from utils.studio.studio import PAGES
+
+STUDIO = ".course-widget"
+GRAVE = ("serious", "critical")
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def folder_of_its_own(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("studio")
+
+
+@pytest.fixture(scope="module")
+def address(folder_of_its_own):
+    with studio_server(folder_of_its_own, ENVIRONMENT) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[str]:
+    """Every address that the page asks for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(browser, address, asked):
+    """The studio, opened once, in the light."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="light")
+    page.on("request", lambda request: asked.append(request.url))
+    open_studio(page, address)
+    yield page
+    page.close()
+
+
+def violations(page: Page, inside: str) -> list[str]:
+    """What axe finds serious or critical, each with the elements that it is about."""
+    found = Axe().run(page, context=inside).response["violations"]
+    return [
+        f"{one['id']}: {one['help']}: {', '.join(node['html'][:160] for node in one['nodes'][:4])}"
+        for one in found
+        if one["impact"] in GRAVE
+    ]
+
+
+def beyond(page: Page) -> list[str]:
+    """What reaches beyond the right edge of the window, and makes it scroll sideways."""
+    return page.evaluate(
+        """inside => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return [...document.querySelectorAll(`${inside} *`)]
+                .filter((part) => part.getBoundingClientRect().right > width + 1)
+                .slice(0, 5).map((part) => part.outerHTML.slice(0, 160));
+        }""",
+        STUDIO,
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_in_light_and_dark_and_in_two_windows(page, name):
+    go(page, name)
+    page.wait_for_timeout(1000)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert violations(page, "body") == [], theme
+        for size in SIZES:
+            at_size(page, size)
+            assert beyond(page) == []
+            shoot(page, f"studio_{name.lower().replace(' ', '_')}_{theme}_{size[0]}")
+    page.emulate_media(color_scheme="light")
+    at_size(page, SIZES[0])
+    assert nameless(page, STUDIO) == []
+
+
+def test_no_request_leaves_the_machine(page, address, asked):
+    here = re.match(r"http://[^/]+/", address)[0]
+    elsewhere = [url for url in asked if not url.startswith((here, here.replace("http", "ws"), "data:", "blob:"))]
+    assert len(asked) > 20 and elsewhere == []
+
+
+def test_the_page_says_what_it_is(page):
+    assert page.title() == "Generative AI Studio"
+    assert page.locator("html").get_attribute("lang") == "en"
+    expect(page.get_by_role("main")).to_have_count(1)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Generative AI Studio")
+
+
+def test_the_theme_can_be_asked_for(browser, address, page):
+    """The sheet that darkens the page; no kernel is waited for."""
+    other = browser.new_page(color_scheme="light")
+    other.goto(f"{address}&theme=dark", wait_until="commit")
+    expect(other.locator("body[data-jp-theme-name='JupyterLab Dark']")).to_be_attached(timeout=MINUTE)
+    expect(other.get_by_text(re.compile(r"The studio opens \.\.\. [1-9]"))).to_be_visible(timeout=MINUTE)
+    other.close()
+
+
+def reached(page: Page, name: str) -> None:
+    """Walk with Tab alone until a control of that name has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == name:
+            return
+    raise AssertionError(f"Tab does not reach {name}")
+
+
+@pytest.mark.parametrize("name", list(PAGES)[:3])
+def test_the_keyboard_alone_changes_pages(page, name):
+    page.evaluate("document.activeElement.blur()")
+    reached(page, name)
+    page.keyboard.press("Enter")
+    chosen = page.locator(".course-pages button[aria-current]")
+    expect(chosen).to_have_text(name, timeout=MINUTE)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_keyboard_reaches_every_control_and_leaves_it(page, name):
+    go(page, name)
+    page.wait_for_timeout(500)
+    page.evaluate("document.activeElement.blur()")
+    wanted = page.evaluate(
+        """inside => {
+            const usable = (part) => !part.disabled && part.tabIndex >= 0 && part.checkVisibility()
+                && part.type !== "file" && !(part.type === "radio" && !part.checked);
+            const found = [...document.querySelectorAll(`${inside} :is(button, input, select, textarea)`)].filter(usable);
+            found.forEach((part, n) => { part.dataset.tab = n; });
+            return found.length;
+        }""",
+        STUDIO,
+    )
+    seen = set()
+    for _ in range(3 * wanted + 60):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("document.activeElement.dataset.tab ?? ''"))
+    missing = [n for n in range(wanted) if str(n) not in seen]
+    assert [page.locator(f"[data-tab='{n}']").first.evaluate("part => part.outerHTML.slice(0, 160)") for n in missing] == []
+
+
+def test_in_jupyterlab(open_notebook, folder):
+    """The same widgets, where a lesson opens them."""
+    page: Page = open_notebook(write(folder, "studio_pages", "from utils import studio\n\nstudio.open()"))
+    run_all(page)
+    expect(page.locator(".course-pages")).to_be_visible(timeout=2 * MINUTE)
+    for theme in ("Light", "Dark"):
+        in_theme(page, theme)
+        for name in PAGES:
+            go(page, name)
+            page.wait_for_timeout(300)
+            assert violations(page, f"{OUTPUTS} {STUDIO}") == [], name
+    shoot(page, "studio_in_jupyterlab")
+
+
+def test_ctrl_c_ends_all(tmp_path):
+    """The page's kernel ends with its server; the port is free for the next."""
+    environment = ENVIRONMENT | {"COURSE_STUDIO": str(tmp_path)}
+    flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {}
+    command = [sys.executable, "-m", "utils.studio", "--no-browser", "--port", "0"]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, **flags)
+    line = server.stdout.readline()
+    assert line.startswith("The studio is at http://127.0.0.1:")
+    ends: Callable[[int], None] = server.send_signal
+    ends(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
+    assert server.wait(60) == 0
+    assert not psutil.pid_exists(server.pid)
