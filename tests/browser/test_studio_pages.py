@@ -167,7 +167,7 @@ def test_ctrl_c_ends_all(browser, tmp_path):
     """The page's kernel ends with its server."""
     environment = ENVIRONMENT | {"COURSE_STUDIO": str(tmp_path)}
     flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {}
-    command = [sys.executable, "-m", "utils.studio", "--no-browser", "--port", "0"]
+    command = [sys.executable, "-m", "utils.studio", "--no-browser"]
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, **flags)
     line = server.stdout.readline()
     address = re.search(r"http://127.0.0.1:\S+", line)[0]
