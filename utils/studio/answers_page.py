@@ -17,7 +17,7 @@ HEIGHT = 320
 FACTS = 24
 """Pixels of the line over a response."""
 NOW, OLD = "Answers", "Answers to an earlier prompt: it, its parameters or its model are others now"
-NARROWEST = 240
+NARROWEST = 200
 BOX = (
     "display: flex; flex-direction: column-reverse; overflow: auto; box-sizing: border-box; padding: 6px 8px; "
     "border: 1px solid var(--jp-border-color1, #888); background: var(--jp-layout-color1, #fff)"

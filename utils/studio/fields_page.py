@@ -23,7 +23,7 @@ class PromptFields:
     def __init__(self, prompt: Prompt) -> None:
         self.given = prompt
         self.kind = switch("Kind", KINDS, prompt.kind)
-        self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False, layout=fitted())
+        self.as_chat = widgets.Checkbox(description="In the chat template", indent=False, layout=fitted())
         self.text = _area("Prompt", rows=20)
         self.text.placeholder = "Write what the model shall go on with. {name} is a variable."
         self.context = _area("Context", rows=2)
