@@ -16,8 +16,8 @@ HEIGHT = 320
 """Pixels of all answers: they have their place before they come, and scroll in it."""
 FACTS = 24
 """Pixels of the line over a response."""
-NOW, OLD = "Answers", "Answers to an earlier prompt: it, its parameters or its model are others now"
-NARROWEST = 240
+NOW, OLD = "Answers", "Answers to the prompt as it was before"
+NARROWEST = 200
 BOX = (
     "display: flex; flex-direction: column-reverse; overflow: auto; box-sizing: border-box; padding: 6px 8px; "
     "border: 1px solid var(--jp-border-color1, #888); background: var(--jp-layout-color1, #fff)"

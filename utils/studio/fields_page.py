@@ -23,10 +23,10 @@ class PromptFields:
     def __init__(self, prompt: Prompt) -> None:
         self.given = prompt
         self.kind = switch("Kind", KINDS, prompt.kind)
-        self.as_chat = widgets.Checkbox(description="In the model's chat template", indent=False, layout=fitted())
-        self.text = _area("Prompt", rows=20)
+        self.as_chat = widgets.Checkbox(description="In the chat template", indent=False, layout=fitted())
+        self.text = text_area("Prompt", rows=20)
         self.text.placeholder = "Write what the model shall go on with. {name} is a variable."
-        self.context = _area("Context", rows=2)
+        self.context = text_area("Context", rows=2)
         self.structured = StructuredFields()
         self.chat = ChatFields()
         self.shown = widgets.VBox()
@@ -82,7 +82,7 @@ class StructuredFields:
 
     def __init__(self) -> None:
         self.table = TableEditor("Examples", ("Input", "Output"))
-        self.test_input = _area("Test input", rows=2)
+        self.test_input = text_area("Test input", rows=2)
         self.input_label, self.output_label = (
             widgets.Text(description=f"Word for the {what}", style=FULL_LABEL, layout=widgets.Layout(width="220px"))
             for what in ("input", "output")
@@ -114,8 +114,8 @@ class ChatFields:
     def __init__(self) -> None:
         self.earlier: Turns = ()
         self.log = Picture()
-        self.answer = _area("The model's last answer", rows=3)
-        self.user = _area("The user says", rows=3)
+        self.answer = text_area("The model's last answer", rows=3)
+        self.user = text_area("The user says", rows=3)
         self.back_button = button(
             "Take back the last turn", tooltip="Drop the last answer and edit what was said before"
         )
@@ -177,7 +177,8 @@ def _without_last(turns: Turns, role: str) -> tuple[Turns, str | None]:
     return (turns[:-1], turns[-1][1]) if turns and turns[-1][0] == role else (turns, None)
 
 
-def _area(name: str, *, rows: int) -> widgets.Textarea:
+def text_area(name: str, *, rows: int) -> widgets.Textarea:
+    """Return a box for a text of several lines, its name above it."""
     layout = widgets.Layout(width="98%", flex_flow="column")
     return widgets.Textarea(description=name, rows=rows, style=FULL_LABEL | {"text_align": "left"}, layout=layout)
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from utils.widgets.view import FULL_LABEL, WIDE, fitted
+from utils.studio.fields_page import text_area
+from utils.widgets.view import fitted
 
 
 class LabelFields:
@@ -14,7 +15,7 @@ class LabelFields:
         self.on = widgets.Checkbox(
             description="Choose one of these labels instead of generating", indent=False, layout=fitted()
         )
-        self.text = widgets.Textarea(description="Labels, one a line", rows=4, style=FULL_LABEL, layout=WIDE)
+        self.text = text_area("Labels, one a line", rows=4)
         self.view = widgets.VBox([self.on, self.text])
 
     @property

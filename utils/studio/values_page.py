@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 
 from utils.errors import DataError
+from utils.studio.fields_page import text_area
 from utils.studio.prompt import Row
 from utils.studio.values import read_values
 from utils.widgets.table import TableEditor
-from utils.widgets.view import FULL_LABEL, WIDE, button, paragraph, row, told_in
+from utils.widgets.view import button, paragraph, row, told_in
 
 HOW = "Write {name} in the prompt: each name in braces is a column here."
 
@@ -20,9 +21,7 @@ class ValueFields:
         self.variables: tuple[str, ...] = ()
         self.table = TableEditor("Values of the variables", ())
         self.message = widgets.HTML(paragraph(HOW), layout=widgets.Layout(min_height="20px"))
-        self.pasted = widgets.Textarea(
-            description="A table (CSV, or copied from a spreadsheet)", rows=3, style=FULL_LABEL, layout=WIDE
-        )
+        self.pasted = text_area("A table (CSV, or copied from a spreadsheet)", rows=3)
         self.take_button = button("Replace the rows by this table")
         self.file = widgets.FileUpload(accept=".csv,.tsv,.txt", description="Read a file", multiple=False)
         self.take_button.on_click(lambda _button: self.take(self.pasted.value))
