@@ -89,6 +89,19 @@ def test_without_records_the_answers_stand_side_by_side_and_prove_nothing(page):
     assert page.studio.workspace.read(RESULTS)["result"]["seeds"] == [3, 4, 5, 6]
 
 
+def test_a_result_whose_fields_have_changed_is_said_to_be_old(page, studio):
+    page.compare()
+    assert page.measured.age.value == ""
+    page.contestants.cards[0].top_k.value = 7
+    assert "Old:" in page.measured.age.value
+    again = ComparePage(Studio(studio.workspace))
+    assert "Old:" in again.measured.age.value
+    again.contestants.cards[0].top_k.value = 0
+    assert again.measured.age.value == ""
+    studio.workspace.write(RESULTS, {"kind": "another"})
+    assert ComparePage(Studio(studio.workspace)).measured.result is None
+
+
 def test_what_is_wrong_is_a_sentence_and_the_last_result_stays(page, studio, records, tmp_path):
     page.compare()
     before = page.measured.summary.value

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.serving.conftest import tiny_language_model
+from tests.serving.conftest import new_endpoint, serving, tiny_language_model
 from utils.datasets.records import TextToText
 from utils.errors import DataError, UnsupportedSetting
 from utils.evaluation.classification import score_labels
 from utils.logits.config import DecodingConfig
 from utils.models.language_model import BATCH_SIZE, LanguageModel
+from utils.models.loading import load_model
 from utils.studio.prompt import Prompt
-from utils.studio.scoring import METRICS, Scores, answers, first_label, score
+from utils.studio.scoring import METRICS, Scores, answers, first_label, own_answers, score
 
 DRAWN = DecodingConfig(temperature=1.0, max_new_tokens=6, seed=40)
 PROMPT = Prompt(text="the {input} dog", config=DRAWN)
@@ -107,6 +108,15 @@ def test_a_prompt_that_chooses_a_label_gives_the_likeliest(model):
     texts = [prompt.about(record.input_text).written(model) for record in asked]
     likeliest = score_labels(model, texts, [" fox", " dog", " the"]).argmax(axis=1)
     assert answers(model, prompt, asked, seed=0) == [prompt.labels[n] for n in likeliest]
+
+
+def test_an_endpoint_answers_as_the_model_itself_also_to_a_conversation(model):
+    chat = Prompt(kind="structured", as_chat=True, config=DRAWN, responses=2, test_input="fox")
+    with serving(new_endpoint(model)) as served:
+        there = load_model(f"{served.url}#tiny")
+        for prompt in (PROMPT, chat):
+            assert answers(there, prompt, records(3), seed=2) == answers(model, prompt, records(3), seed=2)
+        assert own_answers(there, chat) == own_answers(model, chat)
 
 
 def made(values: list[list[float]]) -> Scores:

@@ -10,11 +10,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
-from tests.serving.conftest import new_endpoint, serving, tiny_language_model
+from tests.serving.conftest import new_endpoint, process, serving, tiny_language_model
 from tests.tiny_models import save
+from utils.adapters.methods import PEFT_CONFIG, add_adapter, find_method, save_adapter
 from utils.decoding.generation import complete_many
 from utils.errors import EmptyPrompt, UnsupportedSetting
 from utils.logits.config import DecodingConfig
@@ -150,6 +153,29 @@ def test_python_prints_the_answers_of_the_screen(place, stops, tmp_path):
     said = {kind: [name for one, name in all_snippets if one == kind] for kind in kinds}
     assert said["Python with transformers"] == said["Python with the openai client"] == list(cases)
     assert said["Vertex AI, Python"] == ["greedy", "studio", "structured", "chat", "as chat"]
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_python_with_transformers_loads_an_adapter_as_peft_has_it(place, tmp_path, monkeypatch):
+    tuned = add_adapter(place.model, find_method("lora"))
+    for name, weight in tuned.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight.data, std=0.5, generator=torch.Generator().manual_seed(0))
+    save_adapter(tuned, find_method("lora"), tmp_path / "lora", base=place.model)
+    version, manifest = (
+        SimpleNamespace(folder=tmp_path / "lora", reference="fox/1"),
+        {"base": place.folder, "method": "x"},
+    )
+    monkeypatch.setattr("utils.studio.transformers_snippet.fetch", lambda reference: (version, manifest))
+    asked = Asked(replace(CASES["drawn"], model="models:/fox/1"), lambda: tuned, place.endpoint)
+    expected = lines(own_answers(tuned, CASES["drawn"]))
+    assert expected != lines(own_answers(place.model, CASES["drawn"]))
+    assert printed({"tuned": snippet("Python with transformers", asked)}, tmp_path)["tuned"] == expected
+    assert f"ADAPTER {tmp_path / 'lora'}\n" in snippet("Ollama Modelfile", asked).code
+    (tmp_path / "lora" / PEFT_CONFIG).unlink()
+    with pytest.raises(UnsupportedSetting, match="other libraries do not read"):
+        snippet("Python with transformers", asked)
 
 
 def texts(answer: dict) -> list[str]:
@@ -311,3 +337,21 @@ def test_a_chat_s_modelfile_has_the_turns_before(place):
     assert found.run.endswith("ollama run my-prompt 'and the dog?'")
     with pytest.raises(UnsupportedSetting, match="A Modelfile cannot hold"):
         snippet("Ollama Modelfile", place.asked(CASES["chat"]))
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_the_course_s_model_answers_the_same_everywhere(course_model, tmp_path):
+    cases = {
+        "greedy": Prompt(text="The capital of France is", config=replace(GREEDY, stop=(".",))),
+        "chat": Prompt(
+            kind="chat", context="Be brief.", turns=(("user", "Name a colour."),), config=STUDIO, responses=2
+        ),
+    }
+    expected = {name: lines(screen(course_model, prompt)) for name, prompt in cases.items()}
+    with process() as served:
+        endpoint = Endpoint(served.url, course_model.name)
+        asked = {name: Asked(prompt, lambda: course_model, endpoint) for name, prompt in cases.items()}
+        kinds = [kind for kind in SNIPPETS if "Python" in kind]
+        programs = {(kind, name): snippet(kind, one) for kind in kinds for name, one in asked.items()}
+        assert printed(programs, tmp_path) == {(kind, name): expected[name] for kind, name in programs}

@@ -35,7 +35,7 @@ class CodePage:
             style=FULL_LABEL,
             layout=WIDE,
         )
-        self.message = widgets.HTML(layout=widgets.Layout(min_height="40px"))
+        self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
         self.code = CodeBox(label="Code")
         self.command = CodeBox(label="The command that runs it")
         self.said = widgets.HTML()

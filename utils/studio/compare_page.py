@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import ipywidgets as widgets
@@ -88,6 +89,10 @@ class ComparePage:
             "metric": self.metric,
         }
 
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {name: field.value for name, field in self._fields.items()}
+
     def _view(self) -> widgets.VBox:
         return widgets.VBox(
             [
@@ -107,15 +112,18 @@ class ComparePage:
         self.add_button.on_click(lambda _button: self.add())
         self.run_button.on_click(lambda _button: self.compare())
         self.stop_button.on_click(lambda _button: self.stop())
-        for field in (self.seeds, self.data.address, self.most, self.metric):
+        for field in (self.data.address, self.most, self.metric):
             field.observe(lambda _change: self._tell(), names="value")
+        for field in self._fields.values():
+            field.observe(lambda _change: self._compare_with_fields(), names="value")
         self._tell()
+        self._compare_with_fields()
 
     def _restore(self) -> None:
         """Show the last result."""
         kept = self.studio.workspace.read(RESULTS)
-        if kept:
-            self.measured.put(KINDS[kept["kind"]].from_dict(kept["result"]), kept["figures"])
+        with suppress(LookupError, TypeError, ValueError):  # nothing is kept, or not in today's form
+            self.measured.put(KINDS[kept["kind"]].from_dict(kept["result"]), kept["figures"], asked=kept["asked"])
 
     def _offer(self) -> Generator[None]:
         if not self.contestants.cards and self.studio.prompt != Prompt():
@@ -123,6 +131,9 @@ class ComparePage:
         self.contestants.offer((yield from in_thread(self.studio.models.choices)))
         saved = yield from in_thread(_saved)
         self.source.offer([PRESENT, *((reference, reference) for reference in saved)])
+
+    def _compare_with_fields(self) -> None:
+        self.measured.compare(self._asked)
 
     def _tell(self) -> None:
         """Say what one answer is worth, and what so many records are."""
@@ -144,7 +155,7 @@ class ComparePage:
 
     def _followed(self, steps: Generator[Progress | Result]) -> Generator[None]:
         """Say how far the contestants are, then show the result and keep it."""
-        begun, self.step = time.monotonic(), None
+        begun, self.step, asked = time.monotonic(), None, self._asked
         try:
             for _ in each_in_thread(steps, self._take):
                 if isinstance(self.step, Progress):
@@ -156,9 +167,10 @@ class ComparePage:
         result = self.step
         assert isinstance(result, Comparison | SideBySide)
         drawn = yield from in_thread(lambda: figures(result))
-        self.measured.put(result, drawn)
-        kept = {"kind": type(result).__name__, "result": result.as_dict(), "figures": drawn}
-        said = self.studio.workspace.write(RESULTS, kept)
+        self.measured.put(result, drawn, asked=asked)
+        self._compare_with_fields()
+        kept = {"kind": type(result).__name__, "result": result.as_dict(), "figures": drawn, "asked": asked}
+        said = yield from in_thread(lambda: self.studio.workspace.write(RESULTS, kept))
         self.message.value = alert(said) if said else paragraph(f"Done in {time.monotonic() - begun:.0f} s.")
 
     def _take(self, step: Progress | Result) -> None:

@@ -202,6 +202,8 @@ def check(contestants: Sequence[Contestant]) -> None:
     if not FEWEST <= len(contestants) <= MOST:
         raise DataError(f"A comparison has {FEWEST} to {MOST} contestants, and there are {len(contestants)}.")
     names = [one.name for one in contestants]
+    if not all(names):
+        raise DataError("A contestant has no name: give each a name of its own.")
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(f"Two contestants are called {twice[0]!r}: give each a name of its own.")
 

@@ -1,18 +1,21 @@
 """The result of a comparison: a table, intervals, what they say, and the worst cases to read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ipywidgets as widgets
 
 from utils.plots import intervals
 from utils.studio.comparison import WORST, Comparison, SideBySide
 from utils.tables import TextTable
-from utils.widgets.view import FULL_LABEL, Dropdown, fitted, paragraph, scrolling
+from utils.widgets.view import FULL_LABEL, Dropdown, alert, fitted, paragraph, scrolling
 
 Result = Comparison | SideBySide
 HEIGHT = 420
 """Pixels of a table, above which it scrolls."""
-LEFT = 0.02
+MARGIN = 0.1
+"""What a figure of gains shows at least to the left and to the right of zero."""
+OLD = "Old: the contestants, their settings or the records are others now."
 
 
 class Measured:
@@ -20,20 +23,26 @@ class Measured:
 
     def __init__(self) -> None:
         self.summary, self.figures, self.cases = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.age = widgets.HTML(layout=widgets.Layout(min_height="20px"))
         self.of = Dropdown(description="Worst cases of", options=["-"], style=FULL_LABEL, layout=fitted())
         self.worst = widgets.VBox([self.of, self.cases], layout=widgets.Layout(display="none"))
-        self.view = widgets.VBox([self.summary, self.figures, self.worst])
+        self.view = widgets.VBox([self.age, self.summary, self.figures, self.worst])
         self.result: Result | None = None
+        self.asked: Mapping[str, Any] = {}
         self.of.observe(lambda _change: self._show_cases(), names="value")
 
-    def put(self, result: Result, drawn: str) -> None:
-        """Show a result and its figures."""
-        self.result = result
+    def compare(self, fields: Mapping[str, Any]) -> None:
+        """Mark the result as old if the page's fields are no longer those that it was asked for with."""
+        self.age.value = alert(OLD) if self.result and self.asked != fields else ""
+
+    def put(self, result: Result, drawn: str, *, asked: Mapping[str, Any]) -> None:
+        """Show a result and its figures. asked: what stood in the page's fields."""
+        self.result, self.asked = result, asked
         self.figures.value = drawn
         if isinstance(result, SideBySide):
             self.worst.layout.display = "none"
             answers = zip(*result.answers, strict=True)
-            rows = [(str(seed), *row) for seed, row in zip(result.seeds, answers, strict=True)]
+            rows = [(str(seed), *map(str.strip, row)) for seed, row in zip(result.seeds, answers, strict=True)]
             table = _table(("seed", *result.names), rows, "The answers side by side")
             self.summary.value = f"{paragraph(result.said)}{table}"
             return
@@ -55,7 +64,10 @@ class Measured:
                 str(number + 1),
                 self.result.records[number].input_text,
                 self.result.records[number].output_text,
-                *(f"{each.answers[0][number]}\n({each.values[:, number].mean():.2f})" for each in scores.values()),
+                *(
+                    f"{each.answers[0][number].strip()}\n({each.values[:, number].mean():.2f})"
+                    for each in scores.values()
+                ),
             )
             for number in self.result.worst(self.of.value, WORST)
         ]
@@ -69,7 +81,7 @@ def figures(result: Result) -> str:
     if isinstance(result, SideBySide):
         return ""
     gains = result.gains
-    low, high = min(0.0, gains["low"].min()) - LEFT, max(0.0, gains["high"].max()) + LEFT
+    low, high = min(-MARGIN, gains["low"].min()), max(MARGIN, gains["high"].max())
     first = next(iter(result.scores))
     plots = (
         intervals(result.means, xlabel=result.metric, xlim=(0, 1)),

@@ -15,8 +15,10 @@ from utils.evaluation.passages import exact_matches, token_f1
 from utils.evaluation.summaries import rouge_scores
 from utils.evaluation.translations import chrf_scores
 from utils.logits.config import check_seeds
+from utils.models.endpoints import EndpointModel
 from utils.models.language_model import BATCH_SIZE, LanguageModel
 from utils.studio.prompt import Prompt
+from utils.studio.responses import respond
 
 Metric = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 """Takes answers and as many references; returns a number from 0 to 1 for each: shape (answers,)."""
@@ -128,7 +130,12 @@ def answer_blocks(
     """
     if not records:
         raise DataError("There is no record to answer: give at least one.")
-    texts = [prompt.about(record.input_text).written(model) for record in records]
+    asked = [prompt.about(record.input_text) for record in records]
+    if _is_chat_at_endpoint(model, prompt):
+        config = replace(prompt.config, seed=seed)
+        yield from (own_answers(model, replace(one, config=config, responses=1)) for one in asked)
+        return
+    texts = [one.written(model) for one in asked]
     for begun in range(0, len(texts), BATCH_SIZE):
         block = texts[begun : begun + BATCH_SIZE]
         different = list(dict.fromkeys(block))
@@ -145,11 +152,18 @@ def _answered(model: LanguageModel, prompt: Prompt, texts: Sequence[str], *, see
 
 
 def own_answers(model: LanguageModel, prompt: Prompt) -> list[str]:
-    """Return the prompt's answers to its own input, one a seed, kept on disk. Raises what `score` does."""
+    """Return the prompt's answers to its own input, one a seed. Raises what `score` does."""
+    if _is_chat_at_endpoint(model, prompt):
+        return [response.text for response in respond(model, prompt)]
     text = prompt.written(model)
     if is_drawn(prompt):
         return _answered(model, prompt, [text] * prompt.responses, seed=prompt.config.seed)
     return _answered(model, prompt, [text], seed=prompt.config.seed) * prompt.responses
+
+
+def _is_chat_at_endpoint(model: LanguageModel, prompt: Prompt) -> bool:
+    """Whether only the endpoint can write the prompt down: it has the chat template."""
+    return isinstance(model, EndpointModel) and prompt.messages is not None and not prompt.labels
 
 
 def is_drawn(prompt: Prompt) -> bool:
