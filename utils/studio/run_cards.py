@@ -225,7 +225,7 @@ def changes(card: RunCard, model: LanguageModel) -> list[str]:
         said.append(f"The card is of {card.model} ({card.model_hash}); this is {model.name} ({found}).")
     here = versions(*PACKAGES)
     said += [
-        f"{name} was {before} and is {here.get(name, 'not compared here')} now."
+        f"{name} was {before} and is {here.get(name, 'unknown')} now."
         for name, before in card.packages
         if here.get(name) != before
     ]
