@@ -6,8 +6,11 @@ from itertools import combinations
 
 import pytest
 
-from utils.datasets.records import TextToText, load_text_to_text
+from utils.datasets.records import TextToText
+from utils.datasets.sets import SETS, load_set, set_folder
 from utils.datasets.splits import DATA, SPLITS
+from utils.errors import DataError
+from utils.studio.pipeline_file import read
 from utils.words import words
 
 TEAMS = ("billing", "delivery", "returns", "account", "technical")
@@ -17,7 +20,7 @@ QUESTIONS = 5
 
 
 def records(name: str) -> dict[str, list[TextToText]]:
-    return {split: load_text_to_text(DATA / name / f"{split}.jsonl") for split in SPLITS}
+    return {split: load_set(name, split) for split in SPLITS}
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +84,21 @@ def test_an_answer_is_short_and_stands_in_its_text(products):
             text, asked = one.input_text.split("\nQuestion: ")
             assert asked.endswith("?") and 1 <= len(words(one.output_text)) <= 6
             assert set(words(one.output_text)) <= set(words(text)), one
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_s_pipeline_can_be_run_and_asks_as_its_records_are_written(name):
+    task = read(set_folder(name) / "pipeline.yaml")
+    assert [task.train.records, task.validation.records, task.test.records] == [
+        tuple(load_set(name, split)) for split in SPLITS
+    ]
+    first = task.train.records[0]
+    assert first.input_text in task.prompt.about(first.input_text).plain
+    assert not task.prompt.labels or {record.output_text for record in task.test.records} == set(task.prompt.labels)
+
+
+def test_a_set_that_is_not_there_is_named():
+    with pytest.raises(DataError, match="no set 'emails': take one of tickets, products, dialogues, or a folder"):
+        load_set("emails", "train")
+    with pytest.raises(DataError, match="no split 'dev'"):
+        load_set("tickets", "dev")

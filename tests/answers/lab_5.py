@@ -21,7 +21,23 @@ RIGHT: dict[str, list] = {}
 WRONG: dict[str, list[tuple]] = {}
 GIVEN: dict[str, dict] = {}
 PATCHES: dict[str, object] = {}
-EXPLAINED: dict[tuple[str, str], str] = {}
+EXPLAINED: dict[tuple[str, str], str] = {
+    (
+        "5.1",
+        """instruction = f"Which team answers this ticket: {', '.join(teams)}?" -> """
+        """instruction = f"Which team answers this ticket: {', '.join(teams)}\"""",
+    ): "Without its question mark it is an instruction all the same.",
+    (
+        "5.8",
+        "old, new = ({v: w / sum(ws.values()) for v, w in ws.items()} for ws in (before, after)) -> "
+        "old, new = ({v: w / sum(ws.values()) for v, w in ws.items()} for ws in (after, before))",
+    ): "As many users leave a version as come to another.",
+    (
+        "5.8",
+        "return sum((max(0.0, share - old.get(version, 0.0)) for version, share in new.items())) -> "
+        "return sum((max(share - old.get(version, 0.0), 0.0) for version, share in new.items()))",
+    ): "The larger of two numbers is the same in either order.",
+}
 
 
 # 5.1: routing_prompt(ticket, teams)
@@ -73,6 +89,8 @@ WRONG["5.1"] = [
         "a team that is not among `teams`",
     ),
     (prompt_with(begin="{teams}\nTicket: "), "no instruction"),
+    (lambda ticket, teams: f"Which of {teams}?\n\nTicket: {ticket}\nTeam:", "with its brackets"),
+    (prompt_with(begin="Which team answers: {teams}? "), "on the instruction's line"),
     (prompt_with(end=""), "Nothing asks for the team"),
     (prompt_with(end="\nTeam: "), "ends with white space"),
     (prompt_with(end="\nTeam"), "does not end with a colon"),

@@ -150,6 +150,7 @@ def nameless(page: Page, inside: str) -> list[str]:
         nodes = session.send("Accessibility.queryAXTree", {"nodeId": part})["nodes"]
         for node in nodes:
             role = node.get("role", {}).get("value", "")
-            if role in roles and not node.get("name", {}).get("value", "").strip():
+            shown = not node.get("ignored")
+            if shown and role in roles and not node.get("name", {}).get("value", "").strip():
                 found.append(role)
     return found

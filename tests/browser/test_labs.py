@@ -14,6 +14,7 @@ ALIVE = {
     "lab_1": {"Commit guess", "Ask the model", "Answer to question 5"},
     "lab_2": {"Commit guess", "Commit forecast 1", "More settings", "Generate", "Answer to question 6"},
     "lab_3": {"Commit guess", "Cancel", "Adapter scale", "Answer to question 6"},
+    "lab_5": {"Commit guess", "Prompt design", "Reflection cards", "Answer to question 6"},
 }
 """Controls that a lab shows once it has run."""
 

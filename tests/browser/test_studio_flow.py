@@ -60,6 +60,7 @@ def design_and_run(page):
 
 def save_and_find_again(page):
     go(page, "Save")
+    expect(page.get_by_text("In Prompt design now: freeform, 'Ticket: {input} Team:'")).to_be_visible(timeout=MINUTE)
     fill(page, "Name", "tickets")
     fill(page, "Message", "the first wording")
     button(page, "Save as a new version").click()
@@ -72,6 +73,7 @@ def compare(page, file):
     fill(page, "Prompt", f"Which team answers: billing, delivery or returns?\n{PROMPT}")
     go(page, "Compare")
     fill(page, "Records to compare on", file)
+    expect(page.get_by_text(re.compile("^Freeform: Which team answers"))).to_be_visible(timeout=MINUTE)
     page.get_by_label("Prompt", exact=True).select_option("tickets/1", timeout=MINUTE)
     button(page, "Add").click()
     button(page, "Compare").click()

@@ -78,6 +78,7 @@ PROMPTS = {
         model="models:/mine@default",
         config=CONFIG,
     ),
+    "table": Prompt(text="{word}", values=tuple((("word", f"{n} " + "한" * 500),) for n in range(1000))),
     "as chat": Prompt(text="Hello {name}", as_chat=True),
 }
 
@@ -102,9 +103,7 @@ def test_mlflow_shows_variables_as_its_own_and_the_rest_as_it_is():
         "temperature": 0.0,
         "top_p": 0.9,
         "max_tokens": 20,
-        "order": "studio",
-        "seed": -3,
-        "responses": 5,
+        "extra_params": {"min_p": 0.0, "repetition_penalty": 1.0, "order": "studio", "seed": -3, "responses": 5},
     }
 
 
@@ -117,9 +116,10 @@ def test_an_empty_prompt_is_not_saved(empty):
 
 def test_a_version_from_mlflow_s_own_page_is_opened_too():
     config = {"temperature": 0.5, "max_tokens": 9, "stop_sequences": ["."], "provider": "x", "sampling": 1}
+    config |= {"extra_params": {"seed": 4}}
     text = save_prompt("theirs", "Say {{ word }} {x}", parameters=config)
     assert opened(text) == Prompt(
-        text="Say {word} {x}", config=DecodingConfig(temperature=0.5, max_new_tokens=9, stop=(".",))
+        text="Say {word} {x}", config=DecodingConfig(temperature=0.5, max_new_tokens=9, stop=(".",), seed=4)
     )
     messages = [{"role": "system", "content": "Be {{tone}}."}, {"role": "user", "content": "Hi"}]
     chat = save_prompt("theirs", messages, parameters={"order": "none of ours"})

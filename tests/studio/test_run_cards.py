@@ -52,6 +52,14 @@ def test_a_card_run_again_is_the_same_token_by_token(card, tiny):
     assert [each.said for each in found.compared] == ["the same, 8 tokens"] * 2
 
 
+def test_the_course_s_model_writes_the_same_from_a_file(course_model):
+    config = DecodingConfig(temperature=0.9, seed=1, max_new_tokens=12)
+    prompt = Prompt(kind="chat", turns=(("user", "Write a greeting."),), config=config, responses=2)
+    card = read(written(make_card(prompt, course_model, respond(course_model, prompt))).encode())
+    assert len({output.tokens for output in card.outputs}) == 2
+    assert replay(card, course_model).same
+
+
 @LLAMA
 def test_the_first_token_that_differs_is_named(card, tiny):
     first, second = card.outputs

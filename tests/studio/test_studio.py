@@ -51,6 +51,17 @@ def test_a_prompt_is_shared_by_all_pages_and_studios(studio, workspace, one_page
     assert Studio(workspace).prompt == Prompt(text="Hello {name}")
 
 
+def test_what_was_changed_a_moment_before_is_kept_when_another_page_comes(studio, one_page):
+    order = []
+    studio.when_left(lambda: order.append(studio.navigation.value))
+    studio.go("Save")
+    studio.go("Compare")
+    assert order == ["", "Save"]
+    studio.when_left(lambda: studio.keep(Prompt(text="old")))
+    studio.design(Prompt(text="opened"))
+    assert order[-2:] == ["Compare", "Compare"]
+
+
 def test_a_kept_prompt_that_cannot_be_read_is_said(studio, workspace):
     workspace.write("prompt", {"kind": "poem"})
     assert studio.prompt == Prompt() and "cannot be read" in studio.message.value

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.datasets.records import load_text_to_text
-from utils.datasets.splits import DATA
+from utils.datasets.sets import load_set
 from utils.errors import CourseError
 from utils.evaluation.classification import predict_labels
 from utils.exercises.endpoints import (
@@ -58,7 +57,7 @@ def _routes(run: Run, *, model: LanguageModel | None = None) -> str:
     """Return how many tickets of the validation split a model gives to the right team behind the learner's prompt."""
     if model is None:
         return ""
-    tickets = load_text_to_text(DATA / "tickets" / "validation.jsonl")[:SEEN_BY_THE_MODEL]
+    tickets = load_set("tickets", "validation")[:SEEN_BY_THE_MODEL]
     prompts = [str(run(ticket.input_text, list(TEAMS))) for ticket in tickets]
     try:
         chosen = predict_labels(model, prompts, [f" {team}" for team in TEAMS])
@@ -87,6 +86,11 @@ ROUTING = Exercise(
         ),
         Property(lambda p, c: p.count(c.given[0]) == 1, "The ticket stands in this prompt twice. Once is enough."),
         Property(lambda p, c: len(_named(around(p, c)[0], c.given[1])) == len(c.given[1]), _missing_team),
+        Property(
+            lambda p, c: str(c.given[1]) not in p,
+            "The list itself stands in this prompt, with its brackets and quotation marks. Make a text of the names with `join`.",
+        ),
+        Property(lambda p, c: "\n" in around(p, c)[0], "The ticket stands on the instruction's line, as if it went on. Begin a new line before it."),
         Property(
             lambda p, c: c.given[1] == list(TEAMS) or not _named(p.replace(c.given[0], ""), TEAMS),
             "This prompt names a team that is not among `teams`: take the names from the argument.",

@@ -55,8 +55,13 @@ FILL = Exercise(
             "The variables are replaced one after the other, so a value that holds {name} is replaced, too. Go through the text once.",
         ),
         Wrong(lambda t, v: VARIABLE.sub(lambda found: v.get(found[1], ""), t), "A variable without a value is lost: it stays as it stands."),
-        Wrong(lambda t, v: VARIABLE.sub(lambda found: v.get(found[1], found[1]), t), "A variable without a value has lost its braces: it stays as it stands."),
-        Wrong(lambda t, v: VARIABLE.sub(lambda found: f"{{{v.get(found[1], found[1])}}}", t), "The braces are still there: they belong to the variable."),
+        Wrong(
+            lambda t, v: VARIABLE.sub(lambda found: v.get(found[1], found[1]), t),
+            "A variable without a value has lost its braces: it stays as it stands.",
+        ),
+        Wrong(
+            lambda t, v: VARIABLE.sub(lambda found: f"{{{v.get(found[1], found[1])}}}", t), "The braces are still there: they belong to the variable."
+        ),
         Wrong(
             lambda t, v: VARIABLE.sub(lambda found: v.get(found[1], found[0]), t, count=1),
             "Only the first variable is replaced: all of them are asked for.",
@@ -144,7 +149,9 @@ PADDING = Exercise(
     mistakes=[
         Wrong(lambda h, r: sum(h) / (len(r) * max(r)), "This is the share of places that hold a token: padding is the rest."),
         Wrong(lambda h, r: 1 - sum(h) / sum(r), "Each row has its own room here. In a batch, all rows are as long as the longest."),
-        Wrong(lambda h, r: 1 - sum(h) / (len(h) * max(h)), "The places are counted up to what is held now. A row keeps room for its whole completion."),
+        Wrong(
+            lambda h, r: 1 - sum(h) / (len(h) * max(h)), "The places are counted up to what is held now. A row keeps room for its whole completion."
+        ),
         Wrong(
             lambda h, r: sum(1 - held / most for held, most in zip(h, r, strict=True)) / len(r),
             "This is the mean of the rows' own shares: count the places of the whole batch.",

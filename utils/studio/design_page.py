@@ -57,6 +57,7 @@ class DesignPage:
         self.picker = ModelPicker(studio.models, self.message)
         self.runs = Runs(self.picker, self.answers, self.message, RunCards(studio.workspace), self._ended)
         self.settling = Settling(self._settle)
+        studio.when_left(self.settling.finish)
         self.view = self._view()
         self._restore()
         self._observe()

@@ -10,7 +10,19 @@ from utils.studio.prompt import Prompt
 from utils.studio.studio import DESIGN, Studio
 from utils.tables import TextTable
 from utils.widgets.picture import Picture
-from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, Select, alert, beside, button, in_words, paragraph, row
+from utils.widgets.view import (
+    FULL_LABEL,
+    WIDE,
+    Dropdown,
+    Select,
+    alert,
+    beside,
+    button,
+    fitted,
+    in_words,
+    paragraph,
+    row,
+)
 
 ANY = "any"
 HEIGHT = 520
@@ -33,7 +45,7 @@ class GalleryPage:
         self.search = widgets.Text(
             description="Search", placeholder="words of a title, a prompt or its reason", style=FULL_LABEL, layout=WIDE
         )
-        self.task = Dropdown(options=[ANY, *TASKS], description="Task", style=FULL_LABEL)
+        self.task = Dropdown(options=[ANY, *TASKS], description="Task", style=FULL_LABEL, layout=fitted())
         self.chosen = Select(description="Cards", rows=28, style=FULL_LABEL, layout=WIDE)
         self.open_button = button(f"Open in {DESIGN}", button_style="primary")
         self.count, self.message = widgets.HTML(), widgets.HTML()
@@ -99,11 +111,9 @@ def card_html(card: Card) -> str:
         "What the course's own model makes of it": _box(card.answer),
         f"What was seen: {card.verdict}": paragraph(card.seen),
     }
-    sections = "".join(f'<h4 style="margin: 10px 0 2px">{html.escape(name)}</h4>{part}' for name, part in parts.items())
-    return (
-        f'<div role="region" aria-label="The chosen card" tabindex="0"><h3 style="margin: 0">{html.escape(card.title)}'
-        f"</h3>{sections}</div>"
-    )
+    sections = "".join(f"{_heading(name)}{part}" for name, part in parts.items())
+    title = f'<h2 style="margin: 0; font-size: 1.2em">{html.escape(card.title)}</h2>'
+    return f'<div role="region" aria-label="The chosen card" tabindex="0">{title}{sections}</div>'
 
 
 def prompt_html(prompt: Prompt) -> str:
@@ -131,6 +141,10 @@ def _parameters(prompt: Prompt) -> str:
     chat = prompt.as_chat or prompt.kind == "chat"
     form = "in the model's chat template" if chat else "as plain text, which the model goes on with"
     return f"{in_words(prompt.config)}; {form}."
+
+
+def _heading(text: str) -> str:
+    return f'<h3 style="margin: 10px 0 2px; font-size: 1em">{html.escape(text)}</h3>'
 
 
 def _box(text: str) -> str:

@@ -74,8 +74,11 @@ class ModelPicker:
             found = yield from self.loading(self.reference)
             yield from in_thread(lambda: get_ready(found))
         except CourseError as error:
-            self.reference = self.loaded_reference
-            self.message.value = alert(f"{error} {self._label(self.reference)} stays." if self.loaded else str(error))
+            said = str(error)
+            if self.loaded:
+                self.reference = self.loaded_reference
+                said += f" {self._label(self.reference)} stays."
+            self.message.value = alert(said)
         else:
             self.loaded, self.loaded_reference = found, self.reference
             self.other.value = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from utils.studio.reflection import RATINGS, ROOT, RatingName, ReflectionCard, kept_reflection
+from utils.studio.reflection import RATINGS, RatingName, ReflectionCard, kept_reflection
 from utils.studio.studio import Studio
 from utils.widgets.picture import Picture
 from utils.widgets.view import button, paragraph, row, told_in
@@ -16,7 +16,7 @@ from utils.widgets.view import button, paragraph, row, told_in
 VOILA = "VOILA_REQUEST_URL"
 """What Voila sets in the environment of its kernels: its page opens no notebook."""
 NOTHING = "Nothing is due. Come back then: what is asked again just before it is forgotten stays longest."
-HEIGHT = 130
+HEIGHT = 100
 """Pixels kept for the answer, so that the buttons stay where they are."""
 UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
@@ -83,7 +83,7 @@ class ReflectionPage:
     def _ask(self) -> None:
         self.card = next(iter(self.reflection.due()), None)
         text = html.escape(self.card.question if self.card else NOTHING)
-        self.question.value = f'<h3 style="margin: 4px 0; min-height: 3em">{text}</h3>'
+        self.question.value = f'<h2 style="margin: 4px 0; font-size: 1.2em; min-height: 3em">{text}</h2>'
         self.answer.value, self.where.outputs = "", ()
         for rating, each in self.ratings.items():
             each.description = rating
@@ -118,7 +118,8 @@ def in_words(wait: timedelta) -> str:
 def _place(card: ReflectionCard) -> Mapping[str, str]:
     """Return where a card's answer comes from: a link to the cell, or words where the page opens no notebook."""
     title, heading = card.section
-    if VOILA in os.environ or ROOT.drive != Path.cwd().drive:
+    course = next((folder for folder in (Path(), *Path.cwd().parents) if (folder / card.notebook).exists()), None)
+    if course is None or VOILA in os.environ:
         return {"text/html": paragraph(f"Shown in {title}, under “{heading}” ({card.notebook}).")}
-    link = Path(os.path.relpath(ROOT / card.notebook)).as_posix()
+    link = Path(os.path.relpath(course / card.notebook)).as_posix()
     return {"text/markdown": f"Shown in [{title}, under “{heading}”]({link}#cell-id={card.cell})."}

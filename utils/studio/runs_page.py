@@ -32,7 +32,7 @@ from utils.widgets.waiting import waiting
 NONE = "No run is kept yet: each run in Prompt design leaves a card here."
 
 
-class Runs:
+class KeptRuns:
     """The list of cards, and the one that is chosen. open: is given a prompt to open in Prompt design."""
 
     def __init__(self, cards: RunCards, models: Models, open: Callable[[Prompt], None]) -> None:

@@ -2,7 +2,7 @@
 
 from utils.studio.kept_page import Kept
 from utils.studio.run_cards import RunCards
-from utils.studio.runs_page import Runs
+from utils.studio.runs_page import KeptRuns
 from utils.studio.studio import Studio
 from utils.studio.versions_page import Versions
 from utils.widgets.view import beside
@@ -18,7 +18,7 @@ class SavePage:
 
     def __init__(self, studio: Studio) -> None:
         self.versions = Versions(lambda: studio.prompt, studio.design)
-        self.runs = Runs(RunCards(studio.workspace), studio.models, studio.design)
+        self.runs = KeptRuns(RunCards(studio.workspace), studio.models, studio.design)
         fields = {
             "name": self.versions.name,
             "message": self.versions.note,

@@ -15,6 +15,9 @@ DOUBLE = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}")
 
 PARAMETERS = {"max_tokens": "max_new_tokens", "stop_sequences": "stop"}
 """MLflow's names of parameters that the course names otherwise."""
+EXTRA, OTHERS = "extra_params", ("min_p", "repetition_penalty", "order", "seed")
+"""Where MLflow keeps parameters that it has no name for, and which of the course's those are."""
+
 UNSET = DecodingConfig()
 
 
@@ -65,31 +68,28 @@ def settings(prompt: Prompt) -> dict[str, Any]:
 
 
 def parameters(prompt: Prompt) -> dict[str, Any]:
-    """Return a prompt's parameters under MLflow's names; what is off and what stands for the course's own is left out.
+    """Return a prompt's parameters as MLflow names them; its page names others only in `extra_params`.
 
-    MLflow takes no top-k of 0.
+    A stop or top-k that is off is left out, as MLflow takes no top-k of 0.
     """
     config = prompt.config
-    given = {
+    named = {
         "model_name": prompt.model,
         "temperature": config.temperature,
         "top_k": config.top_k,
         "top_p": config.top_p,
         "max_tokens": config.max_new_tokens,
         "stop_sequences": list(config.stop),
-        "min_p": config.min_p,
-        "repetition_penalty": config.repetition_penalty,
-        "order": config.order,
-        "seed": config.seed,
-        "responses": prompt.responses,
     }
-    off = {"model_name": "", "top_k": 0, "stop_sequences": [], "min_p": 0.0, "repetition_penalty": 1.0, "responses": 1}
-    return {name: value for name, value in given.items() if name not in off or value != off[name]}
+    others = {name: getattr(config, name) for name in OTHERS} | {"responses": prompt.responses}
+    off = {"model_name": "", "top_k": 0, "stop_sequences": []}
+    return {name: value for name, value in named.items() if value != off.get(name)} | {EXTRA: others}
 
 
 def _config(given: Mapping[str, Any]) -> DecodingConfig:
     """Return what is known of MLflow's parameters; the course's own values where one is out of its range."""
-    named: dict[str, Any] = {PARAMETERS.get(name, name): value for name, value in given.items()}
+    flat = {**given, **given[EXTRA]} if isinstance(given.get(EXTRA), Mapping) else given
+    named: dict[str, Any] = {PARAMETERS.get(name, name): value for name, value in flat.items()}
     known = {field.name: named[field.name] for field in fields(DecodingConfig) if field.name in named}
     try:
         return DecodingConfig(**known)

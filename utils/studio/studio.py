@@ -51,6 +51,7 @@ class Studio:
         self.workspace = workspace or Workspace()
         self.models = Models()
         self.made: dict[str, Page] = {}
+        self._leaving: list[Callable[[], None]] = []
         self.message = widgets.HTML()
         self.turns = Turns(self.message)
         self.navigation = Navigation(names=list(PAGES))
@@ -80,8 +81,13 @@ class Studio:
         if said := self.workspace.write(PROMPT, prompt.as_dict()):
             self.message.value = alert(said)
 
+    def when_left(self, call: Callable[[], None]) -> None:
+        """Call a function before a page comes to front: what keeps a change that was made a moment before."""
+        self._leaving.append(call)
+
     def design(self, prompt: Prompt) -> None:
         """Open a prompt in Prompt design."""
+        self._leave()
         self.keep(prompt)
         self.turns.start(lambda: self._bring(DESIGN))
 
@@ -110,7 +116,12 @@ class Studio:
         make = yield from in_thread(lambda: _find(name))
         self._front(name, make)
 
+    def _leave(self) -> None:
+        for call in self._leaving:
+            call()
+
     def _front(self, name: str, make: Callable[["Studio"], Page]) -> None:
+        self._leave()
         if name not in self.made:
             self.made[name] = make(self)
         self.message.value = paragraph(self.workspace.problem) if self.workspace.problem else ""

@@ -20,10 +20,11 @@ def read_values(text: str, variables: Sequence[str]) -> list[Row]:
     DataError.
     """
     csv.field_size_limit(LONGEST_CELL)
-    opening = text.lstrip("\ufeff").partition("\n")[0]
+    text = text.lstrip("\ufeff")
+    opening = text.partition("\n")[0]
     delimiter = next((each for each in DELIMITERS if each in opening), ",")
     try:
-        lines = [line for line in csv.reader(io.StringIO(text.lstrip("\ufeff")), delimiter=delimiter) if any(line)]
+        lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter) if any(map(str.strip, line))]
     except csv.Error as error:
         raise DataError(f"The table cannot be read ({error}): one row a line, texts in quotation marks.") from None
     if not lines:

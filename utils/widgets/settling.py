@@ -22,6 +22,11 @@ class Settling:
         except RuntimeError:
             self.settle()
 
+    def finish(self) -> None:
+        """Act now where a change waits."""
+        if self.waiting:
+            self.settle()
+
     def settle(self) -> None:
         """Act now."""
         if self.waiting:

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
@@ -83,9 +83,7 @@ def in_thread(call: Callable[[], Result]) -> Generator[None, None, Result]:
     In work that is a generator: `found = yield from in_thread(call)`. Work that is closed meanwhile leaves the
     thread to its end. Raises what the call raises.
     """
-    pool, context = ThreadPoolExecutor(1), copy_context()
-    result = pool.submit(lambda: context.run(call))
-    pool.shutdown(wait=False)
+    result = _begun(call)
     while wait([result], LOOK_AGAIN).not_done:
         yield
     return result.result()
@@ -110,15 +108,22 @@ def each_in_thread(items: Generator[Item], take: Callable[[Item], None]) -> Work
         finally:
             came.put(None)
 
+    result = _begun(go_through)
     try:
-        ended = in_thread(go_through)
-        next(ended, None)
         while (item := (yield from _next(came))) is not None:
             take(item)
             yield
-        yield from ended
+        result.result()
     finally:
         closed.set()
+
+
+def _begun(call: Callable[[], Result]) -> Future[Result]:
+    """Begin a call in a thread of its own."""
+    pool, context = ThreadPoolExecutor(1), copy_context()
+    result = pool.submit(lambda: context.run(call))
+    pool.shutdown(wait=False)
+    return result
 
 
 def _next(came: "SimpleQueue[Item]") -> Generator[None, None, Item]:
