@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -116,7 +117,7 @@ def written(place: Place, cases: Mapping[str, Prompt], kind: str) -> dict[str, S
     return found
 
 
-def printed(snippets: Mapping[str, Snippet], folder: Path) -> dict[str, str]:
+def printed(snippets: Mapping[Any, Snippet], folder: Path) -> dict[Any, str]:
     """What Python programs print, run one after the other in one process, each from its own file."""
     files = {name: folder / f"{number}.py" for number, name in enumerate(snippets)}
     for name, file in files.items():

@@ -36,7 +36,7 @@ class CodePage:
             layout=WIDE,
         )
         self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
-        self.code = CodeBox(label="Code")
+        self.code = CodeBox(label="The code")
         self.command = CodeBox(label="The command that runs it")
         self.said = widgets.HTML()
         self.turns = Turns(self.message)
