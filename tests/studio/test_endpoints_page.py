@@ -139,7 +139,8 @@ def test_a_version_is_loaded_and_dropped_and_curl_does_the_same(page, served):
 def test_traffic_is_split_and_the_answer_says_which_version_wrote_it(page, served):
     page.served.name.value = "task"
     assert list(page.served.weights) == ["task/1", "task/2"]
-    page.served.weights["task/1"].value = 30
+    assert sum(box.value for box in page.served.weights.values()) == 100
+    page.served.weights["task/1"].value, page.served.weights["task/2"].value = 30, 60
     page.served.split_button.click()
     assert "come to 100" in words(page.actions.message.value) and len(held(served)["task"]) == 1
     page.served.weights["task/2"].value = 70

@@ -107,7 +107,7 @@ def test_report_mask_and_estimate_before_anything_starts(filled):
     assert "There are 16 training records" in words(filled.report.value)
     assert 'tabindex="0" role="region" aria-label="What the linter found"' in filled.report.value
     assert "the loss counts" in words(filled.mask.value)
-    assert re.search(r"1 epochs of lora 8 take about \d+ seconds? and", words(filled.message.value))
+    assert re.search(r"Tuning with lora 8 \(epochs: 1\) takes about \d+ seconds? and", words(filled.message.value))
     first = filled.mask.value
     filled.record.value = 2
     assert filled.mask.value != first

@@ -1,8 +1,8 @@
 """An endpoint's part of the page: what it serves, the traffic's split, a test call, and what it does at this moment."""
 
 import html
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -39,6 +39,7 @@ class Served:
         self.actions, self.look, self.open, self.seconds = actions, look, open, seconds
         self.url = ""
         self.shown_name: str | None = None
+        self.parts: dict[str, Sequence[Mapping[str, Any]]] = {}
         self.readings: deque[Reading] = deque(maxlen=BARS + 1)
         self.held = widgets.HTML()
         self.reference = Choice("Version to load")
@@ -109,6 +110,7 @@ class Served:
         self.load_button.disabled |= self.reference.value is None
         if seen.names:
             self.held.value = scrolling(_table(seen)._repr_html_(), "What the endpoint serves", height=150)
+            self.parts = {one["name"]: one["split"] for one in seen.held or ()}
             self.name.offer(seen.names, begin=seen.names[-1])
             self._named()
         if seen.reading:
@@ -175,15 +177,22 @@ class Served:
         self.open(Prompt(text=self.prompt.value, model=f"{self.url}#{self.name.value}"))
 
 
+def _shares(parts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the share of a name's traffic, in %, that each version answers."""
+    shares: Counter[str] = Counter()
+    for part in parts:
+        shares[part["version"]] += part["weight"]
+    return {version: round(100 * weight / shares.total()) for version, weight in shares.items()}
+
+
 def _table(seen: Snapshot) -> TextTable:
     rows = []
-    for name in seen.held or ():
-        total = sum(part["weight"] for part in name["split"])
-        for part in name["split"]:
-            answers = part["version"] or "nothing"
-            size = f"{part['bytes'] / 1e6:.1f}"
-            share = f"{100 * part['weight'] / total:.0f} %"
-            rows.append((name["name"], share, answers, part["kind"] or "", size, part["problem"] or ""))
+    for one in seen.held or ():
+        total = sum(part["weight"] for part in one["split"])
+        for part in one["split"]:
+            share, size = f"{100 * part['weight'] / total:.0f} %", f"{part['bytes'] / 1e6:.1f}"
+            answers, kind = part["version"] or "nothing", part["kind"] or ""
+            rows.append((one["name"], share, answers, kind, size, part["problem"] or ""))
     return TextTable(("name", "share", "answered by", "method", "MB", "problem"), tuple(rows))
 
 

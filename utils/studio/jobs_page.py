@@ -1,7 +1,6 @@
 """The tuning jobs of this machine, from whichever kernel: how each is, and what its tuned model is used for."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 
 import ipywidgets as widgets
 
@@ -10,7 +9,7 @@ from utils.logits.config import DecodingConfig
 from utils.studio.models import REGISTERED
 from utils.studio.prompt import Prompt
 from utils.tuning.job import TuningJob
-from utils.tuning.states import State, names
+from utils.tuning.states import State, folders, names
 from utils.widgets.choice import Choice
 from utils.widgets.job_monitor import LOOK_AGAIN, Monitor, Next
 from utils.widgets.turns import Turns, in_thread
@@ -24,22 +23,14 @@ THEN = Next(
 NONE = "No job was started yet."
 
 
-@dataclass(frozen=True)
-class Known:
-    """A job by name, and how it is: its status, or why it cannot be read."""
-
-    name: str
-    status: str
-
-
-def known_jobs() -> list[Known]:
-    """Return the newest job of each name, the one that was worked at last first."""
-    return [Known(name, _status(name)) for name in names()]
+def known_jobs() -> list[tuple[str, str]]:
+    """Return labels and names: the newest job of each name and how it is, the one that was worked at last first."""
+    return [(f"{name}: {_status(name)}", name) for name in names()]
 
 
 def _status(name: str) -> str:
     try:
-        state = TuningJob.find(name).state
+        state = folders(name)[-1].state
     except CourseError as error:
         return f"cannot be read: {error}"
     version = f", version {state.version}" if state.version else ""
@@ -82,8 +73,8 @@ class Jobs:
     def _list(self) -> Generator[None]:
         found = yield from in_thread(known_jobs)
         self.message.value = "" if found else paragraph(NONE)
-        self.list.offer([(f"{job.name}: {job.status}", job.name) for job in found])
-        if self.job and self.job.name in [job.name for job in found]:
+        self.list.offer(found)
+        if self.job and self.job.name in [name for _, name in found]:
             self.list.value = self.job.name
         self.watch()
 

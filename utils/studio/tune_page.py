@@ -184,7 +184,7 @@ class TunePage:
         if checked.cost is None:
             self.message.value = alert("The data cannot be trained on before the errors in the report are mended.")
         else:
-            self.message.value = paragraph(f"{plan.epochs} epochs of {_method(plan)} take {checked.cost}.")
+            self.message.value = paragraph(f"Tuning with {_method(plan)} (epochs: {plan.epochs}) takes {checked.cost}.")
 
     def _mask(self) -> Generator[None]:
         if self.checked is None:
