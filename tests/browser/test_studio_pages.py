@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.page import OUTPUTS, SIZES, at_size, in_theme, nameless, run_all, shoot, write
 from tests.browser.server import ENVIRONMENT
-from tests.browser.studio import MINUTE, go, open_studio, studio_server
+from tests.browser.studio import ADDRESS, MINUTE, go, open_studio, studio_server
 from utils.authoring import ROOT
 from utils.studio.studio import PAGES
 
@@ -168,14 +168,15 @@ def test_ctrl_c_ends_all(browser, tmp_path):
     environment = ENVIRONMENT | {"COURSE_STUDIO": str(tmp_path)}
     flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {}
     command = [sys.executable, "-m", "utils.studio", "--no-browser"]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, **flags)
-    line = server.stdout.readline()
-    address = re.search(r"http://127.0.0.1:\S+", line)[0]
-    page = browser.new_page()
-    open_studio(page, address)
-    kernels = psutil.Process(server.pid).children(recursive=True)
-    assert kernels
-    server.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
-    assert server.wait(60) == 0
-    assert psutil.wait_procs(kernels, timeout=30)[1] == []
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, **flags) as server:
+        try:
+            page = browser.new_page()
+            open_studio(page, ADDRESS.search(server.stdout.readline())[0])
+            kernels = psutil.Process(server.pid).children(recursive=True)
+            assert kernels
+            server.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
+            assert server.wait(60) == 0
+            assert psutil.wait_procs(kernels, timeout=30)[1] == []
+        finally:
+            server.kill()
     page.close()

@@ -142,7 +142,8 @@ def taken_up(name: str, identity: str, text: str) -> Generator[RunFolder]:
             with FileLock(home / ".lock", timeout=LOCK_SECONDS):
                 known = runs(name)
                 same = known and known[-1].identity == identity
-                folder = known[-1] if same else _new(home, len(known) + 1, identity, text)
+                last = int(known[-1].path.name) if known else 0
+                folder = known[-1] if same else _new(home, last + 1, identity, text)
                 folder.withdraw_cancel()
                 yield folder
         except Timeout:
