@@ -18,6 +18,7 @@ from utils.models.loading import load_model
 from utils.progress import progress
 from utils.registry.versions import find, load, set_default
 from utils.serving.deployments import Deployment, deploy, find_deployment, undeploy
+from utils.studio.models import own_model
 from utils.studio.pipeline_file import Settings, Split
 from utils.studio.scoring import Scores, score
 from utils.training.linter import lint, require_usable
@@ -85,11 +86,11 @@ def sha256(value: Any) -> str:
 
 
 def identity(settings: Settings) -> str:
-    """Return the hash of what a pipeline is asked to do: its settings and its records, wherever these lie."""
+    """Return the hash of what a pipeline is asked to do: its model, settings and records, wherever these lie."""
     plain = {field: value for field, value in asdict(settings).items() if field != "text"}
     for split in ("train", "validation", "test"):
         del plain[split]["address"]
-    return sha256(plain | {"prompt": settings.prompt.as_dict()})
+    return sha256(plain | {"model": settings.model or own_model(), "prompt": settings.prompt.as_dict()})
 
 
 def _lint(work: Work) -> tuple[Result, str]:
@@ -133,11 +134,12 @@ def _is_registered(work: Work, result: Result) -> bool:
 def _opponent(work: Work) -> str:
     """Return the version that the tuned one is compared with: the default, "" for the base where there is none.
 
-    A version that was promoted, or is the only one, is the default itself: what it was compared with then still holds.
+    A default that was tuned on another base is none. A version that was promoted, or is the only one, is the default
+    itself: what it was compared with then still holds.
     """
     default = work.default()
     if default != work.version:
-        return default
+        return default if default and find(default).parameters["base"] == work.base.name else ""
     before = work.earlier.get("evaluate", {})
     return before.get("compared_with", "") if before.get("version") == work.version else ""
 
