@@ -8,7 +8,7 @@ import nbformat
 from utils.authoring import LABS, ROOT, labs_in, lessons_in
 
 GLOSSARY = ROOT / "notebooks" / "glossary.ipynb"
-BEHIND = {"05": "1", "06": "2", "08": "3"}
+BEHIND = {"05": "1", "06": "2", "08": "3", "10": "5"}
 """The lesson and the lab that comes behind it, by their numbers; other labs come last."""
 OTHER_MEANING = {
     "query": "In lesson 03 what a token looks for in attention, from lesson 05 on the part of a prompt to be answered.",

@@ -724,7 +724,7 @@ def test_a_column_keeps_the_settings_that_have_no_slider(course_model):
     config = DecodingConfig(min_p=0.1, repetition_penalty=1.2, order="studio", stop=("\n",), max_new_tokens=4)
     made = Playground(course_model, PROMPT, config, DecodingConfig())
     assert made.columns[0].config == config
-    said = "Also set: min-p 0.1, repetition penalty 1.2, order 'studio', stop ('\\n',)."
+    said = "Also set: min-p 0.1, repetition penalty 1.2, order 'studio', stops at a line break."
     assert made.columns[0].also_set == paragraph(said) and made.columns[1].also_set == ""
 
 
@@ -931,7 +931,7 @@ def test_its_controls_are_what_the_next_measurement_takes(asked):
 def test_the_repetition_widget_keeps_every_setting_and_says_what_has_no_control(asked, shown):
     made = repetition(ANY, PROMPT, ALL, temperatures=np.array([0, 1.5]))
     assert made.config == ALL and [config for _, config, *_ in asked] == [ALL, ALL]
-    said = "Also set: min-p 0.0625, repetition penalty 5, order 'studio', seed 20240101, stop ('\\n', 'Q:')."
+    said = "Also set: min-p 0.0625, repetition penalty 5, order 'studio', seed 20240101, stops at a line break or 'Q:'."
     assert words_of(made.also_set) == said and said in html.unescape(shown[0]["text/html"])
     assert made.also_set in made.view.children
     assert Repetition(ANY, PROMPT, DecodingConfig(seed=0), (0,)).also_set.value == ""

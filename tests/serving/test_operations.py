@@ -118,6 +118,15 @@ def test_one_line_a_request_without_its_text(tmp_path):
     assert not re.search("secret|hidden|quick|" + re.escape(answered.json["choices"][0]["text"]), written)
 
 
+def test_the_log_tells_of_no_scrape_that_was_well(tmp_path):
+    endpoint, log = logged(tiny_language_model(), tmp_path)
+    with serving(endpoint) as served:
+        for path in ("/health", "/ready", "/metrics", "/v1/models"):
+            assert ask(served.root + path).status == 200
+        assert ask(f"{served.root}/health", {}).status == 405
+    assert [(line["path"], line["status"]) for line in lines(log)] == [("/v1/models", 200), ("/health", 405)]
+
+
 def test_texts_are_logged_where_asked(tmp_path):
     model = tiny_language_model()
     endpoint, log = logged(model, tmp_path, decode=model.decode)

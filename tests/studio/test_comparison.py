@@ -49,7 +49,7 @@ def test_each_contestant_answers_the_same_records_at_the_same_seeds(model, compa
         assert found.scores[one.name].answers == alone.answers
     assert found.baseline is found.scores["A"]
     assert found.gains.loc["B", "mean"] == round(found.scores["B"].gain(found.scores["A"]).mean, 2)
-    assert list(found.table["win rate"]) == ["", str(found.scores["B"].win_rate(found.scores["A"]))]
+    assert list(found.table["win rate (ties half)"]) == ["", str(found.scores["B"].win_rate(found.scores["A"]))]
 
 
 def test_progress_counts_answers_up_to_all_of_them(compared):

@@ -126,8 +126,7 @@ def test_a_text_in_an_answer_is_text(page):
     assert "&lt;b id=&quot;x&quot;&gt;bold" in page.answers.picture.value
     page.answers.show_choice({HOSTILE: 1.0}, together=0.5)
     page.answers.show_rows([HOSTILE], [[HOSTILE]])
-    page.fields.chat.answered(HOSTILE)
-    page.fields.chat.answered(HOSTILE)
+    page.fields.chat.answered((("user", HOSTILE), ("assistant", HOSTILE), ("user", HOSTILE)), HOSTILE)
     assert "<b id" not in page.answers.picture.value + page.fields.chat.log.value
 
 
@@ -329,6 +328,34 @@ def test_an_endpoint_is_picked_by_its_address(page, workspace):
     assert page.prompt.turns[-1] == ("user", "And now?")
     found = reopened(workspace)
     assert "No endpoint answers at" in found.message.value and found.prompt.turns == page.prompt.turns
+
+
+def test_only_what_has_changed_is_kept(page, workspace):
+    """Opening a second studio is no change of the first one's."""
+    page.fields.text.value = "Mine"
+    page.run()
+    reopened(workspace)
+    page.fields.text.value = "Mine, longer"
+    assert not (workspace.folder / "earlier").exists() and page.studio.message.value == ""
+
+
+def test_what_is_typed_while_a_chat_is_answered_stays(page):
+    put(page, kind="chat", turns=(("user", "How is the sea?"),))
+    page.runs.answers.show_responses = lambda _responses: setattr(page.fields.chat.user, "value", "next")
+    page.run()
+    assert page.prompt.turns == (("user", "How is the sea?"), ("assistant", answers(page)[0]), ("user", "next"))
+
+
+def test_a_prompt_whose_labels_are_too_few_is_kept_all_the_same(page, workspace):
+    put(page, text="The sea is")
+    page.labels.on.value = True
+    page.labels.text.value = "calm"
+    page.fields.text.value = "The sea was"
+    assert "two or more" in page.tokens.value
+    found = reopened(workspace)
+    assert found.fields.text.value == "The sea was" and found.labels.kept == ("calm",)
+    page.shown()
+    assert page.labels.text.value == "calm" and page.fields.text.value == "The sea was"
 
 
 def test_a_prompt_that_another_page_opens_is_shown(page, studio):

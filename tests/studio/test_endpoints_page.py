@@ -18,6 +18,7 @@ from utils.errors import EndpointError
 from utils.serving import Deployment, deploy, find_deployment, undeploy
 from utils.serving.deployments import deployments
 from utils.studio.commands import Ask, Call, answered_by, complete
+from utils.studio.endpoint_page import TOKENS
 from utils.studio.endpoints_page import EndpointsPage
 from utils.studio.traffic import look
 
@@ -149,7 +150,7 @@ def test_traffic_is_split_and_the_answer_says_which_version_wrote_it(page, serve
     again(command)
     assert held(served)["task"] == {"task/1": 30.0, "task/2": 70.0}
     answers = {
-        user: complete(served.url, "task", PROMPT, max_tokens=4, user=user).run() for user in map(str, range(12))
+        user: complete(served.url, "task", PROMPT, max_tokens=TOKENS, user=user).run() for user in map(str, range(12))
     }
     assert {answered_by(answer) for answer in answers.values()} == {"task/1", "task/2"}
     page.served.prompt.value, page.served.user.value = PROMPT, "7"

@@ -13,7 +13,7 @@ from tests.tiny_models import letters, save, tiny_model
 from utils.datasets.records import TextToText, to_json_lines
 from utils.errors import DataError, ServingError, TuningError
 from utils.models.loading import load_model
-from utils.processes import module_command, module_environment
+from utils.processes import ROOT, module_command, module_environment
 from utils.registry.versions import find, set_default
 from utils.serving.deployments import find_deployment, undeploy
 from utils.studio import pipeline, pipeline_steps
@@ -320,6 +320,15 @@ class TestFile:
     def test_what_is_no_pipeline(self, text):
         with pytest.raises(DataError, match="line 1"):
             parse(text, folder=Path())
+
+    def test_the_readme_shows_one_that_can_be_run(self):
+        readme = (ROOT / "utils" / "studio" / "README.md").read_text(encoding="utf8")
+        shown = readme.split("```yaml\n")[1].split("```")[0]
+        assert (
+            parse(shown, folder=ROOT / "labs" / "data" / "tickets")
+            .prompt.about("Hello.")
+            .text.startswith("Ticket: Hello.")
+        )
 
     def test_no_file(self, tmp_path):
         with pytest.raises(DataError, match="There is no file"):

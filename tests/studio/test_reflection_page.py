@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.studio.reflection_page import in_words
+from utils.studio.reflection_page import wait_in_words
 
 HERE = Path(__file__).parents[2]
 
@@ -102,4 +102,4 @@ def test_where_progress_is_off_the_page_says_that_nothing_is_kept(studio, monkey
     ],
 )
 def test_a_wait_in_words(seconds, words):
-    assert in_words(timedelta(seconds=seconds)) == words
+    assert wait_in_words(timedelta(seconds=seconds)) == words

@@ -109,7 +109,7 @@ def test_a_card_comes_back_from_its_file(card):
 @LLAMA
 def test_cards_are_listed_newest_first_and_the_oldest_are_dropped_and_said(card, cards, monkeypatch):
     monkeypatch.setattr(run_cards, "KEPT", 3)
-    made = [replace(card, made=card.made + timedelta(hours=n)) for n in (1, 0, 2, 3, 4)]
+    made = [replace(card, made=card.made - timedelta(hours=n)) for n in range(5)]
     said = [cards.keep(each) for each in made]
     assert said[:3] == ["", "", ""]
     assert all("the oldest card was dropped" in sentence for sentence in said[3:])
@@ -149,13 +149,13 @@ def damaged(**changes) -> bytes:
         "model": {"name": "m", "hash": "h"},
         "packages": {},
         "prompt": {},
-        "outputs": [{"seed": 1, "text": "t", "tokens": [1], "stop_reason": ""}],
+        "outputs": [{"seed": 0, "text": "t", "tokens": [1], "stop_reason": ""}],
     }
     return json.dumps({name: value for name, value in {**good, **changes}.items() if value is not None}).encode()
 
 
 def test_a_card_written_by_hand_is_read():
-    assert read(damaged()).outputs == (Output(1, "t", (1,)),)
+    assert read(damaged()).outputs == (Output(0, "t", (1,)),)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,9 @@ def test_a_card_written_by_hand_is_read():
         (damaged(outputs=[{"seed": 1}]), "damaged"),
         (damaged(outputs=[3]), "damaged"),
         (damaged(outputs=[{"seed": "1", "text": "t", "tokens": [], "stop_reason": ""}]), "seed is a whole number"),
-        (damaged(outputs=[{"seed": 1, "text": "t", "tokens": [2**40], "stop_reason": ""}]), "whole number from 0"),
-        (damaged(outputs=[{"seed": 1, "text": None, "tokens": [], "stop_reason": ""}]), "outputs are texts"),
+        (damaged(outputs=[{"seed": 0, "text": "t", "tokens": [2**40], "stop_reason": ""}]), "whole number from 0"),
+        (damaged(outputs=[{"seed": 0, "text": None, "tokens": [], "stop_reason": ""}]), "outputs are texts"),
+        (damaged(prompt={"responses": 2}), "not those of its prompt's seeds"),
         (damaged(made="yesterday"), "damaged"),
         (damaged(model="m"), "damaged"),
         (damaged(packages=[1]), "damaged"),

@@ -188,6 +188,8 @@ def test_a_run_is_shown_and_run_again(run, page, opened):
     runs.again_button.click()
     assert "2 of 2 responses are the same" in runs.message.value
     assert "Seed 1, 6 tokens: the same, 6 tokens" in runs.shown.value
+    page.shown()
+    assert "the same, 6 tokens" in runs.shown.value
     runs.open_button.click()
     assert opened == [run.prompt]
 

@@ -26,8 +26,10 @@ def _one_after_the_other(text: str, values: Mapping[str, str]) -> str:
 
 def _random_letter(draw: Random) -> tuple[str, dict[str, str]]:
     names = draw.sample(["name", "day", "place", "order"], 3)
+    values = dict(zip(names, draw.sample(["Kim", "Oslo", "Friday", "A 7"], 3), strict=True))
+    holds, held = draw.sample(names, 2)
+    values[holds] = f"{{{held}}}"
     written = ["Dear", "{missing}", "thanks", *(f"{{{name}}}" for name in (*names, names[0]))]
-    values = dict(zip(names, [f"{{{names[1]}}}", *draw.sample(["Kim", "Oslo", "Friday", "A 7"], 2)], strict=True))
     return " ".join(draw.sample(written, len(written))), values
 
 

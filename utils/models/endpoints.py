@@ -120,7 +120,7 @@ class EndpointModel(LanguageModel):
         with (
             self._refusals_explained(asked, config),
             _in_words(self.address),
-            self._request(asked, stream=True, **settings) as chunks,
+            self._request(asked, extra_body=settings, stream=True) as chunks,
         ):
             for chunk in chunks:
                 for choice in chunk.choices:
@@ -160,17 +160,17 @@ class EndpointModel(LanguageModel):
 
     def _ask(self, prompt: str, **settings: Any) -> "Completion":
         with _in_words(self.address):
-            answer = self._request(prompt, **settings)
+            answer = self._request(prompt, extra_body=settings)
         if not getattr(answer, "choices", None):  # whatever else stands there
             raise EndpointError(f"What answers at {self.address} is no endpoint: check the address.")
         return answer
 
-    def _request(self, asked: Asked, *, stream: bool = False, **settings: Any) -> Any:
+    def _request(self, asked: Asked, *, extra_body: dict[str, Any], **more: Any) -> Any:
         """Return an answer, or its chunks; settings go by `extra_body`, as the client has no argument for all."""
         written = isinstance(asked, str)
         way: Any = self.client.completions if written else self.client.chat.completions
         what = {"prompt": with_text(asked)} if written else {"messages": asked}
-        return way.create(**what, model=self.name.partition("#")[2], stream=stream, extra_body=settings)
+        return way.create(**what, model=self.name.partition("#")[2], extra_body=extra_body, **more)
 
     def _needs_a_model_here(self, what: str) -> str:
         return f'This model answers at {self.address}: {what} needs a model on this machine, load_model("name").'

@@ -2,13 +2,13 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 import ipywidgets as widgets
 
 from utils.studio.responses import Response
 from utils.tables import TextTable
+from utils.widgets.bars import percent
 from utils.widgets.picture import Picture
 from utils.widgets.view import scrolling
 
@@ -65,15 +65,14 @@ class Answers:
         columns = f"repeat(auto-fit, minmax(min({NARROWEST}px, 100%), 1fr))"
         style = f"display: grid; grid-template-columns: {columns}; gap: 4px 12px; height: 100%; overflow: auto"
         shown = f'<div role="region" tabindex="0" aria-label="All responses" style="{style}">{boxes}</div>'
-        self._put(shown, responses=[asdict(replace(response, steps=())) for response in responses])
+        kept = [{name: value for name, value in vars(each).items() if name != "steps"} for each in responses]
+        self._put(shown, responses=kept)
 
     def show_choice(self, shares: Mapping[str, float], *, together: float) -> None:
         """Show each label's share. together: the probability that the model gave to all labels, 0 to 1."""
         rows = "".join(_share(label, share) for label, share in shares.items())
-        said = (
-            f"The model gave the labels {together:.1%} of its probability together; the shares are parts of that. "
-            f"{CHOICE_SAYS}"
-        )
+        part = html.escape(percent(together))
+        said = f"The shares are parts of the {part} that the model gave to the labels together. {CHOICE_SAYS}"
         table = f'<table style="border-collapse: collapse; width: 100%"><tbody>{rows}</tbody></table>'
         shown = f'{table}<p style="margin: 8px 0 0; line-height: 1.4">{said}</p>'
         self._put(scrolling(shown, "Labels", height=HEIGHT), choice=dict(shares), together=together)
@@ -113,5 +112,5 @@ def _share(label: str, share: float) -> str:
     return (
         f'<tr><th scope="row" style="text-align: left; {cell}">{html.escape(label)}</th>'
         f'<td style="width: 60%; {cell}"><div style="width: {share:.1%}; height: 14px; background: #0072b2"></div></td>'
-        f'<td style="text-align: right; {cell}">{share:.1%}</td></tr>'
+        f'<td style="text-align: right; {cell}">{html.escape(percent(share))}</td></tr>'
     )

@@ -104,7 +104,7 @@ class Comparison:
         for name, scores in self._others():
             against = scores.gain(self.baseline), scores.win_rate(self.baseline)
             rows[name][1:] = [*map(str, against), f"{scores.ties(self.baseline):.0%}"]
-        columns = [f"{self.metric} (95 % interval)", "gain on the first", "win rate", "ties"]
+        columns = [f"{self.metric} (95 % interval)", "gain on the first", "win rate (ties half)", "ties"]
         return pd.DataFrame(rows.values(), index=list(rows), columns=columns)
 
     @property

@@ -1,5 +1,6 @@
 """Prompt design: write a prompt, set its parameters, pick a model, and see what it makes of it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from utils.studio.labels_page import LabelFields
 from utils.studio.model_page import ModelPicker
 from utils.studio.parameters_page import NextTokenView, Parameters
 from utils.studio.prompt import MOST_RESPONSES, Prompt
+from utils.studio.responses import Response
 from utils.studio.run_cards import RunCards
 from utils.studio.running_page import Runs
 from utils.studio.studio import DESIGN, Studio
@@ -64,11 +66,16 @@ class DesignPage:
 
     @property
     def prompt(self) -> Prompt:
-        """The prompt with its values, parameters and labels. Raises DataError, UnsupportedSetting."""
+        """The prompt with its values, parameters and labels. Raises DataError for labels that are too few."""
+        return replace(self.draft, labels=self.labels.labels)
+
+    @property
+    def draft(self) -> Prompt:
+        """The same as it is kept: without labels while they cannot be chosen from."""
         return replace(
             self.fields.prompt,
             values=self.values.rows,
-            labels=self.labels.labels,
+            labels=self.labels.usable,
             config=self.parameters.config,
             responses=self.count.value,
             model=self.picker.reference,
@@ -81,8 +88,9 @@ class DesignPage:
 
     def shown(self) -> None:
         """Take over a prompt that another page has opened, and have the model ready."""
-        if self.studio.prompt != self.prompt:
-            self._put(self.studio.prompt)
+        if (prompt := self.studio.prompt) != self.draft:
+            self._put(prompt)
+            self._mark()
         self.picker.refresh()
 
     def run(self) -> None:
@@ -93,7 +101,7 @@ class DesignPage:
     def run_all(self) -> None:
         """Let the model answer for each row of values."""
         with told_in(self.message):
-            self.runs.run_all(self.prompt)
+            self.runs.run_all(self.prompt, self.values.chosen)
 
     def stop(self) -> None:
         """Stop after the token that is being computed."""
@@ -136,7 +144,7 @@ class DesignPage:
 
     def _restore(self) -> None:
         """Show the prompt and the answers that are kept."""
-        kept = self.studio.workspace.read(self.name)
+        kept = self.kept_state = self.studio.workspace.read(self.name)
         self._put(self.studio.prompt, row=kept.get("row", 0))
         self.labels.kept = tuple(kept.get("labels", ()))
         if "asked" in kept:
@@ -146,6 +154,7 @@ class DesignPage:
         self._show_goes_on()
 
     def _put(self, prompt: Prompt, *, row: int = 0) -> None:
+        self.kept = prompt
         self.fields.put(prompt)
         self.parameters.put(prompt.config)
         self.values.put(prompt.values, prompt.variables, chosen=row)
@@ -157,32 +166,36 @@ class DesignPage:
     def _settle(self) -> None:
         """Keep what the page holds, and show what it takes of the context window and what comes next."""
         with told_in(self.tokens):
-            prompt = self.prompt
-            self.values.show_variables(prompt.variables)
-            self.studio.keep(prompt)
+            self.values.show_variables(self.draft.variables)
             self._keep()
             self._mark()
-            self.tokens.value = ""
+            self.tokens.value, asked = "", self.asked
             with suppress(EmptyPrompt, DataError):  # nothing to say before something is asked
-                self.asked.check()
-                self.tokens.value = self._said(self.asked)
-                self._show_next_token(self.asked)
+                asked.check()
+                self.tokens.value = self._said(asked)
+                self._show_next_token(asked)
 
     def _keep(self) -> None:
+        """Keep the prompt and the page's own state, where they are not kept yet: another studio may write, too."""
+        if self.draft != self.kept:
+            self.kept = self.draft
+            self.studio.keep(self.kept)
         state: dict[str, Any] = {"row": self.values.chosen, "labels": list(self.labels.kept)}
         if self.runs.asked:
             asked, row = self.runs.asked
             state |= {"asked": asked.as_dict(), "asked_row": row, "answers": self.answers.state}
-        if said := self.studio.workspace.write(self.name, state):
-            self.message.value = alert(said)
+        if state != self.kept_state:
+            self.kept_state = state
+            if said := self.studio.workspace.write(self.name, state):
+                self.message.value = alert(said)
 
     def _mark(self) -> None:
         """Say whether the answers belong to what stands in the page."""
-        self.answers.mark(old=self.runs.asked not in (None, (self.prompt, self.values.chosen)))
+        self.answers.mark(old=self.runs.asked not in (None, (self.draft, self.values.chosen)))
 
     def _said(self, prompt: Prompt) -> str:
         """Return what a prompt takes of the window, and which variables have no value. Raises ContextWindowExceeded."""
-        names = ", ".join(f"{{{name}}}" for name in unfilled(self.prompt, self.values.chosen))
+        names = ", ".join(f"{{{name}}}" for name in unfilled(self.draft, self.values.chosen))
         left, model = f"Without a value: {names}." if names else "", self.picker.loaded
         if model is None or isinstance(model, EndpointModel):
             return paragraph(left)
@@ -195,13 +208,12 @@ class DesignPage:
             with told_in(self.next_token.message):
                 self.next_token.show(model, prompt.written(model), prompt.config)
 
-    def _ended(self) -> None:
+    def _ended(self, responses: Sequence[Response]) -> None:
         """Let the first response to a chat be its next turn, offer the others, and keep all."""
-        prompt, row = self.runs.asked or (self.prompt, self.values.chosen)
-        if prompt.kind == "chat" and not prompt.labels and self.runs.responses[0].stop_reason:
-            self.fields.chat.answered(self.runs.responses[0].text)
-            self.runs.asked = (self.prompt, row)
-            self.goes_on.offer([(f"seed {each.seed}", n) for n, each in enumerate(self.runs.responses)])
+        if responses and self.runs.asked and self.runs.asked[0].kind == "chat":
+            self.fields.chat.answered(self.runs.asked[0].turns, responses[0].text)
+            self.goes_on.offer([(f"seed {each.seed}", n) for n, each in enumerate(responses)])
+            self.runs.asked = (self.draft, self.values.chosen)
         self._show_goes_on()
         self._settle()
 

@@ -49,7 +49,8 @@ class Served:
         self.shares, self.sum = widgets.HBox(), widgets.HTML()
         self.shares.layout = widgets.Layout(flex_flow="row wrap", grid_gap="4px 12px")
         self.split_button = button("Split the traffic")
-        self.splitting = widgets.VBox([self.shares, row(self.split_button, self.sum)])
+        hidden = widgets.Layout(display="none")
+        self.splitting = widgets.VBox([self.shares, row(self.split_button, self.sum)], layout=hidden)
         self.prompt = widgets.Textarea(
             description="Prompt of a test call", rows=2, continuous_update=False, style=FULL_LABEL, layout=WIDE
         )
@@ -105,9 +106,10 @@ class Served:
         """Show how the endpoint is."""
         for control in (self.load_button, self.drop_button, self.split_button, self.call_button, self.design_button):
             control.disabled = seen.reading is None
+        self.load_button.disabled |= self.reference.value is None
         if seen.names:
             self.held.value = scrolling(_table(seen)._repr_html_(), "What the endpoint serves", height=150)
-            self.name.offer(seen.names, begin=-1)
+            self.name.offer(seen.names, begin=seen.names[-1])
             self._named()
         if seen.reading:
             self.readings.append(seen.reading)

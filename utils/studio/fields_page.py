@@ -139,9 +139,12 @@ class ChatFields:
         """Show another chat: a user's turn that stands last is what the user says next."""
         self._put(prompt.turns)
 
-    def answered(self, text: str) -> None:
-        """Let what the user said be a turn, and the text the model's answer to it."""
-        self._put((*self.turns, (ASSISTANT, text)))
+    def answered(self, asked: Turns, text: str) -> None:
+        """Let the text be the model's answer to turns that were asked; what was typed meanwhile stays in the box."""
+        typed = self.user.value
+        self._put((*asked, (ASSISTANT, text)))
+        if typed != asked[-1][1]:
+            self.user.value = typed
 
     def take_back(self) -> None:
         """Drop the last answer; what the user said before it goes back into the box, before what stands there."""

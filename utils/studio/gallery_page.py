@@ -9,7 +9,6 @@ from utils.studio.kept_page import Kept
 from utils.studio.prompt import Prompt
 from utils.studio.studio import DESIGN, Studio
 from utils.tables import TextTable
-from utils.widgets.picture import Picture
 from utils.widgets.view import (
     FULL_LABEL,
     WIDE,
@@ -20,13 +19,15 @@ from utils.widgets.view import (
     button,
     fitted,
     in_words,
+    offer,
     paragraph,
     row,
+    scrolling,
 )
 
 ANY = "any"
 HEIGHT = 520
-"""Pixels of the card, which scrolls in its own place."""
+"""Pixels of the card, at most: a longer one scrolls."""
 NARROWEST = 320
 
 
@@ -49,18 +50,16 @@ class GalleryPage:
         self.chosen = Select(description="Cards", rows=28, style=FULL_LABEL, layout=WIDE)
         self.open_button = button(f"Open in {DESIGN}", button_style="primary")
         self.count, self.message = widgets.HTML(), widgets.HTML()
-        self.shown_card = Picture()
-        place = widgets.Layout(height=f"{HEIGHT}px", overflow="auto")
+        self.shown_card = widgets.HTML()
         listed = widgets.VBox([self.search, row(self.task, self.count), self.chosen])
-        read = widgets.VBox([row(self.open_button), widgets.VBox([self.shown_card], layout=place)])
+        read = widgets.VBox([row(self.open_button), self.shown_card])
         self.view = widgets.VBox([self.message, beside(listed, read, least=NARROWEST)])
+        self._observe()
         self._list()
         fields = {"search": self.search, "task": self.task, "chosen": self.chosen}
         self.kept = Kept(studio.workspace, self.name, fields, self.message)
-        self._list()
-        self.kept.restore("chosen")
-        self._observe()
-        self._tell_problems()
+        if self.gallery.problems:
+            self.message.value = alert(" ".join(self.gallery.problems))
 
     @property
     def card(self) -> Card | None:
@@ -83,23 +82,17 @@ class GalleryPage:
 
     def _list(self) -> None:
         """List the cards that pass; the chosen one stays chosen where it is among them."""
-        before = self.chosen.value
         self.selected = self.gallery.find(self.search.value, task="" if self.task.value == ANY else self.task.value)
-        self.chosen.options = [(f"{card.title} ({card.task})", card.name) for card in self.selected]
-        names = [card.name for card in self.selected]
-        self.chosen.value = before if before in names else next(iter(names), None)
-        passed = f"{len(names)} of {len(self.gallery.cards)} cards" if names else "No card passes: search for less"
+        offer(self.chosen, [(f"{card.title} ({card.task})", card.name) for card in self.selected])
+        found, cards = len(self.selected), len(self.gallery.cards)
+        passed = f"{found} of {cards} cards" if found else "No card passes: search for less"
         self.count.value = paragraph(f"{passed}.")
         self._show()
 
     def _show(self) -> None:
         card = self.card
         self.open_button.disabled = card is None
-        self.shown_card.value = card_html(card) if card else ""
-
-    def _tell_problems(self) -> None:
-        if self.gallery.problems:
-            self.message.value = alert(" ".join(self.gallery.problems))
+        self.shown_card.value = scrolling(card_html(card), "The chosen card", height=HEIGHT) if card else ""
 
 
 def card_html(card: Card) -> str:
@@ -113,7 +106,7 @@ def card_html(card: Card) -> str:
     }
     sections = "".join(f"{_heading(name)}{part}" for name, part in parts.items())
     title = f'<h2 style="margin: 0; font-size: 1.2em">{html.escape(card.title)}</h2>'
-    return f'<div role="region" aria-label="The chosen card" tabindex="0">{title}{sections}</div>'
+    return f"{title}{sections}"
 
 
 def prompt_html(prompt: Prompt) -> str:

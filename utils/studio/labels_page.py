@@ -32,6 +32,11 @@ class LabelFields:
         """The labels to choose from; none where the model generates."""
         return self.kept if self.on.value else ()
 
+    @property
+    def usable(self) -> tuple[str, ...]:
+        """The same; none where they are too few, or one of them stands twice."""
+        return self.labels if len(self.labels) == len(set(self.labels)) > 1 else ()
+
     def put(self, labels: tuple[str, ...]) -> None:
         """Show other labels; without any, the model generates and those here stay."""
         self.kept, self.on.value = labels, bool(labels)

@@ -46,8 +46,8 @@ class Measured:
             table = _table(("seed", *result.names), rows, "The answers side by side")
             self.summary.value = f"{paragraph(result.said)}{table}"
             return
-        rows = [(str(name), *row) for name, row in zip(result.table.index, result.table.values.tolist(), strict=True)]
-        table = _table(("", *result.table.columns), rows, "The contestants' scores")
+        scores = result.table
+        table = _table(("", *scores.columns), scores.reset_index().values.tolist(), "The contestants' scores")
         verdicts = "".join(map(paragraph, result.verdicts()))
         self.summary.value = f"{paragraph(result.said)}{table}{verdicts}"
         self.of.options = list(result.scores)

@@ -17,10 +17,12 @@ from utils.studio.studio import Studio
 from utils.widgets.code_box import CodeBox
 from utils.widgets.picture import Picture
 from utils.widgets.turns import Turns
-from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, alert, beside, button, paragraph, row
+from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, alert, beside, button, fitted, paragraph, row
 from utils.widgets.waiting import pause, someone_looks, waiting
 
-EXAMPLE = ROOT / "labs" / "data" / "tickets"
+DATA = ROOT / "labs" / "data"
+EXAMPLES = ("tickets", "products", "dialogues")
+"""The course's own pipelines, by the folder of their data."""
 NARROWEST = 430
 LOOK_AGAIN = 1.0
 NOTHING = "No run yet: Run begins one. It goes on when this page is closed."
@@ -41,13 +43,19 @@ class PipelinePage:
     def __init__(self, studio: Studio) -> None:
         self.file = studio.workspace.folder / "pipeline.yaml"
         self.text = widgets.Textarea(
-            example(), description="pipeline.yaml", rows=20, continuous_update=False, style=FULL_LABEL, layout=WIDE
+            example(EXAMPLES[0]),
+            description="pipeline.yaml",
+            rows=18,
+            continuous_update=False,
+            style=FULL_LABEL,
+            layout=WIDE,
         ).add_class("course-code")
         self.pipeline = widgets.Text()
         self.check_button = button("Check", tooltip="Check the whole file, its data files too, and run nothing")
         self.run_button = button("Run", button_style="primary", tooltip="Run the file, or go on where its run ended")
         self.cancel_button = button("Cancel", disabled=True, tooltip="End the run; Run goes on from there")
-        self.example_button = button("Example", tooltip="Put the course's own pipeline in place of this text")
+        self.example = Dropdown(options=EXAMPLES, description="Example", style=FULL_LABEL, layout=fitted())
+        self.example_button = button("Take it", tooltip="Put this example in place of the text")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="40px"))
         self.command = CodeBox(
             code=f"python -m utils.studio.pipeline {_quoted(self.file)}", label="The same in a shell"
@@ -80,16 +88,20 @@ class PipelinePage:
             self.cancel_button.disabled = True
             self.message.value = paragraph("The run ends soon. Run goes on from there.")
 
+    def take_example(self) -> None:
+        """Put the chosen example in place of the text."""
+        self.text.value = example(self.example.value)
+
     def _view(self) -> widgets.Widget:
-        buttons = row(self.run_button, self.cancel_button, self.check_button, self.example_button)
-        left = widgets.VBox([self.text, buttons, self.message, self.command])
+        buttons = row(self.run_button, self.cancel_button, self.check_button)
+        left = widgets.VBox([row(self.example, self.example_button), self.text, buttons, self.message, self.command])
         return beside(left, widgets.VBox([self.steps, self.step, self.record]), least=NARROWEST)
 
     def _observe(self) -> None:
         self.check_button.on_click(lambda _button: self.check())
         self.run_button.on_click(lambda _button: self.run())
         self.cancel_button.on_click(lambda _button: self.cancel())
-        self.example_button.on_click(lambda _button: setattr(self.text, "value", example()))
+        self.example_button.on_click(lambda _button: self.take_example())
         self.step.observe(lambda _change: self._show_record(), names="value")
 
     def _check(self) -> Generator[None]:
@@ -150,11 +162,12 @@ class PipelinePage:
         self.record.code = json.dumps(asdict(found), indent=1, ensure_ascii=False) if found else ""
 
 
-def example() -> str:
-    """Return the course's own pipeline, with paths that hold in any folder."""
-    written = (EXAMPLE / "pipeline.yaml").read_text(encoding="utf8")
+def example(name: str) -> str:
+    """Return one of the course's own pipelines, with paths that hold in any folder."""
+    folder = DATA / name
+    written = (folder / "pipeline.yaml").read_text(encoding="utf8")
     places = re.compile(r"^(train|validation|test): (.+)$", re.MULTILINE)
-    return places.sub(lambda found: f"{found[1]}: {_quoted(EXAMPLE / found[2])}", written.partition("\n")[2])
+    return places.sub(lambda found: f"{found[1]}: {_quoted(folder / found[2])}", written.partition("\n")[2])
 
 
 def _quoted(path: Path) -> str:

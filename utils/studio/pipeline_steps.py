@@ -15,6 +15,7 @@ from utils.evaluation.intervals import Interval
 from utils.models.endpoints import EndpointModel, load_endpoint
 from utils.models.language_model import LanguageModel
 from utils.models.loading import load_model
+from utils.progress import progress
 from utils.registry.versions import find, load, set_default
 from utils.serving.deployments import Deployment, deploy, find_deployment, undeploy
 from utils.studio.pipeline_file import Settings, Split
@@ -143,8 +144,10 @@ def _opponent(work: Work) -> str:
 
 def _evaluate(work: Work) -> tuple[Result, str]:
     opponent = _opponent(work)
-    tuned = _scores(work, work.version)
-    other = _scores(work, opponent)
+    scores = []
+    for reference in progress((work.version, opponent), "Evaluating"):
+        scores.append(_scores(work, reference))
+    tuned, other = scores
     gain = tuned.gain(other)
     names = {"version": work.version, "compared_with": opponent}
     values = {"metric": tuned.metric, "value": asdict(tuned.interval), "value_compared_with": asdict(other.interval)}

@@ -66,7 +66,7 @@ class ReflectionPage:
         self.answer.value = f'<div role="status">{paragraph(self.card.answer)}</div>'
         self.where.outputs = ({"output_type": "display_data", "data": _place(self.card), "metadata": {}},)
         for rating, due in self.reflection.outlook(self.card, now).items():
-            self.ratings[rating].description = f"{rating}: in {in_words(due - now)}"
+            self.ratings[rating].description = f"{rating}: in {wait_in_words(due - now)}"
         self._allow(rating=True)
         self.ratings["Again"].focus()
 
@@ -76,7 +76,7 @@ class ReflectionPage:
             return
         with told_in(self.message):
             due = self.reflection.review(self.card, rating)
-            self.message.value = paragraph(f"{rating}: it comes again in {in_words(due - datetime.now(UTC))}.")
+            self.message.value = paragraph(f"{rating}: it comes again in {wait_in_words(due - datetime.now(UTC))}.")
             self._ask()
             self.show_button.focus()
 
@@ -101,13 +101,13 @@ class ReflectionPage:
         said = [f"{len(self.reflection.due(now)) - new} to repeat, {new} new, of {len(self.reflection.cards)} cards."]
         due = self.reflection.next_due()
         if due and due > now:
-            said.append(f"The next one to repeat is due in {in_words(due - now)}.")
+            said.append(f"The next one to repeat is due in {wait_in_words(due - now)}.")
         if self.reflection.path is None:
             said.append("COURSE_PROGRESS is off: what you rate is not kept.")
         self.status.value = paragraph(" ".join([*said, self.reflection.problem]).strip())
 
 
-def in_words(wait: timedelta) -> str:
+def wait_in_words(wait: timedelta) -> str:
     """Return a wait in its largest unit, a minute at least."""
     seconds = max(60.0, wait.total_seconds())
     size, unit = next(pair for pair in UNITS if seconds >= pair[0])

@@ -30,7 +30,7 @@ class Registry:
         self.alias = widgets.Text(
             description="Alias", placeholder="production", continuous_update=False, style=FULL_LABEL, layout=fitted()
         )
-        self.default_button = button("Make it the default")
+        self.default_button = button("Make it the default", disabled=True)
         self.alias_button = button(
             "Give the alias", tooltip="Give the alias to the version; another one that has it loses it"
         )
@@ -68,7 +68,7 @@ class Registry:
         found = yield from in_thread(lambda: versions(name))
         self.table.value = scrolling(as_text(found)._repr_html_(), f"The versions of {name}", height=180)
         numbers = [str(number) for number in found["number"]]
-        self.version.offer(numbers, begin=-1)
+        self.version.offer(numbers, begin=numbers[-1])
         self.other.offer([NOTHING, *numbers])
         yield from self._compare()
 

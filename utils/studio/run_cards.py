@@ -51,7 +51,8 @@ class RunCard:
     """One run of a prompt.
 
     prompt: with its parameters, the model's reference, and the one row of values that filled it. model, model_hash: the
-    name and `identity` of what answered. made: in UTC. packages: (name, version) pairs.
+    name and `identity` of what answered. made: in UTC. packages: (name, version) pairs. Raises DataError for outputs of
+    other seeds than the prompt's.
     """
 
     prompt: Prompt
@@ -60,6 +61,10 @@ class RunCard:
     model_hash: str
     made: datetime
     packages: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if [output.seed for output in self.outputs] != self.prompt.seeds:
+            raise DataError(f"The run card's outputs are not those of its prompt's seeds, {self.prompt.seeds}.")
 
     @property
     def asked(self) -> Prompt:
@@ -124,7 +129,7 @@ class RunCards:
 
     def keep(self, card: RunCard) -> str:
         """Keep a card. Returns "", or the sentence that the oldest were dropped. Raises DiskFull, CacheUnusable."""
-        path = self.folder / f"{card.made:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}.json"
+        path = self.folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}.json"
         with disk_errors_explained(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_text(path, written(card))
@@ -137,7 +142,7 @@ class RunCards:
         return f"The newest {KEPT} run cards are kept, and the oldest {cards} dropped: export what shall stay."
 
     def all(self) -> tuple[dict[str, RunCard], list[str]]:
-        """Return the cards by file name, the newest first, and a sentence for each file that cannot be read."""
+        """Return the cards by file name, the last kept first, and a sentence for each file that cannot be read."""
         cards, problems = {}, []
         for file in self._files():
             try:

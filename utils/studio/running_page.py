@@ -1,6 +1,6 @@
 """Runs of a prompt behind the page: its responses, a choice of labels, or an answer for each row of values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 
@@ -19,7 +19,8 @@ class Runs:
     """One run at a time; each answered prompt is kept as a run card.
 
     asked: the last prompt that was run, before its row filled it, and the number of the row; None before the first.
-    responses: to it. ended: called after each run, also after one that was stopped.
+    responses: to it. ended: called after each run with the responses to it, none where it was stopped or did not ask
+    for any.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class Runs:
         answers: Answers,
         message: widgets.HTML,
         cards: RunCards,
-        ended: Callable[[], None],
+        ended: Callable[[Sequence[Response]], None],
     ) -> None:
         self.picker, self.answers, self.message, self.cards, self.ended = picker, answers, message, cards, ended
         self.turns = Turns(message)
@@ -39,9 +40,9 @@ class Runs:
         """Let the model answer a prompt with a row of its values, or choose one of its labels."""
         self.turns.start(lambda: self._begun(prompt, row))
 
-    def run_all(self, prompt: Prompt) -> None:
-        """Let the model answer a prompt with each row of its values."""
-        self.turns.start(lambda: self._all_begun(prompt))
+    def run_all(self, prompt: Prompt, row: int) -> None:
+        """Let the model answer a prompt with each row of its values. row: the one that is chosen."""
+        self.turns.start(lambda: self._all_begun(prompt, row))
 
     def stop(self) -> None:
         """Stop after the token that is being computed; what is there stays."""
@@ -64,9 +65,9 @@ class Runs:
             self.message.value = paragraph(f"Stopped: {self._written}.")
             if any(response.text for response in self.responses):
                 next(keep, None)
-            self.ended()
             raise
-        self.ended()
+        finally:
+            self.ended(self.responses if all(response.stop_reason for response in self.responses) else ())
         said = yield from keep
         self.message.value = paragraph(f"Done: {self._written}. {said}")
 
@@ -89,17 +90,17 @@ class Runs:
         self.asked = (prompt, row)
         self.answers.show_choice(shares, together=sum(probabilities.values()))
         self.message.value = paragraph(f"Chosen: {next(iter(shares))}.")
-        self.ended()
+        self.ended(())
 
-    def _all_begun(self, prompt: Prompt) -> Work:
+    def _all_begun(self, prompt: Prompt, row: int) -> Work:
         if not prompt.values:
             raise DataError("There is no row of values: write a {name} in the prompt, and fill in its column.")
         rows = [filled(prompt, number) for number in range(len(prompt.values))]
         for each in rows:
             each.check()
-        return self._answering_all(prompt, rows)
+        return self._answering_all(prompt, row, rows)
 
-    def _answering_all(self, prompt: Prompt, rows: list[Prompt]) -> Work:
+    def _answering_all(self, prompt: Prompt, row: int, rows: list[Prompt]) -> Work:
         model = yield from self.picker.loading(prompt.model)
         answers: dict[int, str] = {}
 
@@ -108,7 +109,7 @@ class Runs:
             self.message.value = paragraph(f"{len(answers):,} of {len(rows):,} rows answered ...")
 
         self.message.value = paragraph(f"Answering {len(rows):,} rows ...")
-        self.asked = (prompt, 0)
+        self.asked = (prompt, row)
         try:
             yield from each_in_thread(respond_to_all(model, rows), take)
         finally:
@@ -117,4 +118,4 @@ class Runs:
             table = [[f"{n + 1:,}", *cells[n], answers[n]] for n in sorted(answers)]
             self.answers.show_rows(["Row", *names, "Answer"], table)
             self.message.value = paragraph(f"{len(answers):,} of {len(rows):,} rows answered.")
-            self.ended()
+            self.ended(())

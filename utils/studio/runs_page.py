@@ -15,29 +15,22 @@ from utils.studio.run_cards import Compared, Output, Replay, RunCard, RunCards, 
 from utils.studio.saved_prompts import in_text
 from utils.widgets.picture import Picture, short
 from utils.widgets.turns import Turns, Work, each_in_thread, in_thread
-from utils.widgets.view import (
-    FULL_LABEL,
-    WIDE,
-    Select,
-    button,
-    fitted,
-    in_words,
-    offer,
-    paragraph,
-    row,
-    scrolling,
-)
+from utils.widgets.view import FULL_LABEL, WIDE, Select, button, fitted, in_words, offer, paragraph, row, scrolling
 from utils.widgets.waiting import waiting
 
 NONE = "No run is kept yet: each run in Prompt design leaves a card here."
 
 
 class KeptRuns:
-    """The list of cards, and the one that is chosen. open: is given a prompt to open in Prompt design."""
+    """The list of cards, and the one that is chosen.
+
+    open: is given a prompt to open in Prompt design. card: the one that is shown, maybe with what came of it now.
+    """
 
     def __init__(self, cards: RunCards, models: Models, open: Callable[[Prompt], None]) -> None:
         self.cards, self.models, self.open = cards, models, open
         self.found: dict[str, RunCard] = {}
+        self.card: RunCard | None = None
         self.list = Select(options=[], description="Run cards", rows=6, style=FULL_LABEL, layout=WIDE)
         self.again_button = button("Run again and compare", button_style="primary")
         self.stop_button = button("Stop")
@@ -85,26 +78,26 @@ class KeptRuns:
         """Run the card that is chosen again, and compare."""
         self.acting.start(self._replay)
 
-    def _list(self, *, newest: bool = False) -> Work:
+    def _list(self) -> Work:
         self.found, problems = yield from in_thread(self.cards.all)
         said = problems if self.found or problems else [NONE]
         self.said.value = "".join(map(paragraph, said))
-        options = [(_label(card), name) for name, card in self.found.items()]
-        offer(self.list, options)
-        if newest and options:
-            self.list.value = options[0][1]
+        offer(self.list, [(_label(card), name) for name, card in self.found.items()])
         self._show()
 
     def _show(self) -> None:
+        """Show the card chosen, where another is shown."""
         card = self.found.get(self.list.value)
-        self.shown.value = _card(card) if card else ""
-        self.download.value = _link(card) if card else ""
+        if card != self.card:
+            self.card = card
+            self.shown.value = _card(card) if card else ""
+            self.download.value = _link(card) if card else ""
 
     def _replay(self) -> Work:
         card = self.chosen
         model = yield from waiting(self.message, "Loading the model", lambda: self.models.load(card.prompt.model))
         expected = yield from waiting(self.message, "Comparing model and packages", lambda: changes(card, model))
-        self.shown.value = _card(card, expected)
+        self._put(card, _card(card, expected))
         last: tuple[Response, ...] = ()
 
         def show(responses: tuple[Response, ...]) -> None:
@@ -118,9 +111,14 @@ class KeptRuns:
             self.message.value = paragraph("Stopped: nothing was compared.")
             raise
         found = yield from in_thread(lambda: compare(card, model, last))
-        self.shown.value = _replayed(card, found)
+        self._put(card, _replayed(card, found))
         same = sum(each.position is None for each in found.compared)
         self.message.value = paragraph(f"{same} of {len(found.compared)} responses are the same.")
+
+    def _put(self, card: RunCard, shown: str) -> None:
+        """Show what comes of a card, unless another one was chosen meanwhile."""
+        if card == self.card:
+            self.shown.value = shown
 
     def _open(self) -> Work:
         self.open(self.chosen.prompt)

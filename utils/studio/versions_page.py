@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import ipywidgets as widgets
 
@@ -33,6 +34,8 @@ STYLES = {
     "removed": ("del", "text-decoration: line-through; background: rgba(213, 94, 0, 0.25)"),
     "added": ("ins", "text-decoration: underline; background: rgba(0, 114, 178, 0.25)"),
 }
+TYPED = {"continuous_update": False, "style": FULL_LABEL, "layout": WIDE}
+"""What all fields that are typed in have in common."""
 
 
 class Versions:
@@ -47,15 +50,15 @@ class Versions:
         self.found: dict[str, PromptVersion] = {}
         self.last: str | None = None
         self.wanted: str | None = None
-        self.name = widgets.Combobox(description="Name", placeholder="of the saved prompt", **_TYPED)
-        self.note = widgets.Text(description="Message", placeholder="what is new in this version", **_TYPED)
-        self.tags = widgets.Text(description="Tags", placeholder="task=summary, by=me", **_TYPED)
+        self.name = widgets.Combobox(description="Name", placeholder="of the saved prompt", **TYPED)
+        self.note = widgets.Text(description="Message", placeholder="what is new in this version", **TYPED)
+        self.tags = widgets.Text(description="Tags", placeholder="task=summary, by=me", **TYPED)
         self.present = widgets.HTML()
         self.save_button = button("Save as a new version", button_style="primary")
         self.saved = Dropdown(options=[], description="Saved prompt", style=FULL_LABEL, layout=fitted())
         self.version = Dropdown(options=[], description="Version", style=FULL_LABEL, layout=fitted())
         self.other = Dropdown(options=[], description="Compare with", style=FULL_LABEL, layout=fitted())
-        self.alias = widgets.Text(description="Alias", placeholder="production", **{**_TYPED, "layout": fitted()})
+        self.alias = widgets.Text(description="Alias", placeholder="production", **{**TYPED, "layout": fitted()})
         self.give_button = button(
             "Give the alias", tooltip="Give the version the alias; another one that has it loses it"
         )
@@ -129,13 +132,13 @@ class Versions:
 
     def _give(self) -> Work:
         version, alias = self.chosen, self.alias.value.strip()
-        give = lambda: set_prompt_alias(version.name, version.number, alias)  # noqa: E731
+        give = partial(set_prompt_alias, version.name, version.number, alias)
         yield from waiting(self.message, "Giving the alias", give)
         yield from self._changed(version, f"{version.name}@{alias} is version {version.number} now.")
 
     def _take(self) -> Work:
         version, alias = self.chosen, self.alias.value.strip()
-        yield from waiting(self.message, "Taking the alias away", lambda: delete_prompt_alias(version.name, alias))
+        yield from waiting(self.message, "Taking the alias away", partial(delete_prompt_alias, version.name, alias))
         yield from self._changed(version, f"No version of {version.name} has the alias {alias} now.")
 
     def _open(self) -> Work:
@@ -248,6 +251,3 @@ def _table(versions: Sequence[PromptVersion]) -> TextTable:
         for version in reversed(versions)
     )
     return TextTable(("version", "aliases", "message", "tags", "saved"), tuple(rows))
-
-
-_TYPED = {"continuous_update": False, "style": FULL_LABEL, "layout": WIDE}

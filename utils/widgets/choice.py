@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from utils.widgets.view import FULL_LABEL, Dropdown, fitted
+from utils.widgets.view import FULL_LABEL, Dropdown, fitted, offer
 
 
 class Choice(Dropdown):
@@ -16,16 +16,11 @@ class Choice(Dropdown):
         self.offering = False
         super().__init__(options=options, description=label, style=FULL_LABEL, layout=fitted())
 
-    def offer(self, options: Sequence[Any], *, begin: int = 0) -> None:
-        """Take other options: values, or pairs of label and value. begin: the one to take where none was chosen."""
-        if tuple(options) == tuple(self.options):
-            return
-        values = [option[1] if isinstance(option, tuple) else option for option in options]
-        kept, self.offering = self.value, True
+    def offer(self, options: Sequence[Any], *, begin: Any = None) -> None:
+        """Take other options, values or pairs of label and value, as `view.offer` does."""
+        self.offering = True
         try:
-            self.options = options
-            if values:
-                self.value = kept if kept in values else values[begin]
+            offer(self, options, begin=begin)
         finally:
             self.offering = False
 

@@ -139,7 +139,7 @@ def also_set(config: DecodingConfig, *, controls: Container[str]) -> str:
 def in_words(config: DecodingConfig, *, without: Container[str] = ()) -> str:
     """Return the settings that differ from what holds unless something is set, by name, but for some of them."""
     return ", ".join(
-        f"{_NAMES.get(name, name)} {value!r}"
+        f"{_NAMES.get(name, name)} {_value(value)}"
         for name, value in asdict(config).items()
         if name not in without and value != getattr(DecodingConfig, name)
     )
@@ -151,7 +151,15 @@ _NAMES = {
     "min_p": "min-p",
     "repetition_penalty": "repetition penalty",
     "max_new_tokens": "max new tokens",
+    "stop": "stops at",
 }
+
+
+def _value(value: Any) -> str:
+    """Return a setting's value; of stop sequences each, a line break by name."""
+    if not isinstance(value, tuple):
+        return repr(value)
+    return " or ".join("a line break" if text == "\n" else repr(text) for text in value)
 
 
 def paragraph(text: str) -> str:
