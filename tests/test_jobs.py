@@ -142,6 +142,8 @@ def test_the_same_job_is_taken_up_and_another_of_its_name_is_a_new_version(model
     assert other.folder != first.folder and (first.state.version, other.state.version) == (1, 2)
     anew = TuningJob("twice", data, model=model, epochs=1, seed=1).start(anew=True)
     assert anew.state.version == 3
+    back = TuningJob("twice", data, model=model, epochs=1).start()
+    assert back.folder == first.folder, "the same job, behind newer ones of its name"
 
 
 def test_a_restarted_kernel_finds_the_job(model, data, in_this_process):

@@ -11,6 +11,7 @@ from utils.datasets.sets import SETS, load_set, set_folder
 from utils.datasets.splits import DATA, SPLITS
 from utils.errors import DataError
 from utils.studio.pipeline_file import read
+from utils.studio.pipeline_steps import identity
 from utils.words import words
 
 TEAMS = ("billing", "delivery", "returns", "account", "technical")
@@ -102,3 +103,11 @@ def test_a_set_that_is_not_there_is_named():
         load_set("emails", "train")
     with pytest.raises(DataError, match="no split 'dev'"):
         load_set("tickets", "dev")
+
+
+def test_a_pipeline_of_another_base_model_is_another_one(monkeypatch):
+    task = read(set_folder("tickets") / "pipeline.yaml")
+    before = identity(task)
+    assert identity(read(set_folder("tickets") / "pipeline.yaml")) == before
+    monkeypatch.setenv("COURSE_MODEL", "people/other")
+    assert identity(task) != before

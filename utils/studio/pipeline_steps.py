@@ -14,7 +14,7 @@ from utils.errors import CourseError, RegistryError, ServingError
 from utils.evaluation.intervals import Interval
 from utils.models.endpoints import EndpointModel, load_endpoint
 from utils.models.language_model import LanguageModel
-from utils.models.loading import load_model
+from utils.models.loading import lasting_name, load_model
 from utils.progress import progress
 from utils.registry.versions import find, load, set_default
 from utils.serving.deployments import Deployment, deploy, find_deployment, undeploy
@@ -86,11 +86,12 @@ def sha256(value: Any) -> str:
 
 
 def identity(settings: Settings) -> str:
-    """Return the hash of what a pipeline is asked to do: its model, settings and records, wherever these lie."""
+    """Return the hash of what a pipeline is asked to do: settings, base, and records, wherever these lie."""
     plain = {field: value for field, value in asdict(settings).items() if field != "text"}
     for split in ("train", "validation", "test"):
         del plain[split]["address"]
-    return sha256(plain | {"model": settings.model or own_model(), "prompt": settings.prompt.as_dict()})
+    base = lasting_name(settings.model or own_model())
+    return sha256(plain | {"model": base, "prompt": settings.prompt.as_dict()})
 
 
 def _lint(work: Work) -> tuple[Result, str]:

@@ -126,7 +126,8 @@ class TuningJob:
             parent.mkdir(parents=True, exist_ok=True)
             with FileLock(parent / ".lock"):
                 before = folders(self.name)
-                if not any(self._takes_up(folder, settings, anew=anew) for folder in reversed(before)):
+                earlier = [folder for folder in reversed(before[:-1]) if _was_asked(folder, settings)]
+                if not any(self._takes_up(folder, settings, anew=anew) for folder in (*before[-1:], *earlier)):
                     last = int(before[-1].path.name) if before else 0
                     self.folder = JobFolder(parent / f"{last + 1:04d}")
                     self.folder.create(settings, train, validation)
@@ -249,6 +250,13 @@ class TuningJob:
             folder.write_state(replace(state, status=Status.PENDING, cause="", can_go_on=False))
             _spawn(folder)
         return True
+
+
+def _was_asked(folder: JobFolder, settings: Settings) -> bool:
+    """Whether a job has these settings; a damaged one has none."""
+    with suppress(CourseError):
+        return folder.settings == settings
+    return False
 
 
 def _spawn(folder: JobFolder) -> None:
