@@ -24,7 +24,7 @@ from utils.storage import checkpoints
 from utils.storage import downloads as assets
 from utils.storage.downloads import Asset, fetch
 from utils.storage.files import build_once, write_text, written_whole
-from utils.storage.places import cache_dir, jobs_dir, lasting, results_dir, tuning_dir
+from utils.storage.places import cache_dir, jobs_dir, lasting, results_dir, studio_dir, tuning_dir
 from utils.storage.results import remembered
 from utils.tuning import TuningJob
 
@@ -224,7 +224,12 @@ def test_the_cache_folder_can_be_chosen(cache):
     assert cache_dir() == cache
 
 
-VARIABLES = {"COURSE_CACHE": cache_dir, "COURSE_TUNING": tuning_dir, "COURSE_RESULTS": results_dir}
+VARIABLES = {
+    "COURSE_CACHE": cache_dir,
+    "COURSE_TUNING": tuning_dir,
+    "COURSE_RESULTS": results_dir,
+    "COURSE_STUDIO": studio_dir,
+}
 
 
 @pytest.mark.parametrize("variable", VARIABLES)

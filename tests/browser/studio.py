@@ -53,3 +53,10 @@ def fill(page: Page, label: str, text: str) -> None:
     field = page.get_by_label(label, exact=True)
     field.fill(text)
     field.press("Tab")
+
+
+def drop(page: Page, label: str, file: Path) -> None:
+    """Drop a file on a field, as a hand does from a window of files."""
+    made = "([name, text]) => { const held = new DataTransfer(); held.items.add(new File([text], name)); return held; }"
+    held = page.evaluate_handle(made, [file.name, file.read_text(encoding="utf8")])
+    page.get_by_label(label, exact=True).dispatch_event("drop", {"dataTransfer": held})

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.page import shoot
 from tests.browser.server import ENVIRONMENT
-from tests.browser.studio import MINUTE, button, fill, go, open_studio, studio_server
+from tests.browser.studio import MINUTE, button, drop, fill, go, open_studio, studio_server
 from utils.authoring import ROOT
 from utils.datasets.records import load_text_to_text, to_json_lines
 from utils.studio.commands import answered_by
@@ -31,7 +31,7 @@ def page(browser, tmp_path, course_model):
 def records(tmp_path, split, count):
     file = tmp_path / f"{split}.jsonl"
     file.write_text(to_json_lines(load_text_to_text(TICKETS / f"{split}.jsonl")[:count]), encoding="utf8")
-    return str(file)
+    return file
 
 
 def test_from_a_card_to_an_endpoint_and_back(page, tmp_path):
@@ -72,7 +72,7 @@ def compare(page, file):
     go(page, "Prompt design")
     fill(page, "Prompt", f"Which team answers: billing, delivery or returns?\n{PROMPT}")
     go(page, "Compare")
-    fill(page, "Records to compare on", file)
+    fill(page, "Records to compare on", str(file))
     expect(page.get_by_text(re.compile("^Freeform: Which team answers"))).to_be_visible(timeout=MINUTE)
     page.get_by_label("Prompt", exact=True).select_option("tickets/1", timeout=MINUTE)
     button(page, "Add").click()
@@ -84,7 +84,8 @@ def compare(page, file):
 def tune(page, file):
     go(page, "Tune")
     fill(page, "Name", "ticket-flow")
-    fill(page, "Training data", file)
+    drop(page, "Training data", file)
+    expect(page.get_by_label("Training data", exact=True)).to_have_value(re.compile(r"train-[0-9a-f]{8}\.jsonl$"))
     fill(page, "Epochs", "1")
     button(page, "Start").click()
     expect(page.get_by_role("status").filter(has_text="SUCCEEDED")).to_be_visible(timeout=4 * MINUTE)

@@ -17,6 +17,7 @@ from utils.studio.tune_page import FILE, JOBS, NONE, REPORT, TunePage
 from utils.training.loop import Measured
 from utils.tuning import TuningJob, worker
 from utils.tuning.states import JobFolder, Settings, State, Status, names
+from utils.widgets.drop import Drop
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +203,14 @@ def test_a_file_that_is_handed_over_is_kept_and_read(page, tmp_path):
     content = write(tmp_path / "x.jsonl", 12).read_bytes()
     handed_over = {"name": "mine.jsonl", "type": "", "size": len(content), "last_modified": datetime.now(UTC)}
     page.data.upload.value = ({**handed_over, "content": memoryview(content)},)
+    assert Path(page.data.address.value).read_bytes() == content
+    assert "10 records to train on, 2 to validate with." in words(page.message.value)
+
+
+def test_a_file_that_is_dropped_on_the_field_is_kept_and_read(page, tmp_path):
+    content = write(tmp_path / "x.jsonl", 12).read_bytes()
+    (place,) = [part for part in page.data.view.children if isinstance(part, Drop)]
+    place._handle_custom_msg({"dropped": "mine.jsonl"}, [memoryview(content)])
     assert Path(page.data.address.value).read_bytes() == content
     assert "10 records to train on, 2 to validate with." in words(page.message.value)
 

@@ -1,4 +1,4 @@
-"""A field for a data file: an address that is typed, a file that is found in a folder, or one that is handed over."""
+"""A field for a data file: an address that is typed, a file that is found in a folder, handed over or dropped on it."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import ipywidgets as widgets
 
 from utils.datasets.splits import DATA
 from utils.studio.data_files import folders_and_files, keep
+from utils.widgets.drop import Drop
 from utils.widgets.view import FULL_LABEL, WIDE, Select, button, paragraph, row, told_in
 
 UP, COURSE = ".. (the folder above)", "The course's data"
@@ -17,7 +18,7 @@ class DataField:
     def __init__(self, label: str) -> None:
         self.address = widgets.Text(
             description=label,
-            placeholder="a path, or s3://, gs://, https://",
+            placeholder="a path, or s3://, gs://, https://; or drop a file here",
             continuous_update=False,
             style=FULL_LABEL,
             layout=WIDE,
@@ -30,7 +31,8 @@ class DataField:
         self.open = button("Open", tooltip="Open the folder, or take the file, that is chosen in the list")
         self.message = widgets.HTML()
         self.browser = widgets.VBox([self.where, self.list, row(self.open)], layout=widgets.Layout(display="none"))
-        self.view = widgets.VBox([self.address, row(self.browse, self.upload), self.message, self.browser])
+        parts = [Drop(self._keep), self.address, row(self.browse, self.upload), self.message, self.browser]
+        self.view = widgets.VBox(parts)
         self.browse.observe(lambda change: self._fold(opened=change["new"]), names="value")
         self.open.on_click(lambda _button: self._open())
         self.upload.observe(lambda change: self._take(change["new"]), names="value")
@@ -63,7 +65,10 @@ class DataField:
             self.browse.value = False
 
     def _take(self, files: tuple[dict, ...]) -> None:
+        for file in files:
+            self._keep(file["name"], bytes(file["content"]))
+
+    def _keep(self, name: str, content: bytes) -> None:
         with told_in(self.message):
-            for file in files:
-                self.address.value = str(keep(file["name"], bytes(file["content"])))
-                self.message.value = paragraph(f"{file['name']} is kept beside the tuning jobs.")
+            self.address.value = str(keep(name, content))
+            self.message.value = paragraph(f"{name} is kept beside the tuning jobs.")
