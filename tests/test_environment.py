@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import requires, version
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -80,11 +81,27 @@ def test_each_package_is_installed_under_the_folder_of_its_name():
     assert settings["packages"]["find"]["include"] == ["utils", "utils.*"]
     for folder in {file.parent for file in (ROOT / "utils").rglob("*.py")}:
         assert (folder / "__init__.py").exists(), f"{folder} is not a package"
-    shipped = [
-        path for path in (ROOT / "utils").rglob("*.*") if path.is_file() and not re.search(r"/[._]+\w+/", str(path))
-    ]
-    kinds = {f"*{file.suffix}" for file in shipped} - {"*.py", "*.toml"}
-    assert kinds == set(settings["package-data"]["*"])
+    unshipped = [path for path in data_files() if not any(path.match(pattern) for pattern in patterns(path))]
+    assert unshipped == []
+    assert all(any(path.match(pattern) for path in data_files()) for pattern in chain(*package_data().values()))
+
+
+def package_data() -> dict[str, list[str]]:
+    return TOOLS["setuptools"]["package-data"]
+
+
+def data_files() -> list[Path]:
+    """What stands beside the modules; JupyterLab's own goes another way."""
+    found = [path for path in (ROOT / "utils").rglob("*.*") if path.is_file() and path.suffix not in (".py", ".toml")]
+    return [path for path in found if "labextension" not in path.parts and not re.search(r"/[._]+\w+/", str(path))]
+
+
+def patterns(path: Path) -> list[str]:
+    """The whole patterns by which setuptools ships a file with the package that it stands in."""
+    package = next(folder for folder in path.parents if (folder / "__init__.py").exists())
+    name = ".".join(package.relative_to(ROOT).parts)
+    given = [*package_data()["*"], *package_data().get(name, [])]
+    return [str(package / pattern) for pattern in given]
 
 
 def test_the_pythons_looked_for_are_the_ones_supported():
@@ -177,7 +194,7 @@ def minutes(*patterns: str) -> int:
 
 def test_the_readme_says_first_what_a_stranger_needs():
     text = (ROOT / "README.md").read_text(encoding="utf8")
-    lessons, labs = minutes("notebooks/0*.ipynb"), minutes("labs/lab_*.ipynb")
+    lessons, labs = minutes("notebooks/[0-9]*.ipynb"), minutes("labs/lab_*.ipynb")
     assert f"{lessons} minutes for the lessons, to read and run, and {labs} for the labs" in text
     settings = json.loads((ROOT / "utils/labextension/settings/jupyter_server_config.json").read_text())
     assert settings["MappingKernelManager"]["cull_idle_timeout"] == 3 * 3600 and "three hours without" in text

@@ -325,8 +325,8 @@ def test_numbers_of_numpy_and_paths_are_taken(model, data, in_this_process):
         seed=np.uint16(7),
     )
     plain = {"epochs": 1, "learning_rate": 0.25, "batch_size": 4, "adapter_size": 4, "seed": 7}
-    assert job.asked == {**plain, "method": "lora", "model": model, "weights": None}
-    assert {type(value) for value in job.asked.values()} == {int, float, str, type(None)}
+    assert job.asked == {**plain, "method": "lora", "model": model, "weights": None, "make_default": True}
+    assert {type(value) for value in job.asked.values()} == {int, float, str, bool, type(None)}
     assert job.start().status is Status.SUCCEEDED
     assert TuningJob("numpy", data, model=model, **plain).start().folder == job.folder
 

@@ -30,19 +30,7 @@ class Workspace:
 
     def read(self, page: str) -> dict[str, Any]:
         """Return a page's state, {} where there is none; a damaged file is put aside, and `problem` says so."""
-        file = self._file(page)
-        try:
-            kept = json.loads(file.read_text(encoding="utf8"))
-            self._seen[page], state = int(kept["revision"]), dict(kept["state"])
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, TypeError, LookupError):
-            aside = self._aside(page)
-            with suppress(OSError), disk_errors_explained(file):
-                aside.parent.mkdir(parents=True, exist_ok=True)
-                replace(file, aside)
-            self.problem = f"What was kept of the page {page} is damaged and was put aside: {aside}."
-            return {}
+        self._seen[page], state = self._read(page)
         return state
 
     def write(self, page: str, state: Mapping[str, Any]) -> str:
@@ -54,14 +42,28 @@ class Workspace:
         with disk_errors_explained(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock"), timeout=LOCK_SECONDS):
-                seen = self._seen.get(page, 0)
-                other = Workspace(self.folder)
-                theirs = other.read(page)
-                revision = other._seen.get(page, 0)
-                said = self._keep_earlier(page, theirs) if revision != seen and theirs not in ({}, state) else ""
+                revision, theirs = self._read(page)
+                other = revision != self._seen.get(page, 0) and theirs not in ({}, state)
+                said = self._keep_earlier(page, theirs) if other else ""
                 self._seen[page] = revision + 1
                 write_text(file, json.dumps({"revision": revision + 1, "state": state}, ensure_ascii=False, indent=1))
         return said
+
+    def _read(self, page: str) -> tuple[int, dict[str, Any]]:
+        """Return how often a page's state was written, and the state."""
+        file = self._file(page)
+        try:
+            kept = json.loads(file.read_text(encoding="utf8"))
+            return int(kept["revision"]), dict(kept["state"])
+        except FileNotFoundError:
+            return 0, {}
+        except (OSError, ValueError, TypeError, LookupError):
+            aside = self._aside(page)
+            with suppress(OSError), disk_errors_explained(file):
+                aside.parent.mkdir(parents=True, exist_ok=True)
+                replace(file, aside)
+            self.problem = f"What was kept of the page {page} is damaged and was put aside: {aside}."
+            return 0, {}
 
     def _keep_earlier(self, page: str, state: Mapping[str, Any]) -> str:
         aside = self._aside(page)
