@@ -65,6 +65,7 @@ def save_and_find_again(page):
     fill(page, "Message", "the first wording")
     button(page, "Save as a new version").click()
     expect(page.get_by_text("tickets/1").first).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_label("Version", exact=True).locator("option")).not_to_have_count(0, timeout=MINUTE)
     shoot(page, "studio_save")
 
 
