@@ -53,26 +53,26 @@ FRAGILE = Exercise(
     properties=[Property(lambda got, case: got["parts"] == 3, "Three parts.")],
 )
 CHECKS = {
-    "10.1": DOUBLE,
-    "10.3": FRAGILE,
-    "10.4": Exercise("Fine.", examine=lambda answer: answer["parts"]),
-    "10.2": Exercise("Fine.", call="fourfold(number, items)", cases=[Case((3, []))], right=lambda n, items: 4 * n),
-    "10.12": Exercise("Weighed.", call="weigh(number, items)", examine=_sum),
-    "10.13": Exercise("A value.", examine=lambda answer: ""),
+    "98.1": DOUBLE,
+    "98.3": FRAGILE,
+    "98.4": Exercise("Fine.", examine=lambda answer: answer["parts"]),
+    "98.2": Exercise("Fine.", call="fourfold(number, items)", cases=[Case((3, []))], right=lambda n, items: 4 * n),
+    "98.12": Exercise("Weighed.", call="weigh(number, items)", examine=_sum),
+    "98.13": Exercise("A value.", examine=lambda answer: ""),
 }
 
 
 @pytest.fixture(autouse=True)
-def lesson_10(monkeypatch, tmp_path):
-    module = ModuleType("utils.exercises.lesson_10")
+def lesson_98(monkeypatch, tmp_path):
+    module = ModuleType("utils.exercises.lesson_98")
     module.CHECKS = CHECKS
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(running, "SECONDS", 0.3)
-    (tmp_path / "hints_10.md").write_text("10.1\n- What is twice?\n- Use +.\n  Or *.\n\n10.12\n- Weigh.\n- More.\n")
+    (tmp_path / "hints_98.md").write_text("98.1\n- What is twice?\n- Use +.\n  Or *.\n\n98.12\n- Weigh.\n- More.\n")
     monkeypatch.setattr("utils.exercises.hints.FOLDER", tmp_path)
 
 
-def verdict(answer, exercise="10.1", **given):
+def verdict(answer, exercise="98.1", **given):
     return assess(exercise, answer, **given)[0]
 
 
@@ -111,10 +111,10 @@ def test_an_answer_is_judged_by_its_table(answer, said):
 
 
 def test_a_value_that_no_check_has_foreseen_is_refused_in_a_sentence():
-    assert verdict(lambda n, items: 7, "10.3").endswith(
+    assert verdict(lambda n, items: 7, "98.3").endswith(
         "gave 7. That is another kind of value than the exercise asks for."
     )
-    assert "another kind of value" in verdict(7, "10.4") and assess("10.3", lambda n, items: {"parts": 3})[1]
+    assert "another kind of value" in verdict(7, "98.4") and assess("98.3", lambda n, items: {"parts": 3})[1]
 
 
 def test_a_mistake_that_explains_only_some_results_is_not_named():
@@ -274,7 +274,7 @@ def prints_only(number, items):
 
 @pytest.mark.parametrize("answer", [stub, ...])
 def test_the_untouched_stub_is_not_attempted(answer):
-    assert assess("10.1", answer) == (NOT_ATTEMPTED, False)
+    assert assess("98.1", answer) == (NOT_ATTEMPTED, False)
     assert load_attempts() == []
 
 
@@ -306,7 +306,7 @@ class Doubler:
     ],
 )
 def test_whatever_can_be_called_and_whatever_is_a_number_counts(answer):
-    assert assess("10.1", answer)[1], verdict(answer)
+    assert assess("98.1", answer)[1], verdict(answer)
 
 
 def double(number, items):
@@ -324,32 +324,32 @@ def helper(number, items):
 
 def test_an_earlier_function_that_is_empty_or_wrong_is_named(monkeypatch):
     answer = eval("lambda n, items: 2 * double(n, items)", {"double": stub})
-    assert verdict(answer, "10.2") == (
-        "not yet. Your function calls `double` of Exercise 10.1, which is still empty. Write that one first."
+    assert verdict(answer, "98.2") == (
+        "not yet. Your function calls `double` of Exercise 98.1, which is still empty. Write that one first."
     )
     answer = eval("lambda n, items: 2 * double(n, items)", {"double": lambda n, items: 3 * n})
-    assert "`double` of Exercise 10.1, and that one is not right yet: check('10.1', double) says why" in verdict(
-        answer, "10.2"
+    assert "`double` of Exercise 98.1, and that one is not right yet: check('98.1', double) says why" in verdict(
+        answer, "98.2"
     )
     answer = eval("lambda n, items: 2 * double(n, items)", {"double": lambda n, items: 2 * n})
-    assert assess("10.2", answer)[1]
+    assert assess("98.2", answer)[1]
     answer = eval("lambda n, items: 5 * double(n, items)", {"double": lambda n, items: 2 * n})
-    assert "fourfold(3, []) gave 30" in verdict(answer, "10.2")
-    assert "calls `helper`, which is still empty" in verdict(tripled, "10.2")
+    assert "fourfold(3, []) gave 30" in verdict(answer, "98.2")
+    assert "calls `helper`, which is still empty" in verdict(tripled, "98.2")
 
 
 @pytest.mark.parametrize(
     ("exercise", "given", "said"),
     [
-        ("10.5", {}, "There is no exercise '10.5': lesson 10 has 10.1 to 10.13"),
-        ("10.120", {}, "There is no exercise '10.120'"),
+        ("98.5", {}, "There is no exercise '98.5': lesson 98 has 98.1 to 98.13"),
+        ("98.120", {}, "There is no exercise '98.120'"),
         ("100.1", {}, "There is no exercise '100.1': use the number in the exercise's title"),
         ("../x", {}, "There is no exercise"),
         ("", {}, "There is no exercise"),
-        (10.1, {}, "is a text, in quotation marks"),
-        ("10.1", {"table": 1}, "does not take table"),
-        ("10.12", {}, "also needs weight=..."),
-        ("10.12", {"weight": 2, "heavy": 1}, "does not take heavy"),
+        (98.1, {}, "is a text, in quotation marks"),
+        ("98.1", {"table": 1}, "does not take table"),
+        ("98.12", {}, "also needs weight=..."),
+        ("98.12", {"weight": 2, "heavy": 1}, "does not take heavy"),
     ],
 )
 def test_a_call_that_cannot_be_judged_says_why(exercise, given, said):
@@ -359,17 +359,17 @@ def test_a_call_that_cannot_be_judged_says_why(exercise, given, said):
 
 
 def test_a_space_around_the_number_changes_nothing(capsys):
-    check(" 10.1 ", lambda n, items: 2 * n)
-    assert capsys.readouterr().out == "Exercise 10.1: correct. Twice as much.\n"
-    assert verdict(lambda n, items: 2 * n, "10.12", weight=2) == "correct. Weighed. The weight is 2."
-    assert verdict(lambda n, items: 2 * n, "10.12", weight=3, more=2) == "not yet. The weight is another."
+    check(" 98.1 ", lambda n, items: 2 * n)
+    assert capsys.readouterr().out == "Exercise 98.1: correct. Twice as much.\n"
+    assert verdict(lambda n, items: 2 * n, "98.12", weight=2) == "correct. Weighed. The weight is 2."
+    assert verdict(lambda n, items: 2 * n, "98.12", weight=3, more=2) == "not yet. The weight is another."
 
 
 def test_a_package_that_a_lesson_needs_and_is_not_there_is_named(monkeypatch, tmp_path):
-    (tmp_path / "lesson_11.py").write_text("import nowhere_to_be_found\n")
+    (tmp_path / "lesson_99.py").write_text("import nowhere_to_be_found\n")
     monkeypatch.setattr("utils.exercises.__path__", [str(tmp_path)])
-    with pytest.raises(DataError, match=r"lesson 11 need the package nowhere_to_be_found, which is not installed"):
-        check("11.1", ...)
+    with pytest.raises(DataError, match=r"lesson 99 need the package nowhere_to_be_found, which is not installed"):
+        check("99.1", ...)
 
 
 ENDLESS = """
@@ -410,44 +410,44 @@ def test_in_a_notebook_stop_and_an_endless_loop_both_end_in_a_verdict(tmp_path, 
 
 def test_hints_come_one_after_the_other_and_begin_again(capsys):
     for _ in range(3):
-        hint("10.1")
+        hint("98.1")
     assert capsys.readouterr().out.splitlines() == [
-        "Exercise 10.1, hint 1 of 2: What is twice?",
-        "Exercise 10.1, hint 2 of 2: Use +.",
+        "Exercise 98.1, hint 1 of 2: What is twice?",
+        "Exercise 98.1, hint 2 of 2: Use +.",
         "  Or *.",
-        "Exercise 10.1, hint 1 of 2: What is twice?",
+        "Exercise 98.1, hint 1 of 2: What is twice?",
     ]
-    hint("10.12")
+    hint("98.12")
     assert "hint 1 of 2: Weigh." in capsys.readouterr().out
-    for wrong in ("10.99", 10.1):
+    for wrong in ("98.99", 98.1):
         with pytest.raises(DataError):
             hint(wrong)
 
 
 def test_hints_go_on_without_a_place_to_keep_them(monkeypatch, capsys):
     monkeypatch.setenv("COURSE_PROGRESS", "off")
-    hint("10.1")
-    hint("10.1")
+    hint("98.1")
+    hint("98.1")
     assert capsys.readouterr().out.count("hint 1 of 2") == 2 and path() is None
 
 
 def test_what_was_tried_is_kept_and_a_cut_line_is_left_out(capsys):
-    check("10.1", talks)
-    check("10.1", lambda n, items: 2 * n)
-    hint("10.1")
+    check("98.1", talks)
+    check("98.1", lambda n, items: 2 * n)
+    hint("98.1")
     with path().open("a") as file:
         file.write('\n{"time": "2026-')
     wrong, right, helped = load_attempts()
-    assert wrong["exercise"] == "10.1" and not wrong["right"] and "square" in wrong["said"]
+    assert wrong["exercise"] == "98.1" and not wrong["right"] and "square" in wrong["said"]
     assert "print(" in wrong["answer"] and right["right"] and helped["hint"] == 1
-    check("10.1", talks)
+    check("98.1", talks)
     assert len(load_attempts()) == 4, "a line that was cut must not swallow the next one"
 
 
 def test_a_home_that_cannot_be_written_stands_in_no_check_s_way(monkeypatch, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file"))
-    check("10.1", talks)
+    check("98.1", talks)
     assert "You take the square" in capsys.readouterr().out
 
 
@@ -570,6 +570,6 @@ def test_a_global_random_state_that_moved_is_seen():
 
 
 def test_an_exercise_that_asks_for_a_value_gets_it_as_it_is():
-    assert assess("10.13", [1]) == ("correct. A value.", True)
+    assert assess("98.13", [1]) == ("correct. A value.", True)
     with pytest.raises(NotAttempted):
-        CHECKS["10.13"].judge(...)
+        CHECKS["98.13"].judge(...)
