@@ -32,6 +32,20 @@ export function keepPlace(panel) {
   });
 }
 
+// JupyterLab sometimes jumps to the top when a cell is run: whether a hand moved the page since is noted for the widgets.
+export function noteHands(panel) {
+  const view = panel.content.outerNode;
+  const note = (event) => (view.dataset.movedByHand = moves(event, view));
+  for (const hand of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    panel.node.addEventListener(hand, note, { capture: true, passive: true });
+  }
+}
+
+function moves(event, view) {
+  if (event.type === "keydown") return event.key !== "Enter";
+  return event.type !== "pointerdown" || event.target === view;
+}
+
 // Keep what `find` returns so many pixels below the top until all is drawn and still, or a hand moves.
 async function hold(view, find, below) {
   const hand = new AbortController();

@@ -1,5 +1,5 @@
 import { endWithNotebook, keepMetadata, readyWithKernel, tellOfEnd } from "./kernels.js";
-import { landLinks, keepPlace } from "./places.js";
+import { keepPlace, landLinks, noteHands } from "./places.js";
 import { executor, restartWithout, startWithFirstRun } from "./running.js";
 import { showStored } from "./stored.js";
 
@@ -37,6 +37,7 @@ export async function plugins(take) {
           showStored(panel);
           readyWithKernel(panel.sessionContext);
           keepPlace(panel);
+          noteHands(panel);
           endWithNotebook(panel.sessionContext);
           tellOfEnd(panel.sessionContext, Notification);
         });

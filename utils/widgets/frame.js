@@ -79,14 +79,15 @@ function runByHand(cell, view) {
     const box = part.getBoundingClientRect();
     return box.bottom > top && box.top < top + view.clientHeight;
   };
-  return (past === 0 || past === 1) && (seen(cell) || seen(active));
+  const still = view.dataset.movedByHand === "false";
+  return (past === 0 || past === 1) && (still || seen(cell) || seen(active));
 }
 
-// How far to scroll: as little as shows all of the box, and its top where it is higher than the view.
+// How far to scroll, in whole pixels: as little as shows all of the box, and its top where it is higher than the view.
 function outOfView(box, view) {
   const above = box.top - view.getBoundingClientRect().top;
   const below = above + box.height - view.clientHeight;
-  return above < 0 ? above : Math.max(0, Math.min(above, below));
+  return above < 0 ? Math.floor(above) : Math.max(0, Math.min(Math.floor(above), Math.ceil(below)));
 }
 
 export default { render };
