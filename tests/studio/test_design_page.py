@@ -288,6 +288,8 @@ def test_labels_are_chosen_from_instead_of_generating(page, workspace):
     assert set(page.answers.state["choice"]) == {"calm", "rough"}
     assert "Chosen: " in page.message.value and "Compare measures" in page.answers.picture.value
     assert reopened(workspace).answers.state == page.answers.state
+    card = next(iter(RunCards(workspace).all()[0].values()))
+    assert card.prompt == page.prompt and card.outputs[0].shares == page.answers.state["choice"]
     page.labels.text.value = "calm"
     page.run()
     assert "two or more" in page.message.value

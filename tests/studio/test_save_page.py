@@ -1,6 +1,7 @@
 """The page Save: what is saved is there in another kernel, and nothing is lost where the registry is away."""
 
 import asyncio
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from utils.logits.config import DecodingConfig
 from utils.registry.prompts import find_prompt, prompt_versions, save_prompt
 from utils.registry.tracking import connect
 from utils.studio.prompt import Prompt
-from utils.studio.responses import respond
+from utils.studio.responses import classify, respond
 from utils.studio.run_cards import RunCards, make_card, read
 from utils.studio.save_page import SavePage
 from utils.studio.studio import Studio
@@ -195,6 +196,20 @@ def test_a_run_is_shown_and_run_again(run, page, opened):
 
 
 @LLAMA
+def test_a_choice_of_labels_is_shown_and_made_again(tiny, saved_model, page, studio):
+    prompt = replace(RUN, labels=("<b>yes</b>", "no"), model=str(saved_model))
+    card = make_card(prompt, tiny, classify(tiny, filled(prompt, 0)))
+    RunCards(studio.workspace).keep(card)
+    page.shown()
+    runs, chosen = page.runs, card.outputs[0].text
+    assert f"chosen: {chosen}, " in runs.list.label
+    assert "&lt;b&gt;yes&lt;/b&gt;: " in runs.shown.value and "no: " in runs.shown.value
+    runs.again_button.click()
+    assert f"Chosen: {html.escape(chosen)}, as before; each share is the same within 0.5 %." in runs.message.value
+    assert "as before; each share" in runs.shown.value
+
+
+@LLAMA
 def test_a_run_is_exported_and_imported(run, page, tmp_path):
     runs = page.runs
     runs.export_button.click()
@@ -221,6 +236,6 @@ def test_a_model_that_is_gone_is_said(run, page):
 
 
 def test_without_runs_the_page_says_where_they_come_from(page):
-    assert "each run in Prompt design leaves a card here" in page.runs.said.value
+    assert "Run in Prompt design leaves a card here" in page.runs.said.value
     page.runs.again_button.click()
     assert "Choose a run card first" in page.runs.message.value
