@@ -16,6 +16,7 @@ from utils.studio.run_cards import RunCards, make_card, read
 from utils.studio.save_page import SavePage
 from utils.studio.studio import Studio
 from utils.studio.values import filled
+from utils.studio.versions_page import NOTHING
 
 LLAMA = pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
 
@@ -118,16 +119,20 @@ def test_what_another_studio_saved_is_there_when_the_page_comes_to_front(page):
 
 
 def test_the_fields_are_there_in_another_kernel(page, studio):
-    for name in ("kept-a", "kept-b"):
+    for name in ("kept-a", "kept-b", "kept-b", "kept-b"):
         save_prompt(name, "text")
     page.shown()
     page.versions.name.value, page.versions.note.value, page.versions.tags.value = "draft", "words {x}", "a=b"
     page.versions.saved.value = "kept-b"
+    page.versions.version.value, page.versions.other.value = "kept-b/2", "kept-b/1"
     other = SavePage(Studio(studio.workspace))
     other.shown()
     fields = other.versions
     assert (fields.name.value, fields.note.value, fields.tags.value) == ("draft", "words {x}", "a=b")
-    assert (fields.saved.value, fields.version.value) == ("kept-b", "kept-b/1")
+    assert (fields.saved.value, fields.version.value, fields.other.value) == ("kept-b", "kept-b/2", "kept-b/1")
+    assert "What leads from kept-b/1 to kept-b/2" in fields.details.value
+    fields.saved.value = "kept-a"
+    assert (fields.version.value, fields.other.value) == ("kept-a/1", NOTHING)
 
 
 @pytest.mark.parametrize(
