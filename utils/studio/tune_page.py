@@ -117,6 +117,10 @@ class TunePage:
             "epochs": self.epochs,
             "multiplier": self.multiplier,
             "model": self.model,
+            "shown": self.beside,
+            "report": self.report,
+            "record": self.record,
+            "mask": self.mask,
         }
 
     def _view(self) -> widgets.Widget:
@@ -188,7 +192,7 @@ class TunePage:
 
     def _mask(self) -> Generator[None]:
         if self.checked is None:
-            return
+            raise DataError("Press Check first: it reads the records.")
         checked, model = self.checked
         record = _numbered(checked.train, self.record.value)
         mask = yield from in_thread(lambda: loss_mask(model, record))
