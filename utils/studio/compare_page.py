@@ -129,7 +129,6 @@ class ComparePage:
         self.contestants.offer((yield from waiting(self.message, REGISTRY, self.studio.models.choices)))
         saved = yield from waiting(self.message, REGISTRY, _saved)
         self.source.offer([PRESENT, *((reference, reference) for reference in saved)])
-        self.kept.restore("prompt")
 
     def _adding(self) -> Generator[None]:
         reference, prompt = self.source.value, self.studio.prompt

@@ -30,7 +30,6 @@ class SavePage:
             "file": self.runs.path,
         }
         self.kept = Kept(studio.workspace, self.name, fields, self.versions.message)
-        self.versions.last = self.kept.state
         self.view = beside(self.versions.view, self.runs.view, least=NARROWEST)
 
     def shown(self) -> None:

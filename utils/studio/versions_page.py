@@ -1,9 +1,8 @@
 """The saved prompts: a new version of one, its versions and aliases, what differs between two."""
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -43,14 +42,13 @@ TYPED = {"continuous_update": False, "style": FULL_LABEL, "layout": WIDE}
 class Versions:
     """Fields for a new version of the present prompt, above the versions that there are.
 
-    prompt: gives the prompt that is saved. open: is given one to open in Prompt design. last: what was chosen before
-    in the fields saved, version and other. wanted: the reference of the version to choose once it is listed.
+    prompt: gives the prompt that is saved. open: is given one to open in Prompt design. wanted: the reference of the
+    version to choose once it is listed.
     """
 
     def __init__(self, prompt: Callable[[], Prompt], open: Callable[[Prompt], None]) -> None:
         self.prompt, self.open = prompt, open
         self.found: dict[str, PromptVersion] = {}
-        self.last: Mapping[str, Any] = {}
         self.wanted: str | None = None
         self.name = widgets.Combobox(description="Name", placeholder="of the saved prompt", **TYPED)
         self.note = widgets.Text(description="Message", placeholder="what is new in this version", **TYPED)
@@ -157,7 +155,7 @@ class Versions:
         names = yield from waiting(self.said, "Reading the registry", prompt_names)
         self.said.value = "" if names else paragraph(NONE)
         self.name.options = names
-        self.saved.offer(names, begin=self.last.get("saved"))
+        self.saved.offer(names)
         if version:
             self.saved.value, self.wanted = version.name, version.reference
         self.reading.start(self._list_versions)
@@ -167,10 +165,10 @@ class Versions:
         found = (yield from waiting(self.said, what, lambda: prompt_versions(name))) if name else []
         self.found = {version.reference: version for version in reversed(found)}
         options = [(_label(version), reference) for reference, version in self.found.items()]
-        self.version.offer(options, begin=self.last.get("version"))
+        self.version.offer(options)
         if self.wanted in self.found:
             self.version.value, self.wanted = self.wanted, None
-        self.other.offer([("nothing", NOTHING), *options], begin=self.last.get("other"))
+        self.other.offer([("nothing", NOTHING), *options])
         self.table.value = scrolling(_table(found)._repr_html_(), f"The versions of {name}") if found else ""
         self._show()
 
