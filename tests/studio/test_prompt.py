@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.errors import DataError, EmptyPrompt, UnsupportedSetting
@@ -39,6 +39,7 @@ def test_a_prompt_comes_back_from_json_as_it_was_and_says_only_what_is_set():
 TEXT = st.text(max_size=20)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(
     st.builds(
         Prompt,

@@ -79,7 +79,7 @@ def test_where_no_notebook_can_be_opened_it_is_named(page, monkeypatch):
     monkeypatch.setenv("VOILA_REQUEST_URL", "http://127.0.0.1/")
     page.show_answer()
     assert set(page.where.outputs[0]["data"]) == {"text/html"}
-    assert page.card.notebook in page.where.outputs[0]["data"]["text/html"]
+    assert f": {page.card.notebook} in JupyterLab (make lab)." in page.where.outputs[0]["data"]["text/html"]
 
 
 def test_where_progress_is_off_the_page_says_that_nothing_is_kept(studio, monkeypatch):

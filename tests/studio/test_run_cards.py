@@ -10,7 +10,7 @@ from utils.errors import CourseError, DataError
 from utils.logits.config import DecodingConfig
 from utils.studio import run_cards
 from utils.studio.prompt import Prompt
-from utils.studio.responses import respond
+from utils.studio.responses import classify, respond
 from utils.studio.run_cards import Output, RunCard, RunCards, changes, export, make_card, read, replay, written
 from utils.studio.values import filled
 
@@ -142,6 +142,37 @@ def test_a_card_is_exported_and_nothing_is_written_over(card, tmp_path):
         export(card, path)
 
 
+@pytest.fixture
+def choice(tiny) -> RunCard:
+    prompt = Prompt(text="ab", labels=("yes", "no <i>", "예"), responses=3)
+    return make_card(prompt, tiny, classify(tiny, prompt))
+
+
+@LLAMA
+def test_a_choice_of_labels_is_kept_and_the_same_again(choice, tiny):
+    [output] = choice.outputs
+    assert output.shares == classify(tiny, choice.prompt) and output.text == next(iter(output.shares))
+    assert read(written(choice).encode()) == choice
+    found = replay(choice, tiny)
+    assert found.same and found.compared[0].said == f"{output.text}, as before; each share is the same within 0.5 %"
+
+
+@LLAMA
+def test_a_label_whose_share_is_another_is_named(choice, tiny):
+    [output] = choice.outputs
+    first, second, third = output.shares
+    little = {first: output.shares[first] - 0.004, second: output.shares[second] + 0.004, third: output.shares[third]}
+    assert replay(replace(choice, outputs=(replace(output, shares=little),)), tiny).same
+    other = {third: 0.989, first: output.shares[first], second: 0.0}
+    found = replay(replace(choice, outputs=(replace(output, text=third, shares=other),)), tiny)
+    assert not found.same and found.compared[0].position == 1
+    now = f"{100 * output.shares[third]:.1f} %"
+    assert found.compared[0].said == f"{first}, and {third} before; {third} had 98.9 % and has {now}"
+
+
+OUTPUT = {"seed": 0, "text": "t", "tokens": [1], "stop_reason": ""}
+
+
 def damaged(**changes) -> bytes:
     good = {
         "run_card": 1,
@@ -149,7 +180,7 @@ def damaged(**changes) -> bytes:
         "model": {"name": "m", "hash": "h"},
         "packages": {},
         "prompt": {},
-        "outputs": [{"seed": 0, "text": "t", "tokens": [1], "stop_reason": ""}],
+        "outputs": [OUTPUT],
     }
     return json.dumps({name: value for name, value in {**good, **changes}.items() if value is not None}).encode()
 
@@ -175,6 +206,10 @@ def test_a_card_written_by_hand_is_read():
         (damaged(outputs=[{"seed": 0, "text": "t", "tokens": [2**40], "stop_reason": ""}]), "whole number from 0"),
         (damaged(outputs=[{"seed": 0, "text": None, "tokens": [], "stop_reason": ""}]), "outputs are texts"),
         (damaged(prompt={"responses": 2}), "not those of its prompt's seeds"),
+        (damaged(prompt={"labels": ["a", "b"]}), "not those of its prompt's labels, .'a', 'b'"),
+        (damaged(outputs=[OUTPUT | {"shares": {"a": 1}}]), "not those of its prompt's labels"),
+        (damaged(outputs=[OUTPUT | {"shares": {"a": 2}}]), "A share is a number from 0 to 1"),
+        (damaged(outputs=[OUTPUT | {"shares": [1]}]), "damaged"),
         (damaged(made="yesterday"), "damaged"),
         (damaged(model="m"), "damaged"),
         (damaged(packages=[1]), "damaged"),

@@ -1,6 +1,7 @@
 """The page Save: what is saved is there in another kernel, and nothing is lost where the registry is away."""
 
 import asyncio
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from utils.logits.config import DecodingConfig
 from utils.registry.prompts import find_prompt, prompt_versions, save_prompt
 from utils.registry.tracking import connect
 from utils.studio.prompt import Prompt
-from utils.studio.responses import respond
+from utils.studio.responses import classify, respond
 from utils.studio.run_cards import RunCards, make_card, read
 from utils.studio.save_page import SavePage
 from utils.studio.studio import Studio
 from utils.studio.values import filled
+from utils.studio.versions_page import NOTHING
 
 LLAMA = pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
 
@@ -117,16 +119,20 @@ def test_what_another_studio_saved_is_there_when_the_page_comes_to_front(page):
 
 
 def test_the_fields_are_there_in_another_kernel(page, studio):
-    for name in ("kept-a", "kept-b"):
+    for name in ("kept-a", "kept-b", "kept-b", "kept-b"):
         save_prompt(name, "text")
     page.shown()
     page.versions.name.value, page.versions.note.value, page.versions.tags.value = "draft", "words {x}", "a=b"
     page.versions.saved.value = "kept-b"
+    page.versions.version.value, page.versions.other.value = "kept-b/2", "kept-b/1"
     other = SavePage(Studio(studio.workspace))
     other.shown()
     fields = other.versions
     assert (fields.name.value, fields.note.value, fields.tags.value) == ("draft", "words {x}", "a=b")
-    assert (fields.saved.value, fields.version.value) == ("kept-b", "kept-b/1")
+    assert (fields.saved.value, fields.version.value, fields.other.value) == ("kept-b", "kept-b/2", "kept-b/1")
+    assert "What leads from kept-b/1 to kept-b/2" in fields.details.value
+    fields.saved.value = "kept-a"
+    assert (fields.version.value, fields.other.value) == ("kept-a/1", NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +201,20 @@ def test_a_run_is_shown_and_run_again(run, page, opened):
 
 
 @LLAMA
+def test_a_choice_of_labels_is_shown_and_made_again(tiny, saved_model, page, studio):
+    prompt = replace(RUN, labels=("<b>yes</b>", "no"), model=str(saved_model))
+    card = make_card(prompt, tiny, classify(tiny, filled(prompt, 0)))
+    RunCards(studio.workspace).keep(card)
+    page.shown()
+    runs, chosen = page.runs, card.outputs[0].text
+    assert f"chosen: {chosen}, " in runs.list.label
+    assert "&lt;b&gt;yes&lt;/b&gt;: " in runs.shown.value and "no: " in runs.shown.value
+    runs.again_button.click()
+    assert f"Chosen: {html.escape(chosen)}, as before; each share is the same within 0.5 %." in runs.message.value
+    assert "as before; each share" in runs.shown.value
+
+
+@LLAMA
 def test_a_run_is_exported_and_imported(run, page, tmp_path):
     runs = page.runs
     runs.export_button.click()
@@ -221,6 +241,6 @@ def test_a_model_that_is_gone_is_said(run, page):
 
 
 def test_without_runs_the_page_says_where_they_come_from(page):
-    assert "each run in Prompt design leaves a card here" in page.runs.said.value
+    assert "Run in Prompt design leaves a card here" in page.runs.said.value
     page.runs.again_button.click()
     assert "Choose a run card first" in page.runs.message.value

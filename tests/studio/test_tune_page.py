@@ -117,6 +117,17 @@ def test_report_mask_and_estimate_before_anything_starts(filled):
     assert filled.beside.value == REPORT and "tickets" not in names()
 
 
+def test_the_report_is_there_for_another_studio(filled, studio, workspace):
+    filled.check_button.click()
+    filled.record.value = 2
+    other = TunePage(type(studio)(workspace))
+    other.shown()
+    assert (other.report.value, other.mask.value) == (filled.report.value, filled.mask.value)
+    assert other.beside.value == REPORT and other.known.layout.display == ""
+    other.record.value = 3
+    assert "Press Check first" in words(other.message.value) and other.mask.value == filled.mask.value
+
+
 def test_data_that_cannot_be_trained_on_is_refused(page, tmp_path):
     page.job_name.value, page.validation.value = "few", NONE
     page.data.address.value = str(write(tmp_path / "few.jsonl", 3))

@@ -24,11 +24,12 @@ from utils.widgets.choice import Choice
 from utils.widgets.keys import Keys
 from utils.widgets.slider import NARROW, NumberBox
 from utils.widgets.turns import Turns, each_in_thread, in_thread
-from utils.widgets.view import FULL_LABEL, Dropdown, alert, button, fitted, paragraph, row, told_in
-from utils.widgets.waiting import waiting
+from utils.widgets.view import FULL_LABEL, Dropdown, alert, button, fitted, paragraph, row
+from utils.widgets.waiting import following, waiting
 
 PRESENT = ("The prompt in Prompt design", "")
 RESULTS = "Compare results"
+REGISTRY = "Reading the registry"
 SEEDS_RULE = f"seeds are a whole number from 1 to {MOST_RESPONSES}"
 
 
@@ -55,7 +56,7 @@ class ComparePage:
         self.turns = Turns(self.message)
         self.step: Progress | Result | None = None
         self.view = self._view()
-        self.kept = Kept(studio.workspace, self.name, self._fields, self.message)
+        self.kept = Kept(studio.workspace, self.name, self._fields | {"prompt": self.source}, self.message)
         self._restore()
         self._observe()
 
@@ -65,10 +66,7 @@ class ComparePage:
 
     def add(self) -> None:
         """Add the prompt chosen to the comparison."""
-        with told_in(self.message):
-            reference = self.source.value
-            self.contestants.add(opened(find_prompt(reference)) if reference else self.studio.prompt)
-            self.message.value = ""
+        Turns(self.message).start(self._adding)
 
     def compare(self) -> None:
         """Let all contestants answer, behind the page where there is one."""
@@ -128,9 +126,16 @@ class ComparePage:
     def _offer(self) -> Generator[None]:
         if not self.contestants.cards and self.studio.prompt != Prompt():
             self.contestants.add(self.studio.prompt)
-        self.contestants.offer((yield from in_thread(self.studio.models.choices)))
-        saved = yield from in_thread(_saved)
+        self.contestants.offer((yield from waiting(self.message, REGISTRY, self.studio.models.choices)))
+        saved = yield from waiting(self.message, REGISTRY, _saved)
         self.source.offer([PRESENT, *((reference, reference) for reference in saved)])
+
+    def _adding(self) -> Generator[None]:
+        reference, prompt = self.source.value, self.studio.prompt
+        if reference:
+            prompt = opened((yield from waiting(self.message, REGISTRY, lambda: find_prompt(reference))))
+        self.contestants.add(prompt)
+        self.message.value = ""
 
     def _compare_with_fields(self) -> None:
         self.measured.compare(self._asked)
@@ -157,16 +162,13 @@ class ComparePage:
         """Say how far the contestants are, then show the result and keep it."""
         begun, self.step, asked = time.monotonic(), None, self._asked
         try:
-            for _ in each_in_thread(steps, self._take):
-                if isinstance(self.step, Progress):
-                    self.message.value = paragraph(f"{self.step}, {time.monotonic() - begun:.0f} s")
-                yield
+            yield from following(self.message, self._doing, each_in_thread(steps, self._take))
         except GeneratorExit:
             self.message.value = paragraph("Stopped. What was answered is kept: Compare goes on from there.")
             raise
         result = self.step
         assert isinstance(result, Comparison | SideBySide)
-        drawn = yield from in_thread(lambda: figures(result))
+        drawn = yield from waiting(self.message, "Drawing the intervals", lambda: figures(result))
         self.measured.put(result, drawn, asked=asked)
         self._compare_with_fields()
         kept = {"kind": type(result).__name__, "result": result.as_dict(), "figures": drawn, "asked": asked}
@@ -175,6 +177,9 @@ class ComparePage:
 
     def _take(self, step: Progress | Result) -> None:
         self.step = step
+
+    def _doing(self) -> str:
+        return str(self.step) if isinstance(self.step, Progress) else "Comparing"
 
 
 KINDS: Mapping[str, type[Result]] = {kind.__name__: kind for kind in (Comparison, SideBySide)}

@@ -146,6 +146,7 @@ class DesignPage:
         """Show the prompt and the answers that are kept."""
         kept = self.kept_state = self.studio.workspace.read(self.name)
         self._put(self.studio.prompt, row=kept.get("row", 0))
+        self.values.pasted.value = kept.get("pasted", "")
         self.labels.kept = tuple(kept.get("labels", ()))
         if "asked" in kept:
             self.answers.put(kept["answers"])
@@ -180,7 +181,11 @@ class DesignPage:
         if self.draft != self.kept:
             self.kept = self.draft
             self.studio.keep(self.kept)
-        state: dict[str, Any] = {"row": self.values.chosen, "labels": list(self.labels.kept)}
+        state: dict[str, Any] = {
+            "row": self.values.chosen,
+            "pasted": self.values.pasted.value,
+            "labels": list(self.labels.kept),
+        }
         if self.runs.asked:
             asked, row = self.runs.asked
             state |= {"asked": asked.as_dict(), "asked_row": row, "answers": self.answers.state}

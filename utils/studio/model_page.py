@@ -9,7 +9,7 @@ from utils.models.language_model import LanguageModel
 from utils.studio.models import OWN, Models
 from utils.studio.responses import get_ready
 from utils.widgets.choice import Choice
-from utils.widgets.turns import Turns, in_thread
+from utils.widgets.turns import Turns
 from utils.widgets.view import FULL_LABEL, alert
 from utils.widgets.waiting import waiting
 
@@ -59,12 +59,10 @@ class ModelPicker:
     def loading(self, reference: str) -> Generator[None, None, LanguageModel]:
         """Return a model, and say how long it has been loading. Raises what `Models.load` raises."""
         what = f"Loading {self._label(reference)}"
-        found = yield from waiting(self.message, what, lambda: self.models.load(reference))
-        self.message.value = ""
-        return found
+        return (yield from waiting(self.message, what, lambda: self.models.load(reference)))
 
     def _refreshing(self) -> Generator[None]:
-        self.choices = yield from in_thread(self.models.choices)
+        self.choices = yield from waiting(self.message, "Reading the registry", self.models.choices)
         self._show()
         if self.loaded is None or self.loaded_reference != self.reference:
             yield from self._loading()
@@ -72,7 +70,7 @@ class ModelPicker:
     def _loading(self) -> Generator[None]:
         try:
             found = yield from self.loading(self.reference)
-            yield from in_thread(lambda: get_ready(found))
+            yield from waiting(self.message, f"Getting {self._label(self.reference)} ready", lambda: get_ready(found))
         except CourseError as error:
             said = str(error)
             if self.loaded:

@@ -120,6 +120,7 @@ def _place(card: ReflectionCard) -> Mapping[str, str]:
     title, heading = card.section
     course = next((folder for folder in (Path(), *Path.cwd().parents) if (folder / card.notebook).exists()), None)
     if course is None or VOILA in os.environ:
-        return {"text/html": paragraph(f"Shown in {title}, under “{heading}” ({card.notebook}).")}
+        said = f"Shown in {title}, under “{heading}”: {card.notebook} in JupyterLab (make lab)."
+        return {"text/html": paragraph(said)}
     link = Path(os.path.relpath(course / card.notebook)).as_posix()
     return {"text/markdown": f"Shown in [{title}, under “{heading}”]({link}#cell-id={card.cell})."}

@@ -6,13 +6,13 @@ In the workspace's folder `runs`, a JSON file each.
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from utils.arguments import a_list, text, texts, whole_number
+from utils.arguments import a_list, number, text, texts, whole_number
 from utils.errors import CourseError, DataError, short_reason
 from utils.experiments.provenance import versions
 from utils.models.language_model import LanguageModel
@@ -20,7 +20,7 @@ from utils.models.tokens import quoted, token_text
 from utils.storage.files import disk_errors_explained, write_text
 from utils.studio.models import identity
 from utils.studio.prompt import Prompt
-from utils.studio.responses import Response, respond
+from utils.studio.responses import Response, classify, respond
 from utils.studio.values import filled
 from utils.studio.workspace import Workspace
 
@@ -32,18 +32,30 @@ FORMAT = 1
 LARGEST_ID = 2**31 - 1
 """Of a token: more than any vocabulary has."""
 
+TOLERANCE = 0.005
+"""How far a label's share may be from the one on the card and still be called the same."""
+
 FOLDER, KEPT = "runs", 200
 """Where run cards are kept, and how many of them; what is older is dropped, and that is said."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """One response as a run card keeps it. tokens: their ids, none where an endpoint wrote. stop_reason: as in Step."""
+    """One response as a run card keeps it, or the choice of a label.
+
+    tokens: their ids, none where an endpoint wrote. stop_reason: as in Step. shares: each label's, the likeliest, which
+    is the text, first.
+    """
 
     seed: int
     text: str
     tokens: tuple[int, ...] = ()
     stop_reason: str = ""
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+Answer = Sequence[Response] | Mapping[str, float]
+"""What a prompt got: responses, or where it has labels, their shares."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class RunCard:
 
     prompt: with its parameters, the model's reference, and the one row of values that filled it. model, model_hash: the
     name and `identity` of what answered. made: in UTC. packages: (name, version) pairs. Raises DataError for outputs of
-    other seeds than the prompt's.
+    other seeds or labels than the prompt's.
     """
 
     prompt: Prompt
@@ -63,8 +75,12 @@ class RunCard:
     packages: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if [output.seed for output in self.outputs] != self.prompt.seeds:
-            raise DataError(f"The run card's outputs are not those of its prompt's seeds, {self.prompt.seeds}.")
+        labels = self.prompt.labels
+        seeds = self.prompt.seeds[:1] if labels else self.prompt.seeds
+        if [output.seed for output in self.outputs] != seeds:
+            raise DataError(f"The run card's outputs are not those of its prompt's seeds, {seeds}.")
+        if any(set(output.shares) != set(labels) for output in self.outputs):
+            raise DataError(f"The run card's shares are not those of its prompt's labels, {list(labels)}.")
 
     @property
     def asked(self) -> Prompt:
@@ -104,11 +120,11 @@ class RunCard:
             raise DataError(f"The run card is damaged ({type(error).__name__}: {short_reason(error)}).") from None
 
 
-def make_card(prompt: Prompt, model: LanguageModel, responses: Sequence[Response], *, row: int = 0) -> RunCard:
+def make_card(prompt: Prompt, model: LanguageModel, answer: Answer, *, row: int = 0) -> RunCard:
     """Return the card of a run. row: of the prompt's values, from 0. A model's first hash takes about a second."""
     return RunCard(
         prompt=replace(prompt, values=prompt.values[row : row + 1]),
-        outputs=_outputs(responses),
+        outputs=_outputs(prompt, answer),
         model=model.name,
         model_hash=identity(model),
         packages=tuple(versions(*PACKAGES).items()),
@@ -183,9 +199,10 @@ def export(card: RunCard, path: str | Path) -> Path:
 
 @dataclass(frozen=True)
 class Compared:
-    """One response beside the one on the card. position: of the first token that differs, from 1; None if none does.
+    """One output beside the one on the card.
 
-    said: what is the same or differs, in a sentence.
+    position: of the first token that differs, or label whose share does, from 1; None if none does. said: what is the
+    same or differs, in a sentence.
     """
 
     before: Output
@@ -196,25 +213,25 @@ class Compared:
 
 @dataclass(frozen=True)
 class Replay:
-    """A card run again. expected: why the responses may differ, sentences. compared: one for each response."""
+    """A card run again. expected: why the outputs may differ, sentences. compared: one for each output."""
 
     expected: tuple[str, ...]
     compared: tuple[Compared, ...]
 
     @property
     def same(self) -> bool:
-        """Whether all responses are the same."""
+        """Whether all outputs are the same."""
         return all(each.position is None for each in self.compared)
 
 
 def replay(card: RunCard, model: LanguageModel) -> Replay:
-    """Run a card's prompt again and compare token by token. Raises what `respond` raises."""
-    return compare(card, model, respond(model, card.asked))
+    """Run a card's prompt again and compare token by token. Raises what `respond` and `classify` raise."""
+    return compare(card, model, (classify if card.asked.labels else respond)(model, card.asked))
 
 
-def compare(card: RunCard, model: LanguageModel, responses: Sequence[Response]) -> Replay:
-    """Compare responses to a card's prompt with those on the card."""
-    pairs = zip(card.outputs, _outputs(responses), strict=True)
+def compare(card: RunCard, model: LanguageModel, answer: Answer) -> Replay:
+    """Compare the answer to a card's prompt with the one on the card."""
+    pairs = zip(card.outputs, _outputs(card.prompt, answer), strict=True)
     return Replay(tuple(changes(card, model)), tuple(_compared(before, now, model) for before, now in pairs))
 
 
@@ -232,12 +249,16 @@ def changes(card: RunCard, model: LanguageModel) -> list[str]:
     return said
 
 
-def _outputs(responses: Sequence[Response]) -> tuple[Output, ...]:
-    return tuple(Output(each.seed, each.text, each.tokens, each.stop_reason) for each in responses)
+def _outputs(prompt: Prompt, answer: Answer) -> tuple[Output, ...]:
+    if isinstance(answer, Mapping):
+        return (Output(prompt.seeds[0], next(iter(answer)), shares=answer),)
+    return tuple(Output(each.seed, each.text, each.tokens, each.stop_reason) for each in answer)
 
 
 def _compared(before: Output, now: Output, model: LanguageModel) -> Compared:
     """Compare two responses; of one that was stopped by hand, what had been written by then."""
+    if before.shares:
+        return _choices_compared(before, now)
     by_token = bool(before.tokens and now.tokens)
     old, new = (before.tokens, now.tokens) if by_token else (before.text, now.text)
     new = new if before.stop_reason else new[: len(old)]
@@ -247,6 +268,16 @@ def _compared(before: Output, now: Output, model: LanguageModel) -> Compared:
         return Compared(before, now, None, f"the same, {len(old):,} {unit}{'s' * (len(old) != 1)}")
     was, is_now = (_at(each, position, model) for each in (old, new))
     return Compared(before, now, position, f"{unit} {position:,} was {was} and is {is_now}")
+
+
+def _choices_compared(before: Output, now: Output) -> Compared:
+    differ = [label for label, share in before.shares.items() if abs(now.shares[label] - share) > TOLERANCE]
+    chosen = f"{before.text}, as before" if now.text == before.text else f"{now.text}, and {before.text} before"
+    if not differ:
+        return Compared(before, now, None, f"{chosen}; each share is the same within {100 * TOLERANCE} %")
+    position = list(before.shares).index(differ[0]) + 1
+    was, is_now = (output.shares[differ[0]] for output in (before, now))
+    return Compared(before, now, position, f"{chosen}; {differ[0]} had {100 * was:.1f} % and has {100 * is_now:.1f} %")
 
 
 def _at(written: Sequence[int] | str, position: int, model: LanguageModel) -> str:
@@ -261,4 +292,7 @@ def _output(given: Any) -> Output:
     rule = f"a token's id is a whole number from 0 to {LARGEST_ID}"
     ids = [whole_number(token, rule, least=0, most=LARGEST_ID) for token in given["tokens"]]
     seed = whole_number(given["seed"], "a seed is a whole number")
-    return Output(seed, *texts([given["text"]], "the outputs"), tuple(ids), text(given["stop_reason"], "a stop reason"))
+    of = "a share is a number from 0 to 1"
+    shares = {label: number(share, of, least=0, most=1) for label, share in given.get("shares", {}).items()}
+    reason = text(given["stop_reason"], "a stop reason")
+    return Output(seed, *texts([given["text"]], "the outputs"), tuple(ids), reason, shares)

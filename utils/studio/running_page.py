@@ -1,22 +1,24 @@
 """Runs of a prompt behind the page: its responses, a choice of labels, or an answer for each row of values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import ipywidgets as widgets
 
 from utils.errors import DataError
+from utils.models.language_model import LanguageModel
 from utils.studio.answers_page import Answers
 from utils.studio.model_page import ModelPicker
 from utils.studio.prompt import Prompt
 from utils.studio.responses import Response, classify, label_probabilities, respond_to_all, responding
-from utils.studio.run_cards import RunCards, make_card
+from utils.studio.run_cards import Answer, RunCards, make_card
 from utils.studio.values import filled, values_of
-from utils.widgets.turns import Turns, Work, each_in_thread, in_thread
+from utils.widgets.turns import Turns, Work, each_in_thread
 from utils.widgets.view import paragraph
+from utils.widgets.waiting import following, waiting
 
 
 class Runs:
-    """One run at a time; each answered prompt is kept as a run card.
+    """One run at a time; its responses, or the label chosen, are kept as a run card; what a table of rows got is not.
 
     asked: the last prompt that was run, before its row filled it, and the number of the row; None before the first.
     responses: to it. ended: called after each run with the responses to it, none where it was stopped or did not ask
@@ -57,24 +59,34 @@ class Runs:
         model = yield from self.picker.loading(prompt.model)
         self.asked = (prompt, row)
         self._show(tuple(Response(seed) for seed in asked.seeds))
-        self.message.value = paragraph("Reading the prompt ...")
-        keep = in_thread(lambda: self.cards.keep(make_card(prompt, model, self.responses, row=row)))
         try:
-            yield from each_in_thread(responding(model, asked), self._show)
+            yield from following(self.message, self._doing, each_in_thread(responding(model, asked), self._show))
         except GeneratorExit:
-            self.message.value = paragraph(f"Stopped: {self._written}.")
             if any(response.text for response in self.responses):
-                next(keep, None)
+                next(self._keep(prompt, model, self.responses, row), None)
+            self.message.value = paragraph(f"Stopped: {self._written}.")
             raise
         finally:
             self.ended(self.responses if all(response.stop_reason for response in self.responses) else ())
-        said = yield from keep
+        said = yield from self._keep(prompt, model, self.responses, row)
         self.message.value = paragraph(f"Done: {self._written}. {said}")
+
+    def _keep(self, prompt: Prompt, model: LanguageModel, answer: Answer, row: int) -> Generator[None, None, str]:
+        """Keep a run card, and return what `RunCards.keep` says."""
+
+        def keep() -> str:
+            return self.cards.keep(make_card(prompt, model, answer, row=row))
+
+        return (yield from waiting(self.message, "Keeping the run", keep))
 
     def _show(self, responses: tuple[Response, ...]) -> None:
         self.responses = list(responses)
         self.answers.show_responses(self.responses)
-        self.message.value = paragraph(f"Writing: {self._written} ...")
+
+    def _doing(self) -> str:
+        if tokens := sum(len(each.tokens) for each in self.responses):
+            return f"Writing: {tokens:,} tokens"
+        return "Writing" if any(each.text for each in self.responses) else "Reading the prompt"
 
     @property
     def _written(self) -> str:
@@ -84,13 +96,16 @@ class Runs:
     def _choosing(self, prompt: Prompt, row: int) -> Work:
         asked = filled(prompt, row)
         model = yield from self.picker.loading(prompt.model)
-        self.message.value = paragraph("Reading the prompt with each label ...")
-        probabilities = yield from in_thread(lambda: label_probabilities(model, asked))
-        shares = yield from in_thread(lambda: classify(model, asked))
+        probabilities, shares = yield from waiting(
+            self.message,
+            "Reading the prompt with each label",
+            lambda: (label_probabilities(model, asked), classify(model, asked)),
+        )
         self.asked = (prompt, row)
         self.answers.show_choice(shares, together=sum(probabilities.values()))
-        self.message.value = paragraph(f"Chosen: {next(iter(shares))}.")
         self.ended(())
+        said = yield from self._keep(prompt, model, shares, row)
+        self.message.value = paragraph(f"Chosen: {next(iter(shares))}. {said}")
 
     def _all_begun(self, prompt: Prompt, row: int) -> Work:
         if not prompt.values:
@@ -104,18 +119,17 @@ class Runs:
         model = yield from self.picker.loading(prompt.model)
         answers: dict[int, str] = {}
 
-        def take(answer: tuple[int, str]) -> None:
-            answers.update([answer])
-            self.message.value = paragraph(f"{len(answers):,} of {len(rows):,} rows answered ...")
+        def said() -> str:
+            return f"{len(answers):,} of {len(rows):,} rows answered"
 
-        self.message.value = paragraph(f"Answering {len(rows):,} rows ...")
         self.asked = (prompt, row)
+        work = each_in_thread(respond_to_all(model, rows), lambda answer: answers.update([answer]))
         try:
-            yield from each_in_thread(respond_to_all(model, rows), take)
+            yield from following(self.message, said, work)
         finally:
             names = prompt.variables
             cells = [[values_of(prompt, n).get(name, "") for name in names] for n in range(len(rows))]
             table = [[f"{n + 1:,}", *cells[n], answers[n]] for n in sorted(answers)]
             self.answers.show_rows(["Row", *names, "Answer"], table)
-            self.message.value = paragraph(f"{len(answers):,} of {len(rows):,} rows answered.")
+            self.message.value = paragraph(f"{said()}.")
             self.ended(())

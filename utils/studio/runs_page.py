@@ -2,23 +2,37 @@
 
 import base64
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
 import ipywidgets as widgets
 
 from utils.errors import DataError, EmptyPrompt
+from utils.models.language_model import LanguageModel
 from utils.studio.models import Models
 from utils.studio.prompt import Prompt
-from utils.studio.responses import Response, responding
-from utils.studio.run_cards import Compared, Output, Replay, RunCard, RunCards, changes, compare, export, read, written
+from utils.studio.responses import Response, classify, responding
+from utils.studio.run_cards import (
+    Answer,
+    Compared,
+    Output,
+    Replay,
+    RunCard,
+    RunCards,
+    changes,
+    compare,
+    export,
+    read,
+    written,
+)
 from utils.studio.saved_prompts import in_text
+from utils.widgets.bars import percent
 from utils.widgets.picture import Picture, short
 from utils.widgets.turns import Turns, Work, each_in_thread, in_thread
 from utils.widgets.view import FULL_LABEL, WIDE, Select, button, fitted, in_words, offer, paragraph, row, scrolling
-from utils.widgets.waiting import waiting
+from utils.widgets.waiting import following, waiting
 
-NONE = "No run is kept yet: each run in Prompt design leaves a card here."
+NONE = "No run is kept yet: Run in Prompt design leaves a card here. Run all rows leaves none: run one row by itself."
 
 
 class KeptRuns:
@@ -98,22 +112,32 @@ class KeptRuns:
         model = yield from waiting(self.message, "Loading the model", lambda: self.models.load(card.prompt.model))
         expected = yield from waiting(self.message, "Comparing model and packages", lambda: changes(card, model))
         self._put(card, _card(card, expected))
-        last: tuple[Response, ...] = ()
-
-        def show(responses: tuple[Response, ...]) -> None:
-            nonlocal last
-            last = responses
-            self.message.value = paragraph(f"Running again: {sum(len(each.steps) for each in last):,} tokens ...")
-
         try:
-            yield from each_in_thread(responding(model, card.asked), show)
+            answer = yield from self._answer(model, card.asked)
         except GeneratorExit:
             self.message.value = paragraph("Stopped: nothing was compared.")
             raise
-        found = yield from in_thread(lambda: compare(card, model, last))
+        found = yield from in_thread(lambda: compare(card, model, answer))
         self._put(card, _replayed(card, found))
         same = sum(each.position is None for each in found.compared)
-        self.message.value = paragraph(f"{same} of {len(found.compared)} responses are the same.")
+        responses = f"{same} of {len(found.compared)} responses are the same."
+        self.message.value = paragraph(f"Chosen: {found.compared[0].said}." if card.asked.labels else responses)
+
+    def _answer(self, model: LanguageModel, asked: Prompt) -> Generator[None, None, Answer]:
+        """Let the model answer, and say how far it is."""
+        if asked.labels:
+            return (yield from waiting(self.message, "Choosing again", lambda: classify(model, asked)))
+        last: tuple[Response, ...] = ()
+
+        def take(responses: tuple[Response, ...]) -> None:
+            nonlocal last
+            last = responses
+
+        def doing() -> str:
+            return f"Running again: {sum(len(each.steps) for each in last):,} tokens"
+
+        yield from following(self.message, doing, each_in_thread(responding(model, asked), take))
+        return last
 
     def _put(self, card: RunCard, shown: str) -> None:
         """Show what comes of a card, unless another one was chosen meanwhile."""
@@ -147,7 +171,8 @@ class KeptRuns:
 
 def _label(card: RunCard) -> str:
     made, count = card.made.astimezone().strftime("%Y-%m-%d %H:%M:%S"), len(card.outputs)
-    return f"{made}, '{short(_text(card.asked))}', {count} response{'s' * (count != 1)}, {card.model}"
+    answer = f"chosen: {short(card.outputs[0].text)}" if card.asked.labels else f"{count} response{'s' * (count != 1)}"
+    return f"{made}, '{short(_text(card.asked))}', {answer}, {card.model}"
 
 
 def _link(card: RunCard) -> str:
@@ -160,7 +185,7 @@ def _link(card: RunCard) -> str:
 
 def _card(card: RunCard, expected: Sequence[str] = ()) -> str:
     """Return a card as HTML. expected: why the model may answer otherwise now."""
-    outputs = "".join(_box(output.text, _heading(output)) for output in card.outputs)
+    outputs = "".join(_box(_answered(output), _heading(output)) for output in card.outputs)
     return f"{_asked(card, expected)}{outputs}"
 
 
@@ -172,9 +197,9 @@ def _replayed(card: RunCard, found: Replay) -> str:
 def _pair(each: Compared) -> str:
     heading = f"{_heading(each.before)}: {each.said}"
     if each.position is None:
-        return _box(each.before.text, heading)
+        return _box(_answered(each.before), heading)
     columns = "display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 4px 12px"
-    boxes = _box(each.before.text, "On the card") + _box(each.now.text, "Now")
+    boxes = _box(_answered(each.before), "On the card") + _box(_answered(each.now), "Now")
     return f'<p style="margin: 8px 0 0"><b>{html.escape(heading)}</b></p><div style="{columns}">{boxes}</div>'
 
 
@@ -191,7 +216,14 @@ def _text(prompt: Prompt) -> str:
     return ""
 
 
+def _answered(output: Output) -> str:
+    """Return a response's text, or the share of each label in a line."""
+    return "\n".join(f"{label}: {percent(share)}" for label, share in output.shares.items()) or output.text
+
+
 def _heading(output: Output) -> str:
+    if output.shares:
+        return "Chosen"
     return f"Seed {output.seed}, {len(output.tokens):,} tokens" if output.tokens else f"Seed {output.seed}"
 
 

@@ -24,11 +24,12 @@ class SavePage:
             "message": self.versions.note,
             "tags": self.versions.tags,
             "saved": self.versions.saved,
+            "version": self.versions.version,
+            "other": self.versions.other,
             "alias": self.versions.alias,
             "file": self.runs.path,
         }
         self.kept = Kept(studio.workspace, self.name, fields, self.versions.message)
-        self.versions.last = self.kept.state.get("saved")
         self.view = beside(self.versions.view, self.runs.view, least=NARROWEST)
 
     def shown(self) -> None:

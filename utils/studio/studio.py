@@ -11,8 +11,9 @@ from utils.studio.models import Models
 from utils.studio.navigation import Navigation
 from utils.studio.prompt import Prompt
 from utils.studio.workspace import Workspace
-from utils.widgets.turns import Turns, in_thread
+from utils.widgets.turns import Turns
 from utils.widgets.view import alert, paragraph, show
+from utils.widgets.waiting import waiting
 
 PAGES = {
     "Gallery": "gallery_page:GalleryPage",
@@ -110,10 +111,10 @@ class Studio:
 
     def _bring(self, name: str) -> Generator[None]:
         """Bring a page to front; what a page imports the first time is read beside the kernel's own work."""
+        make = yield from waiting(self.message, f"Opening {name}", lambda: _find(name))
         if name not in self.made:
             self.message.value = paragraph(f"Opening {name} ...")
-        yield
-        make = yield from in_thread(lambda: _find(name))
+            yield
         self._front(name, make)
 
     def _leave(self) -> None:

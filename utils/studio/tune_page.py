@@ -117,6 +117,10 @@ class TunePage:
             "epochs": self.epochs,
             "multiplier": self.multiplier,
             "model": self.model,
+            "shown": self.beside,
+            "report": self.report,
+            "record": self.record,
+            "mask": self.mask,
         }
 
     def _view(self) -> widgets.Widget:
@@ -159,7 +163,6 @@ class TunePage:
         choices = yield from in_thread(self.studio.models.choices)
         bases = [(label, name) for label, name in choices if not name.startswith(REGISTERED) and not is_address(name)]
         self.model.offer(bases)
-        self.kept.restore("model")
 
     def _read(self) -> Generator[None]:
         """Say at once what is wrong with the data, or how many records there are."""
@@ -188,7 +191,7 @@ class TunePage:
 
     def _mask(self) -> Generator[None]:
         if self.checked is None:
-            return
+            raise DataError("Press Check first: it reads the records.")
         checked, model = self.checked
         record = _numbered(checked.train, self.record.value)
         mask = yield from in_thread(lambda: loss_mask(model, record))

@@ -65,8 +65,9 @@ class ValueFields:
             self.pasted.value = ""
 
     def when_changed(self, call: Callable[[], None]) -> None:
-        """Call a function after each change of a value and of the row chosen."""
+        """Call a function after each change of a value, of the row chosen and of the table pasted."""
         self.table.when_changed(call)
+        self.pasted.observe(lambda _change: call(), names="value")
 
     def _read(self, files: Sequence) -> None:
         with told_in(self.message):

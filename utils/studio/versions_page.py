@@ -20,9 +20,10 @@ from utils.studio.differences import Part, compare_texts, compare_values
 from utils.studio.prompt import Prompt
 from utils.studio.saved_prompts import in_text, opened, save, settings
 from utils.tables import TextTable
+from utils.widgets.choice import Choice
 from utils.widgets.picture import short
-from utils.widgets.turns import Turns, Work, in_thread
-from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, button, fitted, offer, paragraph, row, scrolling, told_in
+from utils.widgets.turns import Turns, Work
+from utils.widgets.view import FULL_LABEL, WIDE, button, fitted, paragraph, row, scrolling, told_in
 from utils.widgets.waiting import waiting
 
 NOTHING = ""
@@ -41,23 +42,20 @@ TYPED = {"continuous_update": False, "style": FULL_LABEL, "layout": WIDE}
 class Versions:
     """Fields for a new version of the present prompt, above the versions that there are.
 
-    prompt: gives the prompt that is saved. open: is given one to open in Prompt design. last: the name that was chosen
-    when the page was closed. wanted: the reference of the version to choose once it is listed.
+    prompt: gives the prompt that is saved. open: is given one to open in Prompt design. wanted: the reference of the
+    version to choose once it is listed.
     """
 
     def __init__(self, prompt: Callable[[], Prompt], open: Callable[[Prompt], None]) -> None:
         self.prompt, self.open = prompt, open
         self.found: dict[str, PromptVersion] = {}
-        self.last: str | None = None
         self.wanted: str | None = None
         self.name = widgets.Combobox(description="Name", placeholder="of the saved prompt", **TYPED)
         self.note = widgets.Text(description="Message", placeholder="what is new in this version", **TYPED)
         self.tags = widgets.Text(description="Tags", placeholder="task=summary, by=me", **TYPED)
         self.present = widgets.HTML()
         self.save_button = button("Save as a new version", button_style="primary")
-        self.saved = Dropdown(options=[], description="Saved prompt", style=FULL_LABEL, layout=fitted())
-        self.version = Dropdown(options=[], description="Version", style=FULL_LABEL, layout=fitted())
-        self.other = Dropdown(options=[], description="Compare with", style=FULL_LABEL, layout=fitted())
+        self.saved, self.version, self.other = Choice("Saved prompt"), Choice("Version"), Choice("Compare with")
         self.alias = widgets.Text(description="Alias", placeholder="production", **{**TYPED, "layout": fitted()})
         self.give_button = button(
             "Give the alias", tooltip="Give the version the alias; another one that has it loses it"
@@ -157,20 +155,20 @@ class Versions:
         names = yield from waiting(self.said, "Reading the registry", prompt_names)
         self.said.value = "" if names else paragraph(NONE)
         self.name.options = names
-        offer(self.saved, names, begin=self.last)
+        self.saved.offer(names)
         if version:
             self.saved.value, self.wanted = version.name, version.reference
         self.reading.start(self._list_versions)
 
     def _list_versions(self) -> Work:
-        name = self.saved.value
-        found = (yield from in_thread(lambda: prompt_versions(name))) if name else []
+        name, what = self.saved.value, "Reading the versions"
+        found = (yield from waiting(self.said, what, lambda: prompt_versions(name))) if name else []
         self.found = {version.reference: version for version in reversed(found)}
         options = [(_label(version), reference) for reference, version in self.found.items()]
-        offer(self.version, options)
+        self.version.offer(options)
         if self.wanted in self.found:
             self.version.value, self.wanted = self.wanted, None
-        offer(self.other, [("nothing", NOTHING), *options])
+        self.other.offer([("nothing", NOTHING), *options])
         self.table.value = scrolling(_table(found)._repr_html_(), f"The versions of {name}") if found else ""
         self._show()
 

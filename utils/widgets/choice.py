@@ -9,11 +9,13 @@ from utils.widgets.view import FULL_LABEL, Dropdown, fitted, offer
 class Choice(Dropdown):
     """A dropdown that is offered its options again and again: what is chosen stays, where it is still there.
 
-    offering: whether its value changes at this moment because of its options, and not by a hand.
+    offering: whether its value changes at this moment because of its options, and not by a hand. offered: is called
+    once it has them, and may choose one.
     """
 
     def __init__(self, label: str, options: Sequence[Any] = ()) -> None:
         self.offering = False
+        self.offered: Callable[[], None] = lambda: None
         super().__init__(options=options, description=label, style=FULL_LABEL, layout=fitted())
 
     def offer(self, options: Sequence[Any], *, begin: Any = None) -> None:
@@ -21,6 +23,7 @@ class Choice(Dropdown):
         self.offering = True
         try:
             offer(self, options, begin=begin)
+            self.offered()
         finally:
             self.offering = False
 
