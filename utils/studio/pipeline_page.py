@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from utils.processes import ROOT
 from utils.storage.files import write_text
 from utils.studio.kept_page import Kept
-from utils.studio.pipeline_records import STEPS, Record, RunFolder, Status, newest, start, started
+from utils.studio.pipeline_records import STEPS, Record, RunFolder, Status, newest, newest_records, start, started
 from utils.studio.studio import Studio
 from utils.widgets.code_box import CodeBox
 from utils.widgets.picture import Picture
@@ -126,8 +126,9 @@ class PipelinePage:
 
     def _run(self) -> Generator[None]:
         self.pipeline.value = name = yield from self._checked()
+        before = newest_records(name)
         process = start(self.file, name)
-        said = yield from waiting(self.message, "Starting the run", lambda: started(process, name))
+        said = yield from waiting(self.message, "Starting the run", lambda: started(process, name, before))
         self.message.value = alert(said) if said else ""
         if not said:
             self.following.start(self._follow)
