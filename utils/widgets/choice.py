@@ -1,20 +1,20 @@
-"""A choice whose options come and go while one of them is chosen."""
+"""Choices whose options come and go while one of them is chosen."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from utils.widgets.view import FULL_LABEL, Dropdown, fitted, offer
+import ipywidgets as widgets
+
+from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, Select, fitted, offer
 
 
-class Choice(Dropdown):
-    """A dropdown that is offered its options again and again: what is chosen stays, where it is still there.
+class Offered(widgets.DOMWidget):
+    """What is offered its options again and again: what is chosen stays, where it is still there.
 
     offering: whether its value changes at this moment because of its options, and not by a hand.
     """
 
-    def __init__(self, label: str, options: Sequence[Any] = ()) -> None:
-        self.offering = False
-        super().__init__(options=options, description=label, style=FULL_LABEL, layout=fitted())
+    offering = False
 
     def offer(self, options: Sequence[Any], *, begin: Any = None) -> None:
         """Take other options, values or pairs of label and value, as `view.offer` does."""
@@ -27,3 +27,17 @@ class Choice(Dropdown):
     def when_chosen(self, call: Callable[[], None]) -> None:
         """Call a function after each change of the value that is not for want of the option."""
         self.observe(lambda _change: None if self.offering else call(), names="value")
+
+
+class Choice(Offered, Dropdown):
+    """A dropdown of such options."""
+
+    def __init__(self, label: str, options: Sequence[Any] = ()) -> None:
+        super().__init__(options=options, description=label, style=FULL_LABEL, layout=fitted())
+
+
+class ChoiceList(Offered, Select):
+    """A list of such options, which scrolls where there are more than its rows."""
+
+    def __init__(self, label: str, *, rows: int) -> None:
+        super().__init__(options=(), description=label, rows=rows, style=FULL_LABEL, layout=WIDE)
