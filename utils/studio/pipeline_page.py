@@ -26,6 +26,10 @@ EXAMPLES = ("tickets", "products", "dialogues")
 NARROWEST = 430
 LOOK_AGAIN = 1.0
 NOTHING = "No run yet: Run begins one. It goes on when this page is closed."
+GATE = (
+    "A version is promoted only if the interval of its paired gain lies above 0. "
+    "A model's first version is its default even if it is not promoted."
+)
 COLOURS = {
     Status.SUCCEEDED: "#2e7d32",
     Status.FAILED: "#c62828",
@@ -95,7 +99,8 @@ class PipelinePage:
     def _view(self) -> widgets.Widget:
         buttons = row(self.run_button, self.cancel_button, self.check_button)
         left = widgets.VBox([row(self.example, self.example_button), self.text, buttons, self.message, self.command])
-        return beside(left, widgets.VBox([self.steps, self.step, self.record]), least=NARROWEST)
+        right = widgets.VBox([self.steps, widgets.HTML(paragraph(GATE)), self.step, self.record])
+        return beside(left, right, least=NARROWEST)
 
     def _observe(self) -> None:
         self.check_button.on_click(lambda _button: self.check())

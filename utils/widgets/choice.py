@@ -16,7 +16,7 @@ class Offered(widgets.DOMWidget):
 
     offering = False
 
-    def offer(self, options: Sequence[Any], *, begin: Any = None) -> None:
+    def offer(self: "Choice | ChoiceList", options: Sequence[Any], *, begin: Any = None) -> None:
         """Take other options, values or pairs of label and value, as `view.offer` does."""
         self.offering = True
         try:
