@@ -1,23 +1,24 @@
 """The page Registry and endpoints on a real endpoint, and the commands that do the same as its buttons."""
 
+import asyncio
 import html
 import json
 import re
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.serving.conftest import tiny_language_model, wait_for
+from tests.serving.conftest import SECONDS, tiny_language_model, wait_for
 from tests.test_registry import add, tuned
 from tests.tiny_models import save
 from utils import registry
 from utils.errors import EndpointError
 from utils.serving import Deployment, deploy, find_deployment, undeploy
 from utils.serving.deployments import deployments
-from utils.studio.commands import Ask, Call, answered_by, complete
+from utils.studio.commands import Ask, Call, answered_by, complete, split
 from utils.studio.endpoint_page import TOKENS
 from utils.studio.endpoints_page import EndpointsPage
 from utils.studio.traffic import look
@@ -62,6 +63,7 @@ def served(base, place) -> Generator[Deployment]:
 @pytest.fixture
 def page(studio, served, monkeypatch) -> EndpointsPage:
     monkeypatch.setenv("COURSE_MODEL", str(served.model))
+    split(served.url, "task", {"task": 1}).run()
     made = EndpointsPage(studio)
     made.shown()
     return made
@@ -147,7 +149,7 @@ def test_traffic_is_split_and_the_answer_says_which_version_wrote_it(page, serve
     page.served.split_button.click()
     assert held(served)["task"] == {"task/1": 30.0, "task/2": 70.0}
     command = page.actions.command.code
-    Ask(f"{served.url}/adapters/task", "PUT", {"split": {"task/2": 1}}).run()
+    split(served.url, "task", {"task/2": 1}).run()
     again(command)
     assert held(served)["task"] == {"task/1": 30.0, "task/2": 70.0}
     answers = {
@@ -162,6 +164,65 @@ def test_traffic_is_split_and_the_answer_says_which_version_wrote_it(page, serve
     assert json.loads(again(page.actions.command.code))["choices"][0]["text"] == text
     page.look()
     assert "Answered lately by: " in words(page.served.counts.value) and version in words(page.served.counts.value)
+
+
+def weights(page: EndpointsPage) -> dict[str, int]:
+    return {reference: box.value for reference, box in page.served.weights.items()}
+
+
+def test_the_form_begins_with_the_present_split_and_keeps_what_is_typed(page, studio, served):
+    page.served.name.value = "task"
+    split(served.url, "task", {"task/1": 3, "task/2": 7}).run()
+    page.look()
+    assert weights(page) == {"task/1": 30, "task/2": 70}, "a form that nobody has changed follows the endpoint"
+    second = EndpointsPage(studio)
+    second.shown()
+    second.served.name.value = "task"
+    assert weights(second) == {"task/1": 30, "task/2": 70} and "Sum: 100 %" in words(second.served.sum.value)
+    second.served.weights["task/1"].value, second.served.weights["task/2"].value = 31, 69
+    second.shown()
+    assert weights(second) == {"task/1": 31, "task/2": 69}
+    second.served.split_button.click()
+    assert held(served)["task"] == {"task/1": 31.0, "task/2": 69.0}
+    split(served.url, "task", {"task/2": 1}).run()
+    second.look()
+    assert weights(second) == {"task/1": 0, "task/2": 100}
+
+
+def test_the_form_shows_a_version_that_answers_and_that_the_registry_has_not_said_yet(page):
+    page.served.name.value = "task"
+    page.served.offer(["task", "task/1"])
+    assert weights(page) == {"task/1": 0, "task/2": 100}
+
+
+def test_what_the_endpoint_counts_is_seen_while_someone_looks_and_no_longer(page, studio, served, monkeypatch):
+    monkeypatch.setattr("utils.studio.endpoints_page.SECONDS", 0.01)
+    before = look(served).reading.requests
+    studio.navigation.value = page.name
+
+    async def until(condition: Callable[[], object]) -> None:
+        while not condition():
+            await asyncio.sleep(0.01)
+
+    async def watched() -> None:
+        page.shown()
+        await until(lambda: len(page.served.readings) > 2)
+        call = complete(served.url, "task", PROMPT, max_tokens=TOKENS)
+        await asyncio.to_thread(call.run)
+        await until(lambda: re.search(r'<rect [^>]*height="(?!0\.0")', page.served.figure.value))
+        assert f"Requests: {before + 1}." in words(page.served.counts.value)
+        await until(lambda: "POST /v1/completions" in words(page.served.log.value).strip().splitlines()[0])
+        studio.navigation.value = "Gallery"
+        await until(lambda: not page.watching.busy)
+
+    asyncio.run(asyncio.wait_for(watched(), SECONDS))
+
+
+def test_the_newest_line_of_the_log_comes_first(page, served):
+    complete(served.url, "task", PROMPT, max_tokens=1).run()
+    lines = wait_for(lambda: look(served).log, lambda log: "completions" in log[-1])
+    page.look()
+    assert words(page.served.log.value).strip().splitlines() == [line.strip() for line in reversed(lines)]
 
 
 def test_the_base_answers_without_a_version(page, served):
@@ -190,11 +251,19 @@ def test_the_base_or_a_version_is_deployed(page, served, monkeypatch):
     assert page._deploy() == Call(deploy, ("another",))
 
 
-def test_one_that_dies_is_said_and_the_commands_deploy_it_again_and_undeploy_it(page):
-    page.new.value, page.serves.value = "mortal", "models:/task/1"
+@pytest.fixture
+def mortal() -> Generator[str]:
+    """The name of an endpoint that does not outlive its test."""
+    yield "mortal"
+    if "mortal" in [one.name for one in deployments()]:
+        undeploy("mortal")
+
+
+def test_one_that_dies_is_said_and_the_commands_deploy_it_again_and_undeploy_it(page, mortal):
+    page.new.value, page.serves.value = mortal, "models:/task/1"
     page.deploy_button.click()
-    made, command = find_deployment("mortal"), page.actions.command.code
-    page.endpoint.value = "mortal"
+    made, command = find_deployment(mortal), page.actions.command.code
+    page.endpoint.value = mortal
     assert made.described in words(page.status.value) and list(held(made)) == ["task/1"]
     page.deploy_button.click()
     assert "An endpoint named 'mortal' answers at" in words(page.actions.message.value)
@@ -205,7 +274,7 @@ def test_one_that_dies_is_said_and_the_commands_deploy_it_again_and_undeploy_it(
     assert page.served.call_button.disabled and not page.again_button.disabled and not page.undeploy_button.disabled
     assert "serves" in words(page.served.log.value) and page.registry.model.value == "task"
     again(command)
-    redeployed = find_deployment("mortal")
+    redeployed = find_deployment(mortal)
     assert redeployed.status == "ready" and held(redeployed) == {"task/1": {"task/1": 1.0}}
     page.undeploy_button.click()
     assert page.actions.command.code == "from utils.serving import undeploy\n\nundeploy('mortal')"
@@ -226,11 +295,35 @@ def test_an_endpoints_own_words_are_said(served):
         complete(served.url, "none", "x", max_tokens=1).run()
 
 
-def test_what_stands_in_the_fields_is_there_for_another_studio(page, studio, workspace):
-    page.new.value, page.served.prompt.value, page.serves.value = "mine", PROMPT, "models:/task/1"
+def test_what_stands_in_the_fields_and_is_chosen_is_there_for_another_studio(page, studio, workspace, served):
+    registry_part, endpoint_part = page.registry, page.served
+    chosen = {
+        page.new: "mine",
+        page.serves: "models:/task/1",
+        endpoint_part.prompt: PROMPT,
+        endpoint_part.name: str(served.model),
+        endpoint_part.reference: "task/2",
+        registry_part.version: "1",
+        registry_part.other: "2",
+        registry_part.alias: "production",
+    }
+    for field, value in chosen.items():
+        field.value = value
     other = EndpointsPage(type(studio)(workspace))
     other.shown()
-    assert (other.new.value, other.served.prompt.value, other.serves.value) == ("mine", PROMPT, "models:/task/1")
+    assert [field.value for field in other._fields.values()] == [field.value for field in page._fields.values()]
+    assert all(field.value == value for field, value in chosen.items())
+    assert "task/1" in words(other.registry.measured.value) and "task/2" in words(other.registry.measured.value)
+
+
+def test_the_endpoint_chosen_is_there_for_another_studio(page, studio, workspace, served, monkeypatch):
+    ended = replace(served, name="second", began=0.0)
+    monkeypatch.setattr("utils.studio.endpoints_page.deployments", lambda: [served, ended])
+    page.look()
+    page.endpoint.value = "second"
+    other = EndpointsPage(type(studio)(workspace))
+    other.shown()
+    assert other.endpoint.value == "second" and "The endpoint second has ended." in words(other.status.value)
 
 
 def test_a_call_is_written_as_python_that_names_what_it_was_given():

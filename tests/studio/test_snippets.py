@@ -4,7 +4,6 @@ import ast
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -186,7 +185,6 @@ def texts(answer: dict) -> list[str]:
 
 
 @pytest.mark.process
-@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("sh"), reason="a shell and curl")
 @pytest.mark.parametrize("kind", [kind for kind in SNIPPETS if "curl" in kind])
 def test_a_shell_gets_the_answers_of_the_screen(place, stops, tmp_path, kind):
     cases = CASES | stops

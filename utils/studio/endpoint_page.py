@@ -2,14 +2,14 @@
 
 import html
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 
 from utils.arguments import whole_number
 from utils.errors import UnsupportedSetting
-from utils.registry.versions import model_of, versions
+from utils.registry.versions import model_of
 from utils.studio.actions_page import Actions
 from utils.studio.commands import Ask, answered_by, complete, drop, load, split
 from utils.studio.prompt import Prompt
@@ -19,7 +19,6 @@ from utils.widgets.choice import Choice
 from utils.widgets.picture import Picture
 from utils.widgets.slider import NARROW, NumberBox
 from utils.widgets.traffic_picture import BARS, tokens_figure
-from utils.widgets.turns import Turns, in_thread
 from utils.widgets.view import FULL_LABEL, WIDE, button, paragraph, row, scrolling
 
 TOKENS = 60
@@ -30,7 +29,8 @@ PERCENT = "the weights, in %, come to 100"
 class Served:
     """An endpoint that is chosen; `show` is given how it is, every `seconds`.
 
-    look: is called where a button has changed it. open: is given a prompt for its model.
+    look: is called where a button has changed it. open: is given a prompt for its model. parts: of each name's traffic.
+    weights: what is typed to split it anew; present: how it is split, in %; weighed: the address and name of both.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Served:
     ) -> None:
         self.actions, self.look, self.open, self.seconds = actions, look, open, seconds
         self.url = ""
-        self.shown_name: str | None = None
+        self.references: Sequence[str] = ()
         self.parts: dict[str, Sequence[Mapping[str, Any]]] = {}
         self.readings: deque[Reading] = deque(maxlen=BARS + 1)
         self.held = widgets.HTML()
@@ -47,6 +47,8 @@ class Served:
         self.name = Choice("Name that clients give")
         self.drop_button = button("Drop the name", tooltip="Answer under this name no more")
         self.weights: dict[str, NumberBox] = {}
+        self.present: dict[str, int] = {}
+        self.weighed = ("", "")
         self.shares, self.sum = widgets.HBox(), widgets.HTML()
         self.shares.layout = widgets.Layout(flex_flow="row wrap", grid_gap="4px 12px")
         self.split_button = button("Split the traffic")
@@ -63,16 +65,13 @@ class Served:
         self.answer = widgets.HTML(layout=widgets.Layout(min_height="44px"))
         self.counts = widgets.HTML(layout=widgets.Layout(min_height="38px"))
         self.figure = Picture(tokens_figure((), seconds=seconds), height=66)
-        self.log = widgets.HTML()
-        self.message = widgets.HTML()
-        self.turns = Turns(self.message)
+        self.log = Picture()
         self.view = widgets.VBox(
             [
                 row(self.name, self.drop_button, self.design_button),
                 self.held,
                 row(self.reference, self.load_button),
                 self.splitting,
-                self.message,
                 self.prompt,
                 row(self.user, self.call_button),
                 self.answer,
@@ -84,7 +83,7 @@ class Served:
         self._observe()
 
     def _observe(self) -> None:
-        self.name.when_chosen(self._named)
+        self.name.when_chosen(self._show_weights)
         self.load_button.on_click(lambda _button: self._change("Loading the version", self._load))
         self.drop_button.on_click(lambda _button: self._change("Dropping the name", self._drop))
         self.split_button.on_click(lambda _button: self._change("Splitting the traffic", self._split))
@@ -96,12 +95,14 @@ class Served:
         if url != self.url:
             self.url = url
             self.readings.clear()
-            self.answer.value = ""
+            self.parts = {}
+            self.held.value = self.answer.value = ""
 
     def offer(self, references: Sequence[str]) -> None:
         """Let one choose from these references of the registry what to load, and which versions share the traffic."""
         self.reference.offer(references)
-        self.shown_name = None
+        self.references = references
+        self._show_weights()
 
     def show(self, seen: Snapshot) -> None:
         """Show how the endpoint is."""
@@ -112,39 +113,39 @@ class Served:
             self.held.value = scrolling(_table(seen)._repr_html_(), "What the endpoint serves", height=150)
             self.parts = {one["name"]: one["split"] for one in seen.held or ()}
             self.name.offer(seen.names, begin=seen.names[-1])
-            self._named()
+        self._show_weights()
         if seen.reading:
             self.readings.append(seen.reading)
             self.counts.value = paragraph(_counted(seen, seen.reading))
         self.figure.value = tokens_figure(tokens_a_second(self.readings), seconds=self.seconds)
-        lines = html.escape("\n".join(seen.log))
-        self.log.value = scrolling(
-            f'<pre style="margin: 0; line-height: 1.4">{lines}</pre>', "The endpoint's log", height=150
-        )
+        lines = html.escape("\n".join(reversed(seen.log)))
+        label = "The endpoint's log, the newest line first"
+        self.log.value = scrolling(f'<pre style="margin: 0; line-height: 1.4">{lines}</pre>', label, height=150)
 
-    def _named(self) -> None:
-        """Show what belongs to the name that is chosen."""
-        if self.name.value != self.shown_name:
-            self.shown_name = self.name.value
-            self.turns.start(self._offer_weights)
-
-    def _offer_weights(self) -> Generator[None]:
-        """Show a weight for each version of the model that the name stands for."""
-        name = self.name.value
-        model = model_of(name or "")
-        self.weights = {}
-        if model and "/" not in name:
-            found = yield from in_thread(lambda: versions(model))
-            references = [f"{model}/{number}" for number in found["number"]]
-            self.weights = {
-                reference: NumberBox(f"{reference} (%)", 0, _percent, layout=NARROW) for reference in references
-            }
-            self.weights[references[-1]].value = 100
-        for box in self.weights.values():
-            box.when_moved(self._add_up)
-        self.shares.children = tuple(self.weights.values())
+    def _show_weights(self) -> None:
+        """Show a weight for each version of the name's model: of the present split, unless others were typed."""
+        typed = {reference: box.value for reference, box in self.weights.items()}
+        weighed = (self.url, self.name.value or "")
+        keep = typed if weighed == self.weighed and typed != self.present else {}
+        self.weighed, self.present = weighed, self._present_split()
+        if list(self.weights) != list(self.present):
+            self.weights = {one: NumberBox(f"{one} (%)", 0, _percent, layout=NARROW) for one in self.present}
+            for box in self.weights.values():
+                box.when_moved(self._add_up)
+            self.shares.children = tuple(self.weights.values())
+        for reference, box in self.weights.items():
+            box.value = keep.get(reference, self.present[reference])
         self.splitting.layout.display = "" if self.weights else "none"
         self._add_up()
+
+    def _present_split(self) -> dict[str, int]:
+        """Return the share of each version of the chosen name's model, in %; none where nothing can be split."""
+        name = self.name.value or ""
+        if name not in self.parts or "/" in name:
+            return {}
+        shares = _shares(self.parts[name])
+        others = [one for one in self.references if one.startswith(f"{model_of(name)}/")]
+        return {reference: shares[reference] for reference in sorted({*others, *shares}, key=_number)}
 
     def _add_up(self) -> None:
         total = sum(box.value for box in self.weights.values())
@@ -177,12 +178,17 @@ class Served:
         self.open(Prompt(text=self.prompt.value, model=f"{self.url}#{self.name.value}"))
 
 
-def _shares(parts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _shares(parts: Sequence[Mapping[str, Any]]) -> Counter[str]:
     """Return the share of a name's traffic, in %, that each version answers."""
-    shares: Counter[str] = Counter()
+    weights: Counter[str | None] = Counter()
     for part in parts:
-        shares[part["version"]] += part["weight"]
-    return {version: round(100 * weight / shares.total()) for version, weight in shares.items()}
+        weights[part["version"]] += part["weight"]
+    total = weights.total()
+    return Counter({version: round(100 * weight / total) for version, weight in weights.items() if version})
+
+
+def _number(reference: str) -> int:
+    return int(reference.rpartition("/")[2])
 
 
 def _table(seen: Snapshot) -> TextTable:

@@ -57,8 +57,7 @@ class EndpointsPage:
         self.watching, self.asking, self.offering = (Turns(self.status) for _ in range(3))
         self.looks = 0
         self.view = self._view()
-        fields = {"name": self.new, "serves": self.serves, "prompt": self.served.prompt, "user": self.served.user}
-        self.kept = Kept(studio.workspace, self.name, {**fields, "endpoint": self.endpoint}, self.actions.message)
+        self.kept = Kept(studio.workspace, self.name, self._fields, self.actions.message)
         self._observe()
 
     def shown(self) -> None:
@@ -70,6 +69,22 @@ class EndpointsPage:
     def look(self) -> None:
         """Look at the endpoints once, also at what the chosen one serves."""
         self.asking.start(lambda: self._look(held=True))
+
+    @property
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "name": self.new,
+            "serves": self.serves,
+            "prompt": self.served.prompt,
+            "user": self.served.user,
+            "endpoint": self.endpoint,
+            "client's name": self.served.name,
+            "to load": self.served.reference,
+            "model": self.registry.model,
+            "version": self.registry.version,
+            "compared with": self.registry.other,
+            "alias": self.registry.alias,
+        }
 
     def _view(self) -> widgets.Widget:
         endpoints = widgets.VBox(
@@ -114,7 +129,6 @@ class EndpointsPage:
         """Offer what can be deployed and loaded."""
         choices = yield from in_thread(self.studio.models.choices)
         self.serves.offer([(label, name) for label, name in choices if not is_address(name)])
-        self.kept.restore("serves")
         self.served.offer([name.removeprefix(REGISTERED) for _, name in choices if name.startswith(REGISTERED)])
 
     def _watch(self) -> Generator[None]:

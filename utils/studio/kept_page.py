@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -17,18 +18,20 @@ class Kept:
     """The fields of a page: they begin with what is kept, and each change of a value is kept.
 
     fields: by name, controls whose `value` is text, a number or a truth value. A value that a field does not take, such
-    as an option that is no more, is left out. message: where it is said that another studio wrote meanwhile.
+    as an option that is no more, is left out; a `Choice` takes it as soon as it is offered. message: where it is said
+    that another studio wrote meanwhile.
     """
 
     def __init__(self, workspace: Workspace, page: str, fields: Mapping[str, Any], message: widgets.HTML) -> None:
         self.workspace, self.page, self.fields, self.message = workspace, page, fields, message
         self.state = workspace.read(page)
         for name, field in fields.items():
-            self.restore(name)
+            self._restore(name)
+            if isinstance(field, Choice):
+                field.offered = partial(self._restore, name)
             field.observe(lambda change, name=name: self._changed(name, change["new"]), names="value")
 
-    def restore(self, name: str) -> None:
-        """Give a field the value that is kept for it, such as one of options that came later."""
+    def _restore(self, name: str) -> None:
         if name in self.state:
             with suppress(CourseError, traitlets.TraitError):
                 self.fields[name].value = self.state[name]

@@ -159,7 +159,6 @@ class TunePage:
         choices = yield from in_thread(self.studio.models.choices)
         bases = [(label, name) for label, name in choices if not name.startswith(REGISTERED) and not is_address(name)]
         self.model.offer(bases)
-        self.kept.restore("model")
 
     def _read(self) -> Generator[None]:
         """Say at once what is wrong with the data, or how many records there are."""
