@@ -328,6 +328,11 @@ def test_a_claim_is_asserted_for_the_course_s_own_model(capsys):
         claim(False, OURS)
 
 
+def test_a_claim_about_other_data_is_shown_only(capsys):
+    claim(False, OURS, "it fell", where=False)
+    assert capsys.readouterr().out == "it fell: False\nThe text speaks of other data: this is shown, not asserted.\n"
+
+
 @pytest.mark.parametrize(("holds", "found"), [(True, "it holds, too"), (False, "it does not hold")])
 def test_another_model_is_told_whether_a_claim_holds(capsys, holds, found):
     said = f"This is asserted of the course's own model only; with people/other {found}.\n"

@@ -17,11 +17,12 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from tests.masters import code_cells
+from tests.masters import code_cells, notebook
 from tests.tiny_models import KINDS, byte_pairs, save, tiny_model
 from utils import before_transformers
 from utils.authoring import MASTERS, ROOT, labs_in, lessons_in
-from utils.datasets import load_dialogues, load_questions, load_reviews
+from utils.datasets import TextToText, load_dialogues, load_questions, load_reviews
+from utils.datasets.records import to_json_lines
 from utils.errors import UnsupportedSetting
 from utils.training import dialogue_record, review_record
 from utils.tuning.worker import work
@@ -174,6 +175,29 @@ def test_a_notebook_runs_to_its_end(notebook, failures, above_the_model):
     cells = code_cells(notebook)
     for thing in run(cells[len(above(cells)) :], above_the_model(notebook)).values():
         USES.get(type(thing), lambda _: None)(thing)
+    assert failures == []
+
+
+@pytest.fixture
+def own_task(tmp_path) -> Path:
+    """A learner's own folder for Lab 5, with no more than its pipeline's file must say."""
+    for split, count in {"train": 44, "validation": 10, "test": 10}.items():
+        records = [TextToText(f"Say {n} in {split}:", f" {n}") for n in range(count)]
+        (tmp_path / f"{split}.jsonl").write_text(to_json_lines(records), encoding="utf8")
+    files = "train: train.jsonl\nvalidation: validation.jsonl\ntest: test.jsonl\n"
+    text = f"name: own-task\n{files}epochs: 1\nsmoke: {{input: 'Say 7:', holds: no such answer}}\n"
+    (tmp_path / "pipeline.yaml").write_text(text, encoding="utf8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("other_model", ["llama"], indirect=True)
+def test_the_whole_way_runs_with_a_task_of_one_s_own(failures, own_task, monkeypatch):
+    """What was found for the tickets is asserted of no other task, not even for the course's own model."""
+    monkeypatch.setattr("utils.exercises.claims.is_course_model", lambda model: True)
+    cells = code_cells(notebook(5))
+    [chosen] = [cell for cell in cells if 'TASK = "tickets"' in cell.source]
+    chosen.source = chosen.source.replace('"tickets"', repr(str(own_task)), 1)
+    run(cells, {})
     assert failures == []
 
 

@@ -18,6 +18,7 @@ from utils.training.loop import Measured
 from utils.tuning import TuningJob, worker
 from utils.tuning.states import JobFolder, Settings, State, Status, names
 from utils.widgets.drop import Drop
+from utils.widgets.view import Select
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,7 @@ def test_a_wrong_line_is_named_at_once_and_starts_nothing(page, tmp_path):
 
 
 def test_report_mask_and_estimate_before_anything_starts(filled):
+    filled.job_name.value = "only-checked"
     filled.check_button.click()
     assert "There are 16 training records" in words(filled.report.value)
     assert 'tabindex="0" role="region" aria-label="What the linter found"' in filled.report.value
@@ -114,7 +116,7 @@ def test_report_mask_and_estimate_before_anything_starts(filled):
     assert filled.mask.value != first
     filled.record.value = 17
     assert "There are 16 records to train on" in words(filled.message.value)
-    assert filled.beside.value == REPORT and "tickets" not in names()
+    assert filled.beside.value == REPORT and "only-checked" not in names()
 
 
 def test_the_report_is_there_for_another_studio(filled, studio, workspace):
@@ -140,7 +142,7 @@ def test_a_job_is_started_and_its_model_opened_in_prompt_design(filled, studio, 
     opened = []
     monkeypatch.setattr(filled.jobs, "test", opened.append)
     filled.start_button.click()
-    assert filled.beside.value == JOBS and filled.jobs.list.value == "tickets"
+    assert filled.beside.value == JOBS and filled.jobs.list.label.startswith("tickets, job 1: ")
     assert filled.command.code.startswith("python -m utils.tuning --name=tickets --train-data=")
     assert "SUCCEEDED" in words(filled.jobs.list.label) and "SUCCEEDED" in progress(filled)
     filled.jobs.test_button.click()
@@ -157,8 +159,8 @@ def test_a_job_of_another_kernel_is_found_and_one_that_was_cancelled_goes_on(pag
     folder = job.started()
     folder.write_state(State(Status.CANCELLED, can_go_on=True, step=1, steps=3))
     page.shown()
-    assert ("elsewhere: CANCELLED, step 1 of 3", "elsewhere") in page.jobs.list.options
-    page.jobs.list.value = "elsewhere"
+    assert ("elsewhere, job 1: CANCELLED, step 1 of 3", folder) in page.jobs.list.options
+    page.jobs.list.value = folder
     assert not page.jobs.go_on_button.disabled and page.jobs.test_button.disabled
     assert "press Go on" in words(page.jobs.place.children[0].children[2].value)
     page.jobs.go_on_button.click()
@@ -168,14 +170,34 @@ def test_a_job_of_another_kernel_is_found_and_one_that_was_cancelled_goes_on(pag
 def test_a_damaged_job_is_listed_with_what_is_wrong(page, folder):
     (folder / "jobs" / "damaged" / "0001").mkdir(parents=True)
     page.shown()
-    assert any(name == "damaged" and "cannot be read" in label for label, name in page.jobs.list.options)
+    assert any(label.startswith("damaged, job 1: cannot be read") for label, _ in page.jobs.list.options)
+
+
+def new_job(folder: Path, name: str, number: int = 1) -> JobFolder:
+    job = JobFolder(folder / "jobs" / name / f"{number:04d}")
+    job.create(Settings(name, "lora", 8, "none", None, 1, 0.001, 1, 0, "", {}), [], [])
+    job.append([Measured(step, 3, step / 3, 1 / step, step / 3, None, None, 0.001, 1.0) for step in (1, 2, 3)])
+    return job
+
+
+def test_earlier_jobs_of_a_name_are_listed_behind_its_newest_and_watched(page, folder):
+    jobs = [new_job(folder, "often", number) for number in (1, 2, 3)]
+    for number, job in enumerate(jobs, 1):
+        job.write_state(State(Status.SUCCEEDED, step=3, steps=3, version=number))
+        os.utime(job.path, (number, number))
+    page.shown()
+    listed = [(label, job) for label, job in page.jobs.list.options if job in jobs]
+    said = [f"often, job {number}: SUCCEEDED, step 3 of 3, version {number}" for number in (3, 2, 1)]
+    assert listed == list(zip(said, reversed(jobs), strict=True))
+    for job in jobs:
+        page.jobs.list.value = job
+        assert page.jobs.job.folder == job and page.jobs.list.value == job and not page.jobs.test_button.disabled
+    assert isinstance(page.jobs.list, Select) and page.jobs.list.rows < 10, "a box that scrolls"
 
 
 def test_a_running_job_is_watched_while_the_page_stays_free(page, folder):
-    job = JobFolder(folder / "jobs" / "running" / "0001")
-    job.create(Settings("running", "lora", 8, "none", None, 1, 0.001, 1, 0, "", {}), [], [])
+    job = new_job(folder, "running")
     job.started_by(os.getpid())
-    job.append([Measured(step, 3, step / 3, 1 / step, step / 3, None, None, 0.001, 1.0) for step in (1, 2, 3)])
     job.write_state(State(Status.RUNNING, step=1, steps=3))
 
     async def until(condition: Callable[[], bool]) -> None:
@@ -188,7 +210,7 @@ def test_a_running_job_is_watched_while_the_page_stays_free(page, folder):
         assert page.jobs.test_button.disabled
         job.write_state(State(Status.SUCCEEDED, step=3, steps=3, version=7))
         await until(lambda: not page.jobs.test_button.disabled)
-        await until(lambda: "running: SUCCEEDED, step 3 of 3, version 7" in page.jobs.list.label)
+        await until(lambda: "running, job 1: SUCCEEDED, step 3 of 3, version 7" in page.jobs.list.label)
 
     page.jobs.refresh()
     asyncio.run(asyncio.wait_for(watched(), 60))

@@ -9,15 +9,17 @@ def is_course_model(model: LanguageModel) -> bool:
     return model.name == DEFAULT_MODEL
 
 
-def claim(holds: object, model: LanguageModel, what: str = "") -> None:
+def claim(holds: object, model: LanguageModel, what: str = "", *, where: bool = True) -> None:
     """Assert what a notebook says of the course's model; with another model, say whether it holds there, too.
 
-    what: the claim in words, printed with True or False. Raises AssertionError for the
-    course's own model.
+    what: the claim in words, printed with True or False. where: whether the text speaks of these data; of others
+    nothing is asserted. Raises AssertionError for the course's own model.
     """
     if what:
         print(f"{what}: {bool(holds)}")
-    if is_course_model(model):
+    if not where:
+        print("The text speaks of other data: this is shown, not asserted.")
+    elif is_course_model(model):
         assert holds, what or "What the text says of the course's model does not hold here."
     else:
         found = "it holds, too" if holds else "it does not hold"

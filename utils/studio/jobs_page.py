@@ -9,8 +9,8 @@ from utils.logits.config import DecodingConfig
 from utils.studio.models import REGISTERED
 from utils.studio.prompt import Prompt
 from utils.tuning.job import TuningJob
-from utils.tuning.states import State, folders, names
-from utils.widgets.choice import Choice
+from utils.tuning.states import JobFolder, State, folders, names
+from utils.widgets.choice import ChoiceList
 from utils.widgets.job_monitor import LOOK_AGAIN, Monitor, Next
 from utils.widgets.turns import Turns, in_thread
 from utils.widgets.view import button, paragraph, row
@@ -21,16 +21,20 @@ THEN = Next(
     cancelled="To go on from there, press Go on.",
 )
 NONE = "No job was started yet."
+ROWS = 6
+"""Of the list of jobs: the others are scrolled to."""
 
 
-def known_jobs() -> list[tuple[str, str]]:
-    """Return labels and names: the newest job of each name and how it is, the one that was worked at last first."""
-    return [(f"{name}: {_status(name)}", name) for name in names()]
+def known_jobs() -> list[tuple[str, JobFolder]]:
+    """Return all jobs, each with its name, its number and how it is, the one that was worked at last first."""
+    jobs = [folder for name in names() for folder in folders(name)]
+    jobs.sort(key=lambda job: (job.path.stat().st_mtime, job.path.name), reverse=True)
+    return [(f"{job.path.parent.name}, job {int(job.path.name)}: {_status(job)}", job) for job in jobs]
 
 
-def _status(name: str) -> str:
+def _status(job: JobFolder) -> str:
     try:
-        state = folders(name)[-1].state
+        state = job.state
     except CourseError as error:
         return f"cannot be read: {error}"
     version = f", version {state.version}" if state.version else ""
@@ -42,7 +46,7 @@ class Jobs:
 
     def __init__(self, test: Callable[[Prompt], None]) -> None:
         self.test = test
-        self.list = Choice("Tuning jobs")
+        self.list = ChoiceList("Tuning jobs", rows=ROWS)
         self.test_button = button("Test the tuned model", disabled=True)
         self.go_on_button = button("Go on", disabled=True, tooltip="Go on with a job that was cancelled or interrupted")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
@@ -60,26 +64,26 @@ class Jobs:
 
     def watch(self) -> None:
         """Show the job that is chosen, until it has ended."""
-        name = self.list.value
-        if name and not (self.job and self.job.name == name):
-            self.watching.start(lambda: self._watch(name))
+        folder = self.list.value
+        if folder and not (self.job and self.job.folder == folder):
+            self.watching.start(lambda: self._watch(folder))
 
     def started(self, job: TuningJob) -> None:
         """Show a job that was started, and list it."""
         self.job = job
         self.refresh()
-        self.watching.start(lambda: self._watch(job.name))
+        self.watching.start(lambda: self._watch(job.started()))
 
     def _list(self) -> Generator[None]:
         found = yield from in_thread(known_jobs)
         self.message.value = "" if found else paragraph(NONE)
         self.list.offer(found)
-        if self.job and self.job.name in [name for _, name in found]:
-            self.list.value = self.job.name
+        if self.job and self.job.folder in [folder for _, folder in found]:
+            self.list.value = self.job.folder
         self.watch()
 
-    def _watch(self, name: str) -> Generator[None]:
-        self.job = job = yield from in_thread(lambda: TuningJob.find(name))
+    def _watch(self, folder: JobFolder) -> Generator[None]:
+        self.job = job = yield from in_thread(lambda: TuningJob.of(folder))
         made = Monitor(job, then=THEN)
         self.place.children = [made.view]
         ended = yield from in_thread(made.look)
@@ -106,4 +110,4 @@ class Jobs:
         assert self.job
         job = self.job
         yield from waiting(self.message, "Starting the job", lambda: job.start(quiet=True))
-        yield from self._watch(job.name)
+        yield from self._watch(job.started())

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from utils.processes import ROOT
 from utils.storage.files import write_text
 from utils.studio.kept_page import Kept
-from utils.studio.pipeline_records import STEPS, Record, RunFolder, Status, newest, start, started
+from utils.studio.pipeline_records import STEPS, Record, RunFolder, Status, newest, newest_records, start, started
 from utils.studio.studio import Studio
 from utils.widgets.code_box import CodeBox
 from utils.widgets.picture import Picture
@@ -26,6 +26,10 @@ EXAMPLES = ("tickets", "products", "dialogues")
 NARROWEST = 430
 LOOK_AGAIN = 1.0
 NOTHING = "No run yet: Run begins one. It goes on when this page is closed."
+GATE = (
+    "A version is promoted only if the interval of its paired gain lies above 0. "
+    "A model's first version is its default even if it is not promoted."
+)
 COLOURS = {
     Status.SUCCEEDED: "#2e7d32",
     Status.FAILED: "#c62828",
@@ -95,7 +99,8 @@ class PipelinePage:
     def _view(self) -> widgets.Widget:
         buttons = row(self.run_button, self.cancel_button, self.check_button)
         left = widgets.VBox([row(self.example, self.example_button), self.text, buttons, self.message, self.command])
-        return beside(left, widgets.VBox([self.steps, self.step, self.record]), least=NARROWEST)
+        right = widgets.VBox([self.steps, widgets.HTML(paragraph(GATE)), self.step, self.record])
+        return beside(left, right, least=NARROWEST)
 
     def _observe(self) -> None:
         self.check_button.on_click(lambda _button: self.check())
@@ -126,8 +131,9 @@ class PipelinePage:
 
     def _run(self) -> Generator[None]:
         self.pipeline.value = name = yield from self._checked()
+        before = newest_records(name)
         process = start(self.file, name)
-        said = yield from waiting(self.message, "Starting the run", lambda: started(process, name))
+        said = yield from waiting(self.message, "Starting the run", lambda: started(process, name, before))
         self.message.value = alert(said) if said else ""
         if not said:
             self.following.start(self._follow)

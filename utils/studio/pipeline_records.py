@@ -157,6 +157,12 @@ def newest(name: str) -> RunFolder | None:
     return next(iter(runs(name)[::-1]), None) if name else None
 
 
+def newest_records(name: str) -> list[Record]:
+    """Return the records of the newest run of a pipeline, none where there is no run."""
+    folder = newest(name)
+    return folder.records() if folder else []
+
+
 def start(file: Path, name: str) -> subprocess.Popen:
     """Run a pipeline's file in a process of its own, which outlives this one; what it prints goes to the log."""
     log = log_file(name)
@@ -166,14 +172,17 @@ def start(file: Path, name: str) -> subprocess.Popen:
             return start_apart("utils.studio.pipeline", str(file), stdout=written, stderr=subprocess.STDOUT)
 
 
-def started(process: subprocess.Popen, name: str) -> str:
-    """Wait until a process runs its pipeline. Returns "", or what it said where it ended without."""
+def started(process: subprocess.Popen, name: str, before: list[Record]) -> str:
+    """Wait until a process runs its pipeline. Returns "", or what it said where it ended without writing a record.
+
+    before: the newest records when it was started.
+    """
     while process.poll() is None:
         if (folder := newest(name)) and folder.is_running:
             return ""
         time.sleep(LOOK_AGAIN)
     said = log_file(name).read_text(encoding="utf8", errors="replace").strip()
-    return said.splitlines()[-1] if process.returncode and said else ""
+    return said.splitlines()[-1] if process.returncode and said and newest_records(name) == before else ""
 
 
 def log_file(name: str) -> Path:

@@ -97,12 +97,17 @@ class TuningJob:
         found = folders(_job_name(name))
         if not found:
             raise TuningError(f"No job named {name!r} was ever started in {jobs_dir()}: check the name.")
-        settings = found[-1].settings
-        job = cls(name, [], **{field: getattr(settings, field) for field in CHOSEN})
+        return cls.of(found[-1])
+
+    @classmethod
+    def of(cls, folder: JobFolder) -> "TuningJob":
+        """Return the job in a folder. Raises TuningError."""
+        settings = folder.settings
+        job = cls(folder.path.parent.name, [], **{field: getattr(settings, field) for field in CHOSEN})
         with suppress(TuningError, DataError):  # what was trained is there without its data; start() asks for them
-            job.train_data, job.validation_data = found[-1].records()
+            job.train_data, job.validation_data = folder.records()
         job.asked["weights"] = settings.weights
-        job.folder = found[-1]
+        job.folder = folder
         return job
 
     def start(self, *, anew: bool = False, quiet: bool = False) -> "TuningJob":
