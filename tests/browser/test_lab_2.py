@@ -258,7 +258,6 @@ def test_moved_faster_than_it_can_answer_the_sampler_ends_at_the_last_value(samp
     )
     expect(page.get_by_role("textbox", name="Temperature, typed")).to_have_value("1.95")
     expect(page.get_by_text("12.10 bits after")).to_be_visible(timeout=30_000)
-    print("REDRAWS", page.evaluate("window.redraws"))
     assert 1 <= page.evaluate("window.redraws") < 40, "a queue of old values was worked off"
 
 

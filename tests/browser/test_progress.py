@@ -59,7 +59,7 @@ def test_a_curve_moves_stops_on_interrupt_and_goes_on(open_notebook, folder, req
     while not whole_runs(folder):
         page.wait_for_timeout(100)
     page.locator("[data-command='notebook:interrupt-kernel']").first.click()
-    expect(page.locator(OUTPUTS).get_by_text("stopped", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.locator(OUTPUTS).get_by_text("begun stopped")).to_be_visible(timeout=30_000)
     (line,) = red_lines(page)
     said = r"Stopped\. Measuring prompts .*: [1-6] of 7(?: \(Scoring .*\))?\. What is done is kept: .*\."
     assert re.fullmatch(said, line)
