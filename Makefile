@@ -18,6 +18,7 @@ PYTHON ?=
 ASSETS = $(BIN)/python -m utils.storage
 RESULTS := build/results
 TUNING := build/tuning
+STUDIO := build/studio
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 TEST_DEVICE ?= cpu
 # Where pip takes torch from: the index of the small CPU builds on a Linux without an NVIDIA GPU, pip's own otherwise.
@@ -123,7 +124,9 @@ labs: dev
 	$(BIN)/python -m utils.authoring labs
 
 execute: dev assets
-	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) $(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
+	rm -rf $(STUDIO)
+	COURSE_MODEL= COURSE_DEVICE=cpu COURSE_TUNING=$(abspath $(TUNING)) COURSE_STUDIO=$(abspath $(STUDIO)) \
+		$(BIN)/python -m utils.authoring execute notebooks/*.ipynb labs/solutions/*.ipynb
 
 bench: dev assets
 	COURSE_DEVICE=cpu $(BIN)/python -m tests.bench

@@ -19,12 +19,13 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
+from tests.browser.server import ENVIRONMENT
 from utils.errors import CacheUnusable, CourseError, DiskFull, FetchError, HashMismatch
 from utils.storage import checkpoints
 from utils.storage import downloads as assets
 from utils.storage.downloads import Asset, fetch
 from utils.storage.files import build_once, write_text, written_whole
-from utils.storage.places import cache_dir, jobs_dir, lasting, results_dir, studio_dir, tuning_dir
+from utils.storage.places import cache_dir, jobs_dir, lasting, progress_dir, results_dir, studio_dir, tuning_dir
 from utils.storage.results import remembered
 from utils.tuning import TuningJob
 
@@ -230,6 +231,17 @@ VARIABLES = {
     "COURSE_RESULTS": results_dir,
     "COURSE_STUDIO": studio_dir,
 }
+
+
+def test_what_tests_start_keeps_nothing_where_a_learner_does(monkeypatch):
+    """The kernels of notebooks and the servers of browser tests have this environment, not a test's own."""
+    for variable in ("COURSE_TUNING", "COURSE_RESULTS", "COURSE_STUDIO", "COURSE_PROGRESS"):
+        monkeypatch.delenv(variable)
+    theirs = [tuning_dir(), results_dir(), studio_dir(), progress_dir()]
+    for variable in ("COURSE_TUNING", "COURSE_RESULTS", "COURSE_STUDIO", "COURSE_PROGRESS"):
+        monkeypatch.setenv(variable, ENVIRONMENT.get(variable, ""))
+    ours = [tuning_dir(), results_dir(), studio_dir(), progress_dir()]
+    assert not set(ours) & set(theirs)
 
 
 @pytest.mark.parametrize("variable", VARIABLES)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.page import at_size, in_theme, reload_from_disk, run_all, write
 from tests.browser.server import ENVIRONMENT, NO_CHROMIUM, browsing, chromium, serving
@@ -13,6 +13,7 @@ from utils.authoring import ROOT
 
 OPENED = (1280, 1000)
 """The size of the window that a test begins with, in pixels."""
+expect.set_options(timeout=60_000)  # a slow machine's: what is expected often comes by way of the kernel
 
 
 @pytest.fixture(scope="package")
@@ -77,7 +78,11 @@ def show_widget(open_module_notebook, folder, request):
 
 
 def opening(browser: Browser, lab_url: str) -> Iterator[Callable[[str], Page]]:
-    """Yield a function that opens a notebook in a page of its own; the pages are closed at the end."""
+    """Yield a function that opens a notebook in a page of its own; the pages are closed at the end.
+
+    The studio begins empty, whatever a test before has left in it.
+    """
+    shutil.rmtree(ENVIRONMENT["COURSE_STUDIO"], ignore_errors=True)
     pages: list[Page] = []
 
     def open_page(path: str) -> Page:

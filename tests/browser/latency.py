@@ -1,14 +1,16 @@
-"""From the key press to the changed pixels: our slider beside `interact` with inline matplotlib."""
+"""From the key press to the changed pixels: our slider beside `interact` with inline matplotlib; the studio's Run."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import run_all, write
 from tests.browser.server import ENVIRONMENT, browsing, serving
+from tests.browser.studio import MINUTE, button, fill, go, open_studio, studio_server
 
-MOVES = 60
+MOVES, RUNS = 60, 11
 PAUSE_MS = 600
 OURS = """
 from utils.models import load_model
@@ -59,11 +61,27 @@ WATCH = """(inline) => {
         if (!inline || changes.some((change) => [...change.addedNodes].some(drawn))) shown();
     }).observe(place, { childList: true, subtree: true, attributes: true, characterData: true });
 }"""
+FIRST_TOKEN = """() => {
+    window.times = [];
+    let clicked = null, before = "";
+    const answer = () => document.querySelector("[aria-label='Response with seed 0, its text']").innerText;
+    document.addEventListener("click", (event) => { clicked = event.timeStamp; before = answer(); }, true);
+    new MutationObserver(() => {
+        if (clicked === null || !answer() || answer() === before) return;
+        const since = clicked;
+        clicked = null;
+        requestAnimationFrame(() => {
+            const painted = new MessageChannel();
+            painted.port1.onmessage = () => { window.times.push(performance.now() - since); };
+            painted.port2.postMessage(0);
+        });
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from key press to changed pixels, one a move, and what was shown at the end."""
+    """Milliseconds from key press or click to changed pixels, one a move, and what was shown at the end."""
 
     milliseconds: tuple[float, ...]
     shown: str
@@ -99,3 +117,20 @@ def _moves(page: Page, *, inline: bool) -> Latency:
         page.wait_for_timeout(PAUSE_MS)
     summary = page.locator(".jp-OutputArea").get_by_text("tokens kept").first.inner_text().strip()
     return Latency(tuple(page.evaluate("window.times")), summary)
+
+
+def measure_first_token(folder: Path, chromium: str) -> Latency:
+    """Return how long Run takes to show the first token of an answer to a short prompt, in the studio's own page."""
+    with studio_server(folder, ENVIRONMENT) as address, browsing(chromium) as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        open_studio(page, address)
+        go(page, "Prompt design")
+        fill(page, "Prompt", "Once upon a time")
+        expect(page.get_by_text(" tokens of prompt")).to_be_visible(timeout=4 * MINUTE)
+        page.evaluate(FIRST_TOKEN)
+        for run in range(RUNS):
+            button(page, "Run").click()
+            page.wait_for_function(f"window.times.length > {run}")
+            expect(page.get_by_text("Done: ")).to_be_visible(timeout=MINUTE)
+        shown = page.get_by_label("Response with seed 0, its text").inner_text()
+        return Latency(tuple(page.evaluate("window.times")), shown)

@@ -34,24 +34,24 @@ def page(browser, tmp_path):
 def test_contestants_are_measured_by_keyboard_and_the_code_is_copied(page, tmp_path):
     records = tmp_path / "records.jsonl"
     records.write_text(json.dumps({"input_text": "<i>fox</i>", "output_text": "개"}) + "\n", encoding="utf8")
-    expect(page.get_by_label("Name", exact=True)).to_have_value("A", timeout=MINUTE)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("A")
     page.get_by_role("button", name="Add", exact=True).press("Enter")
     expect(page.get_by_label("Name", exact=True)).to_have_count(2)
     fill(page, "Records to compare on", str(records))
     page.get_by_label("Records to compare on", exact=True).press("Control+Enter")
-    expect(page.get_by_text("Done in ")).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text("Done in ")).to_be_visible()
     expect(page.get_by_role("cell", name="<i>fox</i>")).to_be_visible()
     fill(page, "Top-k B", "3")
     expect(page.get_by_text("Old: the contestants, their settings or the records")).to_be_visible()
 
     page.reload(timeout=2 * MINUTE)
-    expect(page.get_by_role("cell", name="<i>fox</i>")).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_role("cell", name="<i>fox</i>")).to_be_visible()
     expect(page.get_by_label("Top-k B", exact=True)).to_have_value("3")
 
     go(page, "Get code")
     page.get_by_label("Code", exact=True).select_option("curl")
     shown = page.get_by_role("region", name="curl", exact=True)
-    expect(shown).to_contain_text("the {input}", timeout=MINUTE)
+    expect(shown).to_contain_text("the {input}")
     page.get_by_role("button", name="Copy: curl", exact=True).press("Enter")
     expect(page.get_by_role("status").filter(has_text="Copied.")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == shown.text_content()

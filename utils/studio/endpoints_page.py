@@ -51,8 +51,8 @@ class EndpointsPage:
         self.serves = Choice("Serves", [OWN_MODEL])
         self.deploy_button = button("Deploy", button_style="primary")
         self.endpoint = Choice("Endpoint")
-        self.undeploy_button = button("Undeploy")
-        self.again_button = button("Deploy again")
+        self.undeploy_button = button("Undeploy", disabled=True)
+        self.again_button = button("Deploy again", disabled=True)
         self.status = widgets.HTML(layout=widgets.Layout(min_height="40px"))
         self.watching, self.asking, self.offering = (Turns(self.status) for _ in range(3))
         self.looks = 0

@@ -32,7 +32,7 @@ class Registry:
         )
         self.default_button = button("Make it the default", disabled=True)
         self.alias_button = button(
-            "Give the alias", tooltip="Give the alias to the version; another one that has it loses it"
+            "Give the alias", disabled=True, tooltip="Give the alias to the version; another one that has it loses it"
         )
         self.table, self.measured = widgets.HTML(), widgets.HTML()
         self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))
