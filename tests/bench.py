@@ -33,7 +33,7 @@ os.environ["COURSE_RESULTS"] = "off"
 
 from tests import bench_beside, bench_serving, bench_tuning
 from tests.bench_result import Result
-from tests.browser.latency import Latency, measure, measure_first_token
+from tests.browser.latency import Latency, measure, measure_attention, measure_first_token
 from tests.browser.server import NO_CHROMIUM, chromium
 from utils.authoring import MASTERS, ROOT
 from utils.datasets.dialogues import load_dialogues
@@ -61,6 +61,7 @@ PROMISED = {
     "generate beside": 2.0,
     "slider, 90th percentile, against the limit": 1.0,
     "slider, median": 5.0,
+    "attention viewer": 1.0,
     "studio, first token": 1.0,
     "LoRA training": 1.5,
     "fast preset": 3.0,
@@ -79,6 +80,7 @@ PEAK_LIMIT_GB = 2.5
 PRIVATE_LIMIT_GB = 1.2
 LAB_LIMIT_S = 180.0
 SLIDER_LIMIT_MS = 33.0
+ATTENTION_LIMIT_MS = 100.0
 FIRST_TOKEN_LIMIT_MS = 300.0
 STREAMED_TOKENS = 60
 
@@ -221,6 +223,17 @@ def slider() -> list[Result]:
     ]
 
 
+def attention() -> list[Result]:
+    """From the key press to the drawn head in the attention viewer."""
+    path = chromium()
+    if path is None:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure_attention(Path(folder), path)
+    name = "attention viewer, a layer further, median, against the limit"
+    return [_within(name, found.percentile(50), "ms", ATTENTION_LIMIT_MS)]
+
+
 def first_token() -> list[Result]:
     """Click on Run to the first token on the screen, on a short prompt in the studio's own page."""
     path = chromium()
@@ -268,6 +281,7 @@ def main() -> None:
     model = load_model()
     results += [
         *slider(),
+        *attention(),
         *first_token(),
         *reshaping(model),
         streaming(model),

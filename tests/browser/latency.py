@@ -1,10 +1,10 @@
-"""From the key press to the changed pixels: our slider beside `interact` with inline matplotlib; the studio's Run."""
+"""From the key press to the changed pixels: our sliders, the sampler's beside `interact`; the studio's Run."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.page import run_all, write
 from tests.browser.server import ENVIRONMENT, browsing, serving
@@ -37,6 +37,11 @@ def draw(temperature):
     plt.show()
 interact(draw, temperature=FloatSlider(value=1, min=0.05, max=2, step=0.05))
 """
+ATTENTION = """
+from utils.models import load_model
+from utils.widgets import attention_view
+view = attention_view(load_model(), "The cat sat down because it was very tired of walking", layer=15, head=1)
+"""
 WATCH = """(inline) => {
     window.times = [];
     let pressed = null;
@@ -55,7 +60,7 @@ WATCH = """(inline) => {
     };
     const place = inline
         ? document.querySelector('.jp-OutputArea .widget-output, .jp-OutputArea .jupyter-widgets-output-area')
-        : document.querySelector('.jp-OutputArea .course-bars').closest('.course-picture');
+        : document.querySelector('.jp-OutputArea :is(.course-bars, .course-grid)').closest('.course-picture');
     new MutationObserver((changes) => {
         const drawn = (node) => node.nodeName === 'IMG' || (node.querySelector && node.querySelector('img'));
         if (!inline || changes.some((change) => [...change.addedNodes].some(drawn))) shown();
@@ -96,16 +101,31 @@ def measure(folder, chromium: str) -> tuple[Latency, Latency]:
     with serving(folder, ENVIRONMENT) as url, browsing(chromium) as browser:
         found = []
         for name, source in (("ours", OURS), ("inline", INLINE)):
-            page = browser.new_page(viewport={"width": 1280, "height": 1000})
-            page.goto(url.format(write(folder, name, source)))
-            page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
-            run_all(page)
-            found.append(_moves(page, inline=name == "inline"))
+            page = _opened(browser, url, write(folder, name, source))
+            times = _moves(page, inline=name == "inline")
+            shown = page.locator(".jp-OutputArea").get_by_text("tokens kept").first.inner_text().strip()
+            found.append(Latency(times, shown))
             page.close()
         return tuple(found)
 
 
-def _moves(page: Page, *, inline: bool) -> Latency:
+def measure_attention(folder: Path, chromium: str) -> Latency:
+    """Return the latency of the attention viewer's layers, of a sentence of twelve tokens."""
+    with serving(folder, ENVIRONMENT) as url, browsing(chromium) as browser:
+        page = _opened(browser, url, write(folder, "attention", ATTENTION))
+        return Latency(_moves(page, inline=False), page.locator(".course-said").inner_text())
+
+
+def _opened(browser: Browser, url: str, name: str) -> Page:
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(url.format(name))
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+    run_all(page)
+    return page
+
+
+def _moves(page: Page, *, inline: bool) -> tuple[float, ...]:
+    """Return the milliseconds of each move of a page's first slider."""
     slider = page.get_by_role("slider").first
     expect(slider).to_be_visible(timeout=120_000)
     page.wait_for_timeout(3000)
@@ -115,8 +135,7 @@ def _moves(page: Page, *, inline: bool) -> Latency:
     for move in range(MOVES):
         page.keyboard.press("ArrowLeft" if (move // 15) % 2 == 0 else "ArrowRight")
         page.wait_for_timeout(PAUSE_MS)
-    summary = page.locator(".jp-OutputArea").get_by_text("tokens kept").first.inner_text().strip()
-    return Latency(tuple(page.evaluate("window.times")), summary)
+    return tuple(page.evaluate("window.times"))
 
 
 def measure_first_token(folder: Path, chromium: str) -> Latency:
