@@ -20,13 +20,15 @@ class Connection(H11Protocol):
 
     When `limits.connections` are open, a new one takes the place of the one that has kept its request to itself for
     the longest time; only where all of them are being answered is it told 503. A request must arrive whole within
-    `header_seconds`, and its answer must be taken soon after the deadline of a completion.
+    `header_seconds`, and its answer must be taken soon after the deadline of a completion. What comes before the
+    answer is complete is kept for later, up to `body` bytes: whoever stops reading does not see a client leave.
     """
 
     def __init__(self, limits: Limits, **options: Any) -> None:
         super().__init__(**options)
         self.limits = limits
         self.timer: asyncio.TimerHandle | None = None
+        self.early = bytearray()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -37,16 +39,21 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what a client sends."""
+        if not awaits_request(self):
+            return self._keep(data)
         if self.timeout_keep_alive_task is not None:  # the first bytes of another request
             self._within(self.limits.header_seconds, self._late)
         super().data_received(data)
-        if not awaits_request(self):
-            self._within(self.limits.seconds + self.limits.header_seconds, self.transport.abort)
+        self._allow_an_answer()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Begin to wait for the next request, or answer one that is here already."""
         self._within(self.limits.header_seconds, self._late)
         super().on_response_complete()
+        self._allow_an_answer()
+        if self.early:
+            early, self.early = bytes(self.early), bytearray()
+            self.data_received(early)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End with the connection."""
@@ -57,6 +64,15 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self._refuse(Refusal(msg, status=BAD))
+
+    def _keep(self, data: bytes) -> None:
+        self.early += data
+        if len(self.early) > self.limits.body:
+            self.transport.abort()
+
+    def _allow_an_answer(self) -> None:
+        if not awaits_request(self):
+            self._within(self.limits.seconds + self.limits.header_seconds, self.transport.abort)
 
     def _within(self, seconds: float, then: Callable[[], None]) -> None:
         if self.timer:
