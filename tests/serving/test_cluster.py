@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 
@@ -50,8 +51,11 @@ def replicas(tmp_path_factory) -> Iterator[SimpleNamespace]:
 
 def workers(process: subprocess.Popen) -> set[int]:
     """The processes of the replicas, which Ray names after what they run."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    return {one.pid for one in found if "ServeReplica:endpoint:endpoint" in " ".join(one.cmdline())}
+    found = set()
+    for one in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has ended since
+            found |= {one.pid} if "ServeReplica:endpoint:endpoint" in " ".join(one.cmdline()) else set()
+    return found
 
 
 def until_there_are_two(replicas: SimpleNamespace, *, gone: int) -> None:
