@@ -14,7 +14,7 @@ from openai.types import completion_create_params
 from openai.types.chat import completion_create_params as chat_create_params
 from transformers import PreTrainedTokenizerFast
 
-from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model, wait_for
 from tests.test_registry import add, tuned
 from tests.tiny_models import byte_pairs
 from utils import registry
@@ -451,6 +451,7 @@ def test_a_client_that_leaves_frees_its_rows(scripted, path, asked, begun, sent_
         assert not scripted.script.cancelled.is_set()
         connection.sendall(sent_later)
     assert scripted.script.cancelled.wait(SECONDS)
+    wait_for(lambda: scripted.endpoint.metrics.page().decode(), lambda page: 'status="499"} 1.0' in page)
 
 
 def test_a_client_that_leaves_while_its_request_is_checked_frees_its_rows(scripted):

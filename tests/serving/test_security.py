@@ -18,6 +18,7 @@ from utils.errors import AdapterMismatch, RegistryError, ServingError, Unsupport
 from utils.registry.versions import register
 from utils.serving.bodies import NESTING, read_json
 from utils.serving.keys import Keys, read_keys
+from utils.serving.logs import RequestLog
 from utils.serving.refusals import LATE, Refusal
 from utils.serving.settings import Limits, Settings
 
@@ -166,6 +167,24 @@ def test_a_request_must_arrive_whole_in_time(hurried, sent):
         assert line.recv(1000) == b""
 
 
+def test_what_a_connection_refuses_is_counted_and_logged(tiny_model, tmp_path):
+    log = RequestLog(tmp_path / "log", lost=lambda: None)
+    predict = "/v1/endpoints/tiny:predict"
+    with serving(new_endpoint(tiny_model, limits=HURRIED, log=log)) as served:
+        for sent in (b"", f"POST {predict} HTTP/1.1\r\n{JSON}Content-Length: 9\r\n\r\n{{".encode(), b"\x16\r\n\r\n"):
+            with raw(served.root) as line:
+                line.sendall(sent)
+                answer = everything(line)
+            if sent.startswith(b"POST"):
+                assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["status"] == "DEADLINE_EXCEEDED"
+        written = wait_for(lambda: (tmp_path / "log").read_text().splitlines(), lambda lines: len(lines) == 3)
+        counted = served.endpoint.metrics.page().decode()
+    told = [[line[name] for name in ("interface", "path", "status")] for line in map(json.loads, written)]
+    assert sorted(told) == [["unknown", "", 400], ["unknown", "", 408], ["vertex", predict, 408]]
+    for interface, _, status in told:
+        assert f'endpoint_requests_total{{interface="{interface}",model="",status="{status}"}} 1.0' in counted
+
+
 def test_drop_by_drop_is_no_way_around_it(hurried):
     with raw(hurried.root) as line, pytest.raises(OSError):
         for letter in b"GET /ready HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 1000:
@@ -215,6 +234,8 @@ def test_where_all_connections_are_in_use_a_new_one_is_told_so(tiny_model):
         assert told.status == 503
         assert (told.headers["retry-after"], told.headers["connection"]) == ("1", "close")
         assert told.json["error"]["type"] == "server_error"
+        refused = 'interface="operations",model="",status="503"} 1.0'
+        wait_for(lambda: served.endpoint.metrics.page().decode(), lambda page: refused in page)
         busy.pop().close()
         wait_for(lambda: ask(f"{served.root}/ready"), lambda answer: answer.status == 200)
         busy.pop().close()
