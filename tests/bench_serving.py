@@ -124,7 +124,9 @@ def memory(served, names: Sequence[str]) -> Result:
     """Compare the memory that an adapter takes with 5 MB: what eight take more than one, after the same questions."""
     with process(*QUIET, *holding(names[:1])) as single:
         least = [resident(each, names[0]) for each in (single, served)]
-    each = max(0.01, (least[1] - least[0]) / 1e6 / (len(names) - 1))
+    each = (least[1] - least[0]) / 1e6 / (len(names) - 1)
+    if each <= 0:
+        raise SystemExit(f"endpoint, memory of an adapter: {each:.2f} MB, which is noise; measure again")
     return Result("endpoint, memory of an adapter, against 5 MB", round(each, 2), "MB", 5.0, round(5 / each, 1))
 
 

@@ -635,6 +635,16 @@ def awaits_request():
     assert not internals.awaits_request(made)
 
 
+@contract("uvicorn", "protocol.cycle.scope", hidden(H11Protocol, "cycle"))
+def scope_under_way():
+    made = connection()
+    assert internals.scope_under_way(made) is None
+    made.data_received(b"POST /here HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{")
+    assert internals.scope_under_way(made)["path"] == "/here"
+    made.cycle.response_complete = True
+    assert internals.scope_under_way(made) is None
+
+
 @contract(
     "uvicorn",
     "protocol.conn.our_state and protocol.transport",
@@ -645,10 +655,10 @@ def answer_and_close():
     for sent in (b"GET", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{"):
         made = connection()
         made.data_received(sent)
-        internals.answer_and_close(made, 408, [(b"content-length", b"4")], b"late")
+        assert internals.answer_and_close(made, 408, [(b"content-length", b"4")], b"late")
         assert made.transport.written.startswith(b"HTTP/1.1 408 ") and made.transport.written.endswith(b"\r\n\r\nlate")
         assert made.transport.closed
-        internals.answer_and_close(made, 408, [], b"again")
+        assert not internals.answer_and_close(made, 408, [], b"again")
         assert made.transport.written.count(b"HTTP/1.1") == 1
 
 

@@ -306,11 +306,22 @@ def awaits_request(connection: Any) -> bool:
     return connection.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
 
-def answer_and_close(connection: Any, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-    """End a connection of uvicorn 0.54's H11Protocol, with an answer where none has begun: by `conn`, `transport`."""
+def scope_under_way(connection: Any) -> dict[str, Any] | None:
+    """Return the ASGI scope of a request whose answer is not complete; uvicorn 0.54's H11Protocol has it in `cycle`."""
+    cycle = connection.cycle
+    return None if cycle is None or cycle.response_complete else cycle.scope
+
+
+def answer_and_close(connection: Any, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+    """End a connection of uvicorn 0.54's H11Protocol by `conn` and `transport`; whether no answer had begun yet.
+
+    Where none had, it is this one.
+    """
     import h11
 
-    if connection.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+    first = connection.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+    if first:
         events = (h11.Response(status_code=status, headers=list(headers)), h11.Data(data=body), h11.EndOfMessage())
         connection.transport.write(b"".join(connection.conn.send(event) for event in events))
     connection.transport.close()
+    return first

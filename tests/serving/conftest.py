@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -157,6 +157,15 @@ def raw(root: str) -> socket.socket:
     """Return a bare connection to an endpoint, for what no client would send."""
     host, port = root.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=SECONDS)
+
+
+def everything(line: socket.socket) -> bytes:
+    """Return what a connection says until it is closed."""
+    parts = []
+    with suppress(ConnectionError):
+        while part := line.recv(65_536):
+            parts.append(part)
+    return b"".join(parts)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,21 +1,24 @@
 """The endpoint on Ray Serve: two replicas answer as one process does, and one that dies is replaced."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import psutil
 import pytest
 from httpx2 import TransportError
-from openai import APIError, OpenAI
+from openai import APIError, DefaultHttpxClient, OpenAI
 
-from tests.serving.conftest import SECONDS, ask, new_endpoint, tiny_language_model
+from tests.serving.conftest import SECONDS, ask, new_endpoint, tiny_language_model, wait_for
 from tests.tiny_models import letters, save, tiny_model
 from utils.models.loading import load_model
 from utils.processes import module_command, module_environment
@@ -50,8 +53,11 @@ def replicas(tmp_path_factory) -> Iterator[SimpleNamespace]:
 
 def workers(process: subprocess.Popen) -> set[int]:
     """The processes of the replicas, which Ray names after what they run."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    return {one.pid for one in found if "ServeReplica:endpoint:endpoint" in " ".join(one.cmdline())}
+    found = set()
+    for one in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has ended since
+            found |= {one.pid} if "ServeReplica:endpoint:endpoint" in " ".join(one.cmdline()) else set()
+    return found
 
 
 def until_there_are_two(replicas: SimpleNamespace, *, gone: int) -> None:
@@ -72,6 +78,22 @@ def test_two_replicas_answer_as_one_process_does(replicas):
 
 @pytest.mark.process
 @pytest.mark.slow
+def test_both_replicas_have_a_share(replicas):
+    url = f"{replicas.url}/endpoints/{quote(replicas.model, safe='')}:predict"
+    with ThreadPoolExecutor(8) as beside:
+        answers = list(beside.map(lambda prompt: ask(url, {"instances": [{"prompt": prompt}]}), PROMPTS))
+    assert {answer.status for answer in answers} == {200}
+    wait_for(lambda: predictions_of_one(replicas), lambda count: 0 < count < len(PROMPTS))
+
+
+def predictions_of_one(replicas: SimpleNamespace) -> float:
+    """How many predictions the replica has made which this request was given to."""
+    page = ask(f"{replicas.url.removesuffix('/v1')}/metrics").body.decode()
+    return sum(map(float, re.findall(r'endpoint_requests_total\{interface="vertex",.*status="200"\} (\S+)', page)))
+
+
+@pytest.mark.process
+@pytest.mark.slow
 def test_adapters_cannot_be_changed_in_one_replica(replicas):
     answer = ask(f"{replicas.url}/adapters", {"name": "new"})
     assert answer.status == 409
@@ -81,8 +103,15 @@ def test_adapters_cannot_be_changed_in_one_replica(replicas):
 @pytest.mark.process
 @pytest.mark.slow
 def test_a_replica_that_dies_is_replaced_and_its_requests_are_answered(replicas):
-    before, client = workers(replicas.process), OpenAI(base_url=replicas.url, api_key="none", max_retries=10)
+    before, failed = workers(replicas.process), []
     assert len(before) == 2
+
+    def note(answer) -> None:
+        if answer.status_code >= 500:
+            failed.append(answer.read().decode())
+
+    noting = DefaultHttpxClient(event_hooks={"response": [note]})
+    client = OpenAI(base_url=replicas.url, api_key="none", max_retries=10, http_client=noting)
 
     def completed(prompt: str):
         raw = client.completions.with_raw_response
@@ -96,6 +125,7 @@ def test_a_replica_that_dies_is_replaced_and_its_requests_are_answered(replicas)
         texts, retries = zip(*(one.result(SECONDS) for one in asked), strict=True)
     assert list(texts) == replicas.alone.generate(PROMPTS, max_new_tokens=100) * 8
     assert sum(retries) > 0, "none was under way in the replica that died"
+    assert failed and "Traceback" not in "".join(failed)
     until_there_are_two(replicas, gone=min(before))
 
 

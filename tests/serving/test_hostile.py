@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.serving.conftest import SECONDS, Answer, ask, new_endpoint, raw, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, Answer, ask, everything, new_endpoint, raw, serving, tiny_language_model
 from utils.serving.settings import Limits
 
 WINDOW, VOCABULARY = 256, 10**6
@@ -358,15 +358,6 @@ def whole_request(body: dict) -> bytes:
     sent = json.dumps(body).encode()
     head = f"POST {COMPLETIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Connection: close\r\nContent-Length: {len(sent)}\r\n\r\n".encode() + sent
-
-
-def everything(line: socket.socket) -> bytes:
-    """Return what a connection says until it is closed."""
-    parts = []
-    with suppress(ConnectionError):
-        while part := line.recv(65_536):
-            parts.append(part)
-    return b"".join(parts)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from openai.types import completion_create_params
 from openai.types.chat import completion_create_params as chat_create_params
 from transformers import PreTrainedTokenizerFast
 
-from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model, wait_for
 from tests.test_registry import add, tuned
 from tests.tiny_models import byte_pairs
 from utils import registry
@@ -427,19 +427,31 @@ def test_an_error_before_the_first_token_is_an_http_status(scripted, stream):
     assert (answer.status, answer.headers["retry-after"]) == (TOO_MANY, "7")
 
 
-@pytest.mark.parametrize("path", ASKED)
-@pytest.mark.parametrize(("stream", "begun"), [(False, True), (True, False), (True, True)])
-def test_a_client_that_leaves_frees_its_rows(scripted, path, stream, begun):
+LEFT_BEHIND = [
+    *[
+        (path, {"model": "tiny", "stream": stream, **asked}, begun)
+        for path, asked in ASKED.items()
+        for stream, begun in [(False, True), (True, False), (True, True)]
+    ],
+    ("endpoints/tiny:predict", {"instances": [{"prompt": "The cat"}]}, True),
+]
+
+
+@pytest.mark.parametrize(("path", "asked", "begun"), LEFT_BEHIND)
+@pytest.mark.parametrize("sent_later", [b"", b"\r\n"], ids=["", "sent later"])
+def test_a_client_that_leaves_frees_its_rows(scripted, path, asked, begun, sent_later):
     scripted.script.events = [(0, Token(3, "a"))] if begun else []
-    body = json.dumps({"model": "tiny", "stream": stream, **ASKED[path]}).encode()
+    body = json.dumps(asked).encode()
     head = f"POST /v1/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with closing(raw(scripted.root)) as connection:
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         assert scripted.script.asked.wait(SECONDS)
-        if stream and begun:
+        if asked.get("stream") and begun:
             assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
         assert not scripted.script.cancelled.is_set()
+        connection.sendall(sent_later)
     assert scripted.script.cancelled.wait(SECONDS)
+    wait_for(lambda: scripted.endpoint.metrics.page().decode(), lambda page: 'status="499"} 1.0' in page)
 
 
 def test_a_client_that_leaves_while_its_request_is_checked_frees_its_rows(scripted):

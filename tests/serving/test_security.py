@@ -3,8 +3,8 @@
 import http.client
 import json
 import pickle
+import re
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,17 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.serving.conftest import SECONDS, ask, new_endpoint, raw, serving, tiny_language_model, wait_for
+from tests.serving.conftest import SECONDS, ask, everything, new_endpoint, raw, serving, tiny_language_model, wait_for
 from utils.adapters.methods import MANIFEST, PEFT_CONFIG, PEFT_WEIGHTS, load_adapter
 from utils.errors import AdapterMismatch, RegistryError, ServingError, UnsupportedSetting
 from utils.registry.versions import register
 from utils.serving.bodies import NESTING, read_json
 from utils.serving.keys import Keys, read_keys
+from utils.serving.logs import RequestLog
+from utils.serving.refusals import LATE, Refusal
 from utils.serving.settings import Limits, Settings
 
 JSON = "Host: localhost\r\nContent-Type: application/json\r\n"
 KEY = "correct-horse-battery"
-SHORT = Limits(header_seconds=0.5, seconds=1.0, connections=4, body=10_000)
+HURRIED = Limits(header_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,15 @@ def locked(tiny_model):
 
 @pytest.fixture(scope="module")
 def tight(tiny_model):
-    """An endpoint whose limits are soon reached."""
-    with serving(new_endpoint(tiny_model, limits=SHORT)) as served:
+    """An endpoint of few and small requests."""
+    with serving(new_endpoint(tiny_model, limits=Limits(connections=4, body=10_000))) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def hurried(tiny_model):
+    """An endpoint that waits half a second for a request; whatever it is to answer may come too late."""
+    with serving(new_endpoint(tiny_model, limits=HURRIED)) as served:
         yield served
 
 
@@ -89,14 +98,18 @@ def test_every_key_is_compared_in_constant_time(monkeypatch):
     assert len(compared) == 2, "a match must not end the comparison"
 
 
-@pytest.mark.parametrize("text, said", [("", "holds no key"), ("short\n", "fewer than 16"), ("\xff", "cannot be read")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "holds no key"), ("pa55word\n", "fewer than 16"), ("pa55word\xff", "cannot be read")],
+    ids=["none", "short", "no text"],
+)
 def test_keys_that_are_none(tmp_path, text, said):
     (tmp_path / "keys").write_bytes(text.encode("latin1"))
-    with pytest.raises(ServingError, match=said):
+    with pytest.raises(ServingError, match=said) as refused:
         read_keys(tmp_path / "keys")
+    assert "pa55" not in str(refused.value)
     with pytest.raises(ServingError, match="cannot be read"):
         read_keys(tmp_path / "no such file")
-    assert KEY not in repr(Keys([KEY])) + str(vars(Keys([KEY])).keys())
 
 
 @pytest.mark.parametrize(
@@ -146,20 +159,37 @@ def test_a_large_body_is_never_held(tight, path):
         f"POST /v1/completions HTTP/1.1\r\n{JSON}Content-Length: 9\r\n\r\n{{".encode(),
     ],
 )
-def test_a_request_must_arrive_whole_in_time(tight, sent):
-    with raw(tight.root) as line:
+def test_a_request_must_arrive_whole_in_time(hurried, sent):
+    with raw(hurried.root) as line:
         line.sendall(sent)
         answer = line.recv(1000)
         assert answer.startswith(b"HTTP/1.1 408 ") and b"0.5 s" in answer
         assert line.recv(1000) == b""
 
 
-def test_drop_by_drop_is_no_way_around_it(tight):
-    with raw(tight.root) as line, pytest.raises(OSError):
+def test_what_a_connection_refuses_is_counted_and_logged(tiny_model, tmp_path):
+    log = RequestLog(tmp_path / "log", lost=lambda: None)
+    predict = "/v1/endpoints/tiny:predict"
+    with serving(new_endpoint(tiny_model, limits=HURRIED, log=log)) as served:
+        for sent in (b"", f"POST {predict} HTTP/1.1\r\n{JSON}Content-Length: 9\r\n\r\n{{".encode(), b"\x16\r\n\r\n"):
+            with raw(served.root) as line:
+                line.sendall(sent)
+                answer = everything(line)
+            if sent.startswith(b"POST"):
+                assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["status"] == "DEADLINE_EXCEEDED"
+        written = wait_for(lambda: (tmp_path / "log").read_text().splitlines(), lambda lines: len(lines) == 3)
+        counted = served.endpoint.metrics.page().decode()
+    told = [[line[name] for name in ("interface", "path", "status")] for line in map(json.loads, written)]
+    assert sorted(told) == [["unknown", "", 400], ["unknown", "", 408], ["vertex", predict, 408]]
+    for interface, _, status in told:
+        assert f'endpoint_requests_total{{interface="{interface}",model="",status="{status}"}} 1.0' in counted
+
+
+def test_drop_by_drop_is_no_way_around_it(hurried):
+    with raw(hurried.root) as line, pytest.raises(OSError):
         for letter in b"GET /ready HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 1000:
             line.sendall(bytes([letter]))
             time.sleep(0.02)
-    assert serves(tight)
 
 
 def test_an_idle_connection_gives_way_to_a_new_one(tight):
@@ -177,15 +207,20 @@ class Silent:
     alive, retry_after, asked = True, 1, 0
 
     def submit(self, requests, emit):
-        self.asked += 1
+        self.asked, self.emit = self.asked + 1, emit
         return SimpleNamespace(cancel=lambda: None)
 
     def stop(self, *, seconds):
         self.alive = False
 
 
+READY = b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ASKED = json.dumps({"model": "tiny", "prompt": "a"})
 COMPLETE = f"POST /v1/completions HTTP/1.1\r\n{JSON}Content-Length: {len(ASKED)}\r\n\r\n{ASKED}".encode()
+
+
+def statuses(answers: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1\.1 (\d+) ", answers)
 
 
 def test_where_all_connections_are_in_use_a_new_one_is_told_so(tiny_model):
@@ -199,16 +234,44 @@ def test_where_all_connections_are_in_use_a_new_one_is_told_so(tiny_model):
         assert told.status == 503
         assert (told.headers["retry-after"], told.headers["connection"]) == ("1", "close")
         assert told.json["error"]["type"] == "server_error"
+        refused = 'interface="operations",model="",status="503"} 1.0'
+        wait_for(lambda: served.endpoint.metrics.page().decode(), lambda page: refused in page)
         busy.pop().close()
         wait_for(lambda: ask(f"{served.root}/ready"), lambda answer: answer.status == 200)
         busy.pop().close()
 
 
-def test_an_answer_is_not_held_for_ever(tiny_model):
-    with serving(new_endpoint(tiny_model, limits=SHORT, scheduler=Silent())) as served, raw(served.root) as line:
+@pytest.mark.parametrize(("before", "answered"), [(b"", []), (READY, [b"200"])], ids=["alone", "behind another"])
+def test_an_answer_is_not_held_for_ever(tiny_model, before, answered):
+    """It is held for longer than a request may take to arrive, also that of a request which came with another."""
+    limits, scheduler = Limits(header_seconds=2.0, seconds=0.1), Silent()
+    with serving(new_endpoint(tiny_model, limits=limits, scheduler=scheduler)) as served, raw(served.root) as line:
+        line.sendall(before + COMPLETE)
+        assert statuses(everything(line)) == answered
+        assert scheduler.asked == 1 and serves(served)
+
+
+def test_what_comes_during_an_answer_waits_for_its_end(tiny_model):
+    scheduler = Silent()
+    with serving(new_endpoint(tiny_model, scheduler=scheduler)) as served, raw(served.root) as line:
         line.sendall(COMPLETE)
-        with suppress(ConnectionError):
-            assert line.recv(1000) == b""
+        wait_for(lambda: scheduler.asked, bool)
+        [connection] = served.server.server_state.connections
+        for part in (READY[:20], READY[20:].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")):
+            line.sendall(part)
+            wait_for(lambda: connection.early, lambda kept, part=part: kept.endswith(part))
+        scheduler.emit(0, Refusal("The time is over.", status=LATE))
+        assert statuses(everything(line)) == [b"504", b"200"]
+
+
+def test_more_than_a_body_during_an_answer_ends_the_connection(tiny_model):
+    scheduler = Silent()
+    with serving(new_endpoint(tiny_model, limits=Limits(body=10_000), scheduler=scheduler)) as served:
+        with raw(served.root) as line:
+            line.sendall(COMPLETE)
+            wait_for(lambda: scheduler.asked, bool)
+            line.sendall(b"x" * 20_000)
+            assert everything(line) == b""
         assert serves(served)
 
 
@@ -220,7 +283,7 @@ def test_a_connection_is_kept_for_the_next_request(tiny_endpoint):
         assert line.sock is not None
     line.close()
     with raw(tiny_endpoint.root) as many:
-        many.sendall(3 * b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        many.sendall(3 * READY)
         received = b""
         while received.count(b'{"status":"ok"}') < 3:
             received += many.recv(1000)

@@ -24,6 +24,18 @@ INTERFACES = (("/v1/endpoints/", "vertex"), ("/v1/adapters", "adapters"), ("/v1/
 OTHER_MODELS = "unknown"
 """The label in the metrics of every model that the endpoint does not have."""
 
+ENDED = "ended"
+"""Where in a request's state the connection notes the status with which it has ended the request itself."""
+
+
+def write_down(endpoint: Endpoint, record: Record, status: int) -> None:
+    """Count a request that has ended, and write its line."""
+    known = record.model in endpoint.adapters.names()
+    model = record.model if known or not record.model else OTHER_MODELS
+    endpoint.metrics.answered(interface=record.interface, model=model, status=status, seconds=record.seconds)
+    if record.path not in OF_OPERATIONS or status != OK:
+        endpoint.log.write(record, status=status)
+
 
 class Recorded:
     """Gives each request an id, and writes its line and its counters when it is answered.
@@ -40,18 +52,27 @@ class Recorded:
             return await self.app(scope, receive, send)
         path = scope["path"]
         interface = next(name for prefix, name in INTERFACES if path.startswith(prefix))
-        record = scope.setdefault("state", {})["record"] = Record(interface, scope["method"], path)
-        status = LEFT
+        state = scope.setdefault("state", {})
+        record = state["record"] = Record(interface, scope["method"], path)
+        status, complete, left = LEFT, False, False
+
+        async def receive_noted() -> Message:
+            nonlocal left
+            message = await receive()
+            left |= message["type"] == "http.disconnect" and not complete
+            return message
 
         async def send_noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = record.id
+            else:
+                complete = not message.get("more_body", False)
             await send(message)
 
         try:
-            await self.app(scope, receive, send_noted)
+            await self.app(scope, receive_noted, send_noted)
         except Exception as error:
             logging.getLogger("uvicorn.error").error("Request %s failed", record.id, exc_info=error)
             record.error = type(error).__name__
@@ -60,14 +81,7 @@ class Recorded:
             refusal = Refusal(f"The endpoint failed; its log tells why, under {record.id}.", status=FAILED)
             await error_response(path, refusal)(scope, receive, send_noted)
         finally:
-            self._write(record, status)
-
-    def _write(self, record: Record, status: int) -> None:
-        known = record.model in self.endpoint.adapters.names()
-        model = record.model if known or not record.model else OTHER_MODELS
-        self.endpoint.metrics.answered(interface=record.interface, model=model, status=status, seconds=record.seconds)
-        if record.path not in OF_OPERATIONS or status != OK:
-            self.endpoint.log.write(record, status=status)
+            write_down(self.endpoint, record, state.get(ENDED, LEFT) if left else status)
 
 
 class Guarded:

@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
     """uvicorn's server, which finishes what runs before it ends."""
 
     def __init__(self, endpoint: Endpoint, app: FastAPI) -> None:
-        protocol: Any = partial(Connection, endpoint.limits)
+        protocol: Any = partial(Connection, endpoint)
         super().__init__(
             uvicorn.Config(
                 app,
