@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,14 +13,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serving.conftest import SECONDS, ask, new_endpoint, process, raw, serving, tiny_language_model, wait_for
 from tests.tiny_models import save
-from utils.errors import ServingError
+from utils.errors import ModelNotFound, ServingError
 from utils.processes import module_environment
 from utils.serving import serve
 from utils.serving.__main__ import main, parser, read_settings
+from utils.serving.endpoint import open_endpoint
 from utils.serving.logs import Record, RequestLog
 from utils.serving.requests import Token
 from utils.serving.server import allow_files, listen
@@ -262,6 +265,19 @@ def test_files_for_all_connections_may_be_opened():
             assert resource.getrlimit(resource.RLIMIT_NOFILE) == (allowed, before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_base_that_would_run_code_is_refused(tiny_folder, tmp_path):
+    class Runs:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "it ran",)
+
+    folder = shutil.copytree(tiny_folder, tmp_path / "model", ignore=shutil.ignore_patterns("*.safetensors"))
+    for weights in ({"lm_head.weight": Runs()}, Runs()):
+        torch.save(weights, folder / "pytorch_model.bin")
+        with pytest.raises(ModelNotFound, match="does not hold a model"):
+            open_endpoint(Settings(model=str(folder)))
+    assert not (tmp_path / "it ran").exists()
 
 
 @pytest.mark.process
