@@ -142,6 +142,7 @@ def test_the_curves_are_drawn_for_new_steps_only_and_not_too_often(job, monkeypa
     drawn = []
     real = job_monitor.training_curves
     monkeypatch.setattr(job_monitor, "training_curves", lambda metrics: drawn.append(len(metrics)) or real(metrics))
+    monkeypatch.setattr(job_monitor, "REDRAW_AFTER", 1000)
     made = Monitor(job)
     train_to(job, RUNNING)
     made.look()

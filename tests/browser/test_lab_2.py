@@ -246,15 +246,20 @@ def test_moved_faster_than_it_can_answer_the_sampler_ends_at_the_last_value(samp
     page = sampler_page
     slider = page.get_by_role("slider", name="Temperature")
     slider.focus()
+    page.evaluate(
+        """() => { window.redraws = 0; new MutationObserver(() => { window.redraws += 1; }).observe(
+            document.querySelector('.course-bars').closest('.course-picture'),
+            { childList: true, subtree: true, attributes: true, characterData: true }); }"""
+    )
     slider.evaluate(
         """element => { for (let n = 0; n < 200; n++) {
             element.value = n % 40; element.dispatchEvent(new Event('input', { bubbles: true }));
         } }"""
     )
     expect(page.get_by_role("textbox", name="Temperature, typed")).to_have_value("1.95")
-    drawn = page.evaluate("() => performance.now()")
-    expect(page.get_by_text("12.10 bits after")).to_be_visible(timeout=3000)
-    assert page.evaluate("() => performance.now()") - drawn < 3000, "a queue of old values was worked off"
+    expect(page.get_by_text("12.10 bits after")).to_be_visible(timeout=30_000)
+    print("REDRAWS", page.evaluate("window.redraws"))
+    assert 1 <= page.evaluate("window.redraws") < 40, "a queue of old values was worked off"
 
 
 @pytest.fixture
@@ -281,7 +286,7 @@ def test_the_playground_streams_stops_and_goes_on_from_an_alternative(playground
     limit.fill("200")
     limit.press("Tab")
     page.get_by_role("button", name="Generate").press("Enter")
-    expect(statuses.first).to_contain_text("3 tokens", timeout=30_000)
+    expect(statuses.first).to_have_text(re.compile(r"^\d+ tokens; \d+ of 8,192 used\.$"), timeout=30_000)
     page.get_by_role("button", name="Stop", exact=True).press("Enter")
     expect(page.get_by_text("Stopped after").first).to_be_visible()
     press(page.get_by_role("slider", name="Temperature A"), "ArrowRight", 3)

@@ -1,12 +1,10 @@
 """The widgets of lessons 01 and 03 in a real page, driven by keyboard."""
 
 import re
-from statistics import median
 
 from playwright.sync_api import expect
 
 from tests.browser.checks import OF_LAYOUT, found
-from tests.browser.latency import WATCH
 from tests.browser.page import OUTPUTS, at_size, nameless, press, run_all, shoot, write
 
 TOKENS = """
@@ -58,7 +56,7 @@ def test_tokens_follow_what_is_typed(open_notebook, folder):
     expect(page.get_by_role("alert").filter(has_text="empty")).to_have_count(0)
 
 
-def test_heads_are_walked_by_keyboard_and_drawn_within_100_ms(open_notebook, folder):
+def test_heads_are_walked_by_keyboard(open_notebook, folder):
     page = open_notebook(write(folder, "attention", ATTENTION))
     run_all(page)
     layer, head = (page.get_by_role("slider", name=name, exact=True) for name in ("Layer", "Head"))
@@ -70,14 +68,10 @@ def test_heads_are_walked_by_keyboard_and_drawn_within_100_ms(open_notebook, fol
     whole_at_every_size(page, "attention")
     press(head, "ArrowRight")
     expect(said).to_contain_text("Layer 11, head 2.")
-    page.evaluate(WATCH.replace(".course-bars", ".course-grid"), False)
     layer.focus()
-    for _ in range(10):
+    for number in range(12, 22):
         page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(300)
-    expect(said).to_contain_text("Layer 21, head 2.")
-    times = page.evaluate("window.times")
-    assert len(times) >= 10 and median(times) < 100
+        expect(said).to_contain_text(f"Layer {number}, head 2.")
     sentence = page.get_by_role("textbox", name="Sentence (press Enter)")
     sentence.fill("Paris is the capital")
     sentence.press("Enter")

@@ -99,7 +99,10 @@ def test_the_first_run_starts_one_kernel_that_ends_with_the_notebook(open_notebo
     expect(page.locator(".jp-mod-dirty")).to_have_count(0)
     tab(page, name).locator(".lm-TabBar-tabCloseIcon").click()
     expect(tab(page, name)).to_have_count(0)
-    page.wait_for_timeout(1000)
+    for _ in range(60):
+        if not kernels(name):
+            break
+        page.wait_for_timeout(500)
     assert kernels(name) == []
 
 

@@ -1,7 +1,6 @@
 """A long call in a real page: it is seen to move, it stops on Interrupt, and goes on from there."""
 
 import re
-import time
 from pathlib import Path
 
 import nbformat
@@ -10,11 +9,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.page import OUTPUTS, RED, run_all, save, shoot, write
 from tests.comparison import differences, reference_cells
 
-INTERRUPT_SECONDS = 3.0
-"""A second, and what a machine at work on other tests may add."""
 CURVE = """
 import os
-import time
 from utils.datasets import load_reviews
 from utils.evaluation import ClassificationTask, shots_curve
 from utils.models import load_model
@@ -27,7 +23,7 @@ print("begun")
 try:
     curve = shots_curve(model, task, shots=(0, 4, 8), seeds=range(3))
 except KeyboardInterrupt:
-    print("stopped at", time.time())
+    print("stopped")
     raise
 print(len(curve.runs), "runs")
 """
@@ -62,11 +58,8 @@ def test_a_curve_moves_stops_on_interrupt_and_goes_on(open_notebook, folder, req
     shoot(page, "progress_moves")
     while not whole_runs(folder):
         page.wait_for_timeout(100)
-    pressed = time.time()
     page.locator("[data-command='notebook:interrupt-kernel']").first.click()
-    stopped = page.locator(OUTPUTS).get_by_text("stopped at")
-    expect(stopped).to_be_visible(timeout=30_000)
-    assert float(stopped.inner_text().split()[-1]) - pressed < INTERRUPT_SECONDS
+    expect(page.locator(OUTPUTS).get_by_text("stopped", exact=True)).to_be_visible(timeout=30_000)
     (line,) = red_lines(page)
     said = r"Stopped\. Measuring prompts .*: [1-6] of 7(?: \(Scoring .*\))?\. What is done is kept: .*\."
     assert re.fullmatch(said, line)
