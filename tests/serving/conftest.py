@@ -1,5 +1,6 @@
 """Endpoints to ask: one in this process on a tiny model, and one in a process of its own on the course's."""
 
+import itertools
 import json
 import socket
 import subprocess
@@ -25,6 +26,8 @@ from utils.serving.endpoint import Endpoint
 from utils.serving.keys import Keys
 from utils.serving.logs import RequestLog
 from utils.serving.metrics import Metrics
+from utils.serving.rows import Row
+from utils.serving.runners import Runner
 from utils.serving.scheduler import Scheduler
 from utils.serving.server import Server, address, listen
 from utils.serving.settings import LOCAL_NAMES, READY, Limits
@@ -98,6 +101,19 @@ def new_endpoint(model: LanguageModel, *, limits: Limits | None = None, **parts:
         "hosts": LOCAL_NAMES,
     }
     return Endpoint(model=model, limits=limits, metrics=metrics, **(usual | parts))
+
+
+def hold(scheduler: Scheduler, *, after: int) -> threading.Event:
+    """Let a scheduler make so many steps, and stop inside the next, its rows taken in, until the event is set."""
+    go_on, batches, steps = threading.Event(), scheduler._batches, itertools.count()
+
+    def held() -> dict[Runner, list[Row]]:
+        if next(steps) >= after:
+            go_on.wait(SECONDS)
+        return batches()
+
+    vars(scheduler)["_batches"] = held
+    return go_on
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Adapters that are loaded, replaced, followed, split and dropped while an endpoint runs."""
 
+import json
+import re
 import shutil
 import threading
 from collections.abc import Generator
@@ -197,6 +199,15 @@ def test_a_damaged_adapter_harms_only_itself_and_is_tried_again(adapters, folder
     assert found(adapters, "bad").reference == "bad/1"
 
 
+def test_a_scale_that_makes_weights_infinite_is_a_409(adapters, folders):
+    version = add("far too large", folders["one"])
+    config = version.folder / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"lora_alpha": 1e42}))
+    refused = refusal(adapters.add, "far too large")
+    assert refused.status == 409
+    assert re.match("far too large/1 cannot be loaded. Its lora_alpha makes .*layers.* infinite: ", str(refused))
+
+
 def test_replacing_by_what_cannot_be_loaded_changes_nothing(adapters, folders):
     add("kept", folders["one"])
     adapters.add("kept")
@@ -209,6 +220,12 @@ def test_replacing_by_what_cannot_be_loaded_changes_nothing(adapters, folders):
     add("kept", folders["two"], make_default=False)
     adapters.add("kept/3", name="kept")
     assert found(adapters, "kept").reference == "kept/3"
+
+
+def test_the_base_name_is_no_adapters_from_the_start(adapters, base, folders):
+    add(base.name, folders["one"])
+    refused = refusal(adapters.load_all, [base.name])
+    assert (refused.status, refused.parameter) == (400, "reference") and adapters.find(base.name) is None
 
 
 def test_a_name_stands_for_its_own_model_only_and_a_number_for_itself(adapters, folders):
@@ -476,7 +493,8 @@ def test_a_split_over_http_keeps_each_user_with_a_version(served, folders):
         ("DELETE", "/..%2F..%2Fetc", None, 404, "model"),
     ],
 )
-def test_what_cannot_be_loaded_is_refused_in_words(served, method, path, body, status, named):
+def test_what_cannot_be_loaded_is_refused_in_words(served, folders, method, path, body, status, named):
+    add("of the store", folders["one"])
     answered = ask(f"{served.url}/adapters{path}", body, method=method)
     error = answered.json["error"]
     assert (answered.status, error["param"]) == (status, named)

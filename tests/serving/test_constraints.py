@@ -95,12 +95,19 @@ def nested(inner: st.SearchStrategy) -> st.SearchStrategy:
     )
 
 
-@given(schema=st.recursive(LEAVES, nested, max_leaves=5), seed=st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
-def test_what_ends_by_itself_obeys_its_schema(schema, seed):
-    text, finish = complete(schema, seed=seed)
-    if finish == "stop":
-        jsonschema.validate(json.loads(text), schema)
+def test_what_ends_by_itself_obeys_its_schema():
+    ended = []
+
+    @given(schema=st.recursive(LEAVES, nested, max_leaves=5), seed=st.integers(0, 2**32))
+    @settings(max_examples=100, deadline=None, derandomize=True, database=None)
+    def obeys(schema, seed):
+        text, finish = complete(schema, seed=seed)
+        ended.append(finish == "stop")
+        if ended[-1]:
+            jsonschema.validate(json.loads(text), schema)
+
+    obeys()
+    assert sum(ended) > len(ended) / 2
 
 
 def test_most_completions_of_short_schemas_end_by_themselves():

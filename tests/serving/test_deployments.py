@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.conftest import ask, tiny_language_model, wait_for
+from tests.serving.conftest import SECONDS, ask, tiny_language_model, wait_for
 from tests.tiny_models import save
 from utils.errors import ServingError
 from utils.processes import module_environment
@@ -38,7 +38,8 @@ def written(name: str, **facts: object) -> Deployment:
 
 
 @pytest.mark.process
-def test_an_endpoint_outlives_its_kernel_and_any_other_finds_calls_and_ends_it(tiny_folder):
+def test_an_endpoint_outlives_its_kernel_and_any_other_finds_calls_and_ends_it(tiny_folder, monkeypatch):
+    monkeypatch.setattr("utils.serving.process.ANSWER_SECONDS", SECONDS)
     script = KERNEL.format(model=str(tiny_folder))
     subprocess.run([sys.executable, "-c", script], env=module_environment(), check=True)
     (found,) = deployments()

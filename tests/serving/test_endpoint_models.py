@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.serving.conftest import new_endpoint, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, new_endpoint, serving, tiny_language_model
 from utils.adapters.methods import add_adapter, find_method
 from utils.decoding.generation import generate_stream
 from utils.errors import (
@@ -20,7 +20,7 @@ from utils.errors import (
 from utils.evaluation.classification import score_labels
 from utils.evaluation.completions import complete
 from utils.logits.config import DecodingConfig
-from utils.models.endpoints import AT_ONCE
+from utils.models.endpoints import AT_ONCE, EndpointModel
 from utils.models.environment import describe_environment
 from utils.models.forcing import continuation_bits
 from utils.models.language_model import LanguageModel
@@ -308,16 +308,31 @@ def test_a_list_ends_at_the_first_that_is_refused(foreign):
         load_model(foreign.address).generate(["a", "b", "c"])
 
 
-def test_what_came_before_a_failure_is_not_asked_again(foreign):
+def test_what_came_before_a_failure_is_not_asked_again(foreign, monkeypatch):
+    """The last prompt fails once all other texts have been taken."""
     prompts = [f"prompt {n}" for n in range(40)]
-    foreign.answer = lambda asked: completion(asked) if len(foreign.said) < 30 else refusal("Gone.", status=404)
-    model = load_model(foreign.address)
+    model, taken = load_model(foreign.address), threading.Semaphore(0)
+    completions = EndpointModel.completions
+
+    def counted(*given, **settings):
+        for found in completions(*given, **settings):
+            yield found
+            taken.release()
+
+    def fails_late(asked: dict) -> Answer:
+        if asked["prompt"] != prompts[-1]:
+            return completion(asked)
+        assert all(taken.acquire(timeout=SECONDS) for _ in prompts[:-1])
+        return refusal("Gone.", status=404)
+
+    monkeypatch.setattr(EndpointModel, "completions", counted)
+    foreign.answer = fails_late
     with pytest.raises(EndpointError, match="Gone"):
         model.generate(prompts)
     foreign.said.clear()
     foreign.answer = completion
     assert model.generate(prompts) == [f"{prompt}|None" for prompt in prompts]
-    assert len(foreign.said) < 25
+    assert [asked["prompt"] for asked in foreign.said] == [".", prompts[-1]], "its fingerprint, and what had failed"
 
 
 def test_tokens_and_the_window_are_as_the_endpoint_tells(foreign):

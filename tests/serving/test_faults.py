@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from tests.serving.conftest import SECONDS, Answer, ask, new_endpoint, process, serving, tiny_language_model
+from tests.serving.conftest import SECONDS, Answer, ask, hold, new_endpoint, process, serving, tiny_language_model
 from tests.test_registry import add, tuned
 from tests.test_tracking import until
 from tests.tiny_models import save
@@ -55,6 +55,11 @@ def at_once(calls: Sequence[Callable[[], Any]]) -> Iterator[list[Future]]:
 def gauge(root: str, name: str) -> float:
     lines = ask(f"{root}/metrics").body.decode().splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+
+def asked_for(root: str) -> float:
+    """How many completions wait or have begun."""
+    return sum(gauge(root, name) for name in ("endpoint_queue_length", "endpoint_first_token_seconds_count"))
 
 
 def digests(place: Path) -> dict[str, str]:
@@ -112,7 +117,7 @@ def test_sigterm_under_load(base, folder):
     asked = question(base, model=str(folder), tokens=240)
     with process("--model", str(folder), "--rows", "1") as served:
         with at_once([lambda: ask(f"{served.url}/completions", asked)] * CLIENTS) as waiting:
-            until(lambda: gauge(served.root, "endpoint_queue_length") >= CLIENTS / 2, seconds=SECONDS)
+            until(lambda: asked_for(served.root) == CLIENTS, seconds=SECONDS)
             served.process.send_signal(signal.SIGTERM)
             answers: list[Answer] = [one.result(SECONDS) for one in waiting]
         assert served.process.wait(SECONDS) == 0
@@ -163,16 +168,24 @@ def answered(served: SimpleNamespace, bodies: Sequence[dict]) -> list[str]:
     return [answer.json["choices"][0]["text"] for answer in answers]
 
 
+def in_work(served: SimpleNamespace) -> int:
+    """How many completions wait or are written in this process."""
+    scheduler = served.endpoint.scheduler
+    return len(scheduler._waiting) + len(scheduler._running)
+
+
 @pytest.mark.parametrize("years", [-10, 10])
 def test_a_clock_that_is_set(base, monkeypatch, years):
     """Deadlines and waiting times do not look at the clock on the wall, which jumps while completions are written."""
     now, asked = time.time, question(base, model="tiny", tokens=200)
     with serving(new_endpoint(base, limits=Limits(rows=2, seconds=SECONDS))) as served:
         [alone] = answered(served, [asked])
+        go_on = hold(served.endpoint.scheduler, after=20)
         with at_once([lambda: answered(served, [asked] * CLIENTS)]) as [texts]:
-            until(lambda: gauge(served.root, "endpoint_queue_length") > 0, seconds=SECONDS)
+            until(lambda: in_work(served) == CLIENTS, seconds=SECONDS)
             monkeypatch.setattr(time, "time", lambda: now() + years * 365 * 86_400)
             monkeypatch.setattr(time, "time_ns", lambda: int((now() + years * 365 * 86_400) * 10**9))
+            go_on.set()
             assert texts.result(SECONDS) == [alone] * CLIENTS
         assert answered(served, [asked] * 2) == [alone] * 2
         assert ask(f"{served.root}/ready").status == 200
@@ -208,11 +221,13 @@ def test_an_adapter_that_goes_while_clients_use_it(base, tmp_path, monkeypatch, 
     with serving(new_endpoint(base, limits=Limits(rows=2))) as served:
         served.endpoint.adapters.add("going")
         wanted = answered(served, bodies)
+        go_on = hold(served.endpoint.scheduler, after=20)
         with at_once([lambda: answered(served, bodies)]) as [texts]:
-            until(lambda: gauge(served.root, "endpoint_queue_length") > 0, seconds=SECONDS)
+            until(lambda: in_work(served) == CLIENTS, seconds=SECONDS)
             registry.delete("going")
             assert ask(f"{served.url}/adapters/going", method="DELETE").status == 200
             gone = ask(f"{served.url}/completions", question(base, model="going"))
+            go_on.set()
             assert texts.result(SECONDS) == wanted
     assert (gone.status, gone.json["error"]["param"]) == (404, "model")
     assert len(set(wanted)) == 2

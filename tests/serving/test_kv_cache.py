@@ -54,6 +54,7 @@ def test_memory_goes_back_with_the_last_row():
     assert cache.nbytes == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4 * BLOCK), st.lists(st.integers(0, 3), max_size=3 * BLOCK))
 def test_blocks_have_one_name_just_where_prompts_say_the_same(first, second):
     names, others = block_names(first, reader="a"), block_names(first[: len(first) // 2] + second, reader="a")
@@ -74,9 +75,10 @@ def test_prefixes_are_kept_for_a_while_the_least_used_go_first(monkeypatch):
     assert kept.find(b"one") is block and kept.nbytes == 2 * block.nbytes
     kept.keep(b"three", block)
     assert kept.find(b"two") is None and kept.find(b"one") is block and b"three" in kept
-    now[0] += 11
+    now[0] += 6
     kept.keep(b"four", block)
-    assert [name for name in (b"one", b"three", b"four") if name in kept] == [b"four"]
+    now[0] += 6
+    assert kept.find(b"one") is None and kept.find(b"four") is block and kept.nbytes == block.nbytes
 
 
 def test_nothing_is_kept_where_no_tokens_are_allowed():

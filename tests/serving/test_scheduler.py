@@ -6,12 +6,15 @@ import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from tests.serving.conftest import hold
 from tests.test_batches import KINDS as MORE_KINDS
+from tests.test_tracking import until
 from tests.tiny_models import LETTERS, letters, tiny_model
 from utils.adapters.methods import METHODS, add_adapter, find_method
 from utils.logits.config import DecodingConfig
@@ -192,12 +195,25 @@ def test_a_shared_prefix_is_read_once(llama):
         assert reads.prompt_tokens == len(prefix) + sum(map(len, ends)) + len("one")
 
 
+def test_prefixes_leave_an_idle_endpoint_when_their_time_is_over(llama, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("utils.serving.prefixes.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("utils.serving.scheduler.IDLE_SECONDS", 0.05)
+    with scheduling(llama, prefix_seconds=10) as scheduler:
+        Answers(scheduler, [request(llama, "y" * (2 * BLOCK))]).all()
+        assert scheduler._runners.prefixes.nbytes
+        now[0] += 11
+        until(lambda: not scheduler._runners.prefixes.nbytes, seconds=120)
+
+
 def test_a_long_prompt_is_read_in_chunks_while_others_write(llama):
     with scheduling(llama, chunk=8) as scheduler:
-        reads = Reads(scheduler)
-        first = Answers(scheduler, [request(llama, "a", DecodingConfig(temperature=1, max_new_tokens=200))])
+        reads, go_on = Reads(scheduler), hold(scheduler, after=1)
+        first = Answers(scheduler, [endless(llama)])
         first.next()
-        Answers(scheduler, [request(llama, "z" * 40)]).all()
+        second = Answers(scheduler, [request(llama, "z" * 40)])
+        go_on.set()
+        second.all()
         first.ticket.cancel()
     both = [step for step in reads.steps if len({writing for _, writing in step}) == 2]
     assert [max(tokens for tokens, writing in step if not writing) for step in both] == [8] * 5
@@ -207,14 +223,16 @@ def test_a_long_prompt_is_read_in_chunks_while_others_write(llama):
 def test_completions_join_a_batch_that_is_at_work_and_leave_it(llama):
     long = DecodingConfig(temperature=1, max_new_tokens=150)
     with scheduling(llama) as scheduler:
+        reads, go_on = Reads(scheduler), hold(scheduler, after=3)
         first = Answers(scheduler, [request(llama, "The cat ", long)])
         for _ in range(3):
             first.next()
-        assert text(Answers(scheduler, [request(llama, "The dog ")]).all()[0]) == llama.generate(
-            "The dog ", max_new_tokens=12
-        )
-        assert len(first.events[0]) < 150
+        second = Answers(scheduler, [request(llama, "The dog ")])
+        go_on.set()
+        assert text(second.all()[0]) == llama.generate("The dog ", max_new_tokens=12)
         assert text(first.all()[0]) == llama.generate("The cat ", temperature=1, max_new_tokens=150)
+    rows = [len(step) for step in reads.steps]
+    assert rows[:3] == [1] * 3 and rows.count(2) == 12, "the second is in the batch while it is written"
 
 
 def test_scores_are_the_models_own_and_change_nothing(llama):
@@ -280,7 +298,7 @@ def endless(llama: LanguageModel, seed: int = 0) -> Request:
 
 def test_a_full_queue_refuses_all_or_nothing_and_says_when_to_come_back(llama):
     with scheduling(llama, rows=1, waiting=2) as scheduler:
-        Reads(scheduler, seconds=0.02)
+        go_on = hold(scheduler, after=1)
         running = Answers(scheduler, [endless(llama)])
         running.next()
         waiting = Answers(scheduler, [request(llama, "a")])
@@ -289,6 +307,7 @@ def test_a_full_queue_refuses_all_or_nothing_and_says_when_to_come_back(llama):
         assert refused.value.status == TOO_MANY and 1 <= refused.value.retry_after <= 60
         more = Answers(scheduler, [request(llama, "c")])
         running.ticket.cancel()
+        go_on.set()
         assert [text(each.all()[0]) for each in (waiting, more)] == [llama.generate(p, max_new_tokens=12) for p in "ac"]
         with pytest.raises(Refusal) as refused:
             scheduler.submit([request(llama, "b")] * 3, lambda *_: None)
@@ -307,11 +326,16 @@ def test_a_row_is_free_within_a_step_of_being_given_up(llama):
     assert [(3, False)] in reads.steps[given_up : given_up + 2]
 
 
-def test_time_is_over_for_what_is_written_and_for_what_waits(llama):
+def test_time_is_over_for_what_is_written_and_for_what_waits(llama, monkeypatch):
+    now = [0.0]
+    for module in ("rows", "scheduler"):
+        monkeypatch.setattr(f"utils.serving.{module}.time", SimpleNamespace(monotonic=lambda: now[0]))
     with scheduling(llama, rows=1) as scheduler:
-        Reads(scheduler, seconds=0.02)
-        slow = endless(llama)
-        both = Answers(scheduler, [replace(slow, seconds=1), replace(slow, seconds=0.5)])
+        go_on = hold(scheduler, after=1)
+        both = Answers(scheduler, [replace(endless(llama), seconds=10)] * 2)
+        both.next()
+        now[0] += 11
+        go_on.set()
         written, waited = both.all()
     assert [event.status for event in (written[-1], waited[-1])] == [LATE, LATE]
     assert len(waited) == 1 and len(written) > 1, "one had begun"
@@ -334,9 +358,12 @@ def test_what_is_written_is_finished_when_the_endpoint_stops_and_what_waits_is_r
 
 def test_what_takes_too_long_to_finish_is_told_so_when_the_endpoint_stops(llama):
     with scheduling(llama) as scheduler:
+        go_on = hold(scheduler, after=1)
         answers = Answers(scheduler, [endless(llama)])
         answers.next()
         scheduler.stop(seconds=0.01)
+        go_on.set()
+        scheduler.stop()
         assert answers.all()[0][-1].status == UNAVAILABLE
 
 
@@ -350,9 +377,11 @@ def test_rows_wait_while_the_cache_is_full(llama):
     assert max(map(len, reads.steps)) == 3, "three times 38 tokens are in, and four are not"
 
 
-def test_a_failure_in_one_row_is_its_own(llama, adapters):
+@pytest.mark.parametrize(("of_a", "of_b"), [(torch.inf, 1), (1, 1e37)])
+def test_a_failure_in_one_row_is_its_own(llama, adapters, of_a, of_b):
+    """Matrices b are never infinite, as `lora_weights` refuses them; what they compute may be."""
     adapted, held = adapters["lora/7"]
-    broken = {name: (a * torch.inf, b) for name, (a, b) in held.weights.items()}
+    broken = {name: (a * of_a, b * of_b) for name, (a, b) in held.weights.items()}
     bad = Adapter("bad/1", "bad", broken)
     prompts = ["The cat ", "The dog ", "A bird "]
     asked = [

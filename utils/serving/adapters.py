@@ -101,6 +101,11 @@ class Adapters:
         """
         problems = []
         for reference in references:
+            if reference == self._base.name:
+                raise Refusal(
+                    f"The base answers under its own name only: {_shown(reference)} is no adapter's.",
+                    parameter="reference",
+                )
             part = self._load(reference)
             self._serve(reference, (part,))
             problems += [part.problem] if part.problem else []

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from utils.adapters.methods import not_finite
+from utils.errors import TuningError
 from utils.internals import base_model, lora_layers, lora_matrices
 from utils.models.language_model import LanguageModel
 from utils.models.packing import can_pack
@@ -21,7 +23,8 @@ from utils.serving.requests import Adapter, LoraWeights
 def lora_weights(adapted: LanguageModel) -> LoraWeights | None:
     """Return a LoRA's matrices by module, None for an adapter that is more than thin matrices beside layers.
 
-    None also for a kind of model whose rows cannot be packed.
+    None also for a kind of model whose rows cannot be packed. Raises TuningError for numbers that are not finite once
+    they are multiplied with alpha / rank: in a stack they would reach the rows of others, as 0 times infinity is NaN.
     """
     layers = {id(layer): layer for layer in lora_layers(adapted.model)}
     inside = base_model(adapted.model)
@@ -36,6 +39,8 @@ def lora_weights(adapted: LanguageModel) -> LoraWeights | None:
             return None
         a, b, scale = matrices
         found[name] = a.detach().clone(), b.detach() * scale
+    if broken := not_finite((name, matrix) for name, pair in found.items() for matrix in pair):
+        raise TuningError(f"Its lora_alpha makes {broken} infinite: tune it anew with a smaller lora_alpha.")
     return found or None
 
 

@@ -43,6 +43,7 @@ class PrefixCache:
 
     def find(self, name: bytes) -> torch.Tensor | None:
         """Return a block's keys and values, as `RowCache.copy` returns them, None where it is not kept."""
+        self.let_go()
         kept = self._kept.get(name)
         if kept is None:
             return None
@@ -52,13 +53,15 @@ class PrefixCache:
 
     def keep(self, name: bytes, block: torch.Tensor) -> None:
         """Keep a block, and let go of what was not used for longest."""
-        now = time.monotonic()
-        self._kept[name] = _Kept(block, now)
+        self._kept[name] = _Kept(block, time.monotonic())
         self._kept.move_to_end(name)
-        while len(self._kept) * BLOCK > self.tokens or next(iter(self._kept.values())).used < now - self.seconds:
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Let go of blocks that nobody asked for in time, and of the least recently used where there are too many."""
+        over = time.monotonic() - self.seconds
+        while self._kept and (len(self._kept) * BLOCK > self.tokens or next(iter(self._kept.values())).used < over):
             self._kept.popitem(last=False)
-            if not self._kept:
-                return
 
 
 def block_names(ids: Sequence[int], *, reader: str) -> list[bytes]:

@@ -1,6 +1,7 @@
 """One completion while it is written: what was read of it, how its next token is chosen, what is told of it."""
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 
@@ -42,6 +43,7 @@ class Row:
         self.arrived = time.monotonic()
         self.deadline = self.arrived + seconds
         self.cancelled = self.ended = False
+        self._telling = threading.Lock()
         self._model, self._emit, self._grammar = model, emit, grammar
         self._text = ""
         self._scores: list[Score] = []
@@ -74,14 +76,16 @@ class Row:
         return self.ended or self.cancelled
 
     def tell(self, event: Event) -> None:
-        """Answer with an event, the last one if it says so; a listener that cannot take it is told nothing more."""
-        self.ended = isinstance(event, Refusal) or (isinstance(event, Token) and event.finish is not None)
-        try:
-            if not self.cancelled:
+        """Answer with an event, from any thread; after the last one, or where its listener fails, with nothing more."""
+        with self._telling:
+            if self.is_over:
+                return
+            self.ended = isinstance(event, Refusal) or (isinstance(event, Token) and event.finish is not None)
+            try:
                 self._emit(self.number, event)
-        except Exception:
-            LOG.exception("A completion was given up: what it was for does not listen")
-            self.cancelled = True
+            except Exception:
+                LOG.exception("A completion was given up: what it was for does not listen")
+                self.cancelled = True
 
     def take(self, logits: torch.Tensor, *, tokens: int) -> None:
         """Go on with what the model said when it read so many more tokens.

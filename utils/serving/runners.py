@@ -160,9 +160,9 @@ class Runners:
     """The runner of each adapter, and of the base; they keep prefixes in one place, each under its reader's name."""
 
     def __init__(self, model: LanguageModel, limits: Limits) -> None:
-        self._prefixes = PrefixCache(tokens=limits.prefix_tokens, seconds=limits.prefix_seconds)
+        self.prefixes = PrefixCache(tokens=limits.prefix_tokens, seconds=limits.prefix_seconds)
         self._packs = can_pack(model.model)
-        self._base = PackedRunner(share(model.model), self._prefixes) if self._packs else SingleRunner(model)
+        self._base = PackedRunner(share(model.model), self.prefixes) if self._packs else SingleRunner(model)
         self._others: WeakKeyDictionary[Adapter, Runner] = WeakKeyDictionary()
 
     def of(self, adapter: Adapter | None) -> Runner:
@@ -170,7 +170,7 @@ class Runners:
         if adapter is None or adapter.model is None or (self._packs and virtual_tokens(adapter.model.model)):
             return self._base
         if adapter not in self._others:
-            packed = self._packs and PackedRunner(base_model(adapter.model.model), self._prefixes)
+            packed = self._packs and PackedRunner(base_model(adapter.model.model), self.prefixes)
             self._others[adapter] = packed or SingleRunner(adapter.model)
         return self._others[adapter]
 

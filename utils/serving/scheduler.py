@@ -31,8 +31,8 @@ ALONE = 4
 LONGEST_RETRY = 60
 """The most seconds after which a client is told to ask again."""
 
-RESTART = 5
-"""The seconds after which a client is told to ask an endpoint again that is stopping."""
+IDLE_SECONDS = 60.0
+"""How often a thread without work lets go of prefixes whose time is over."""
 
 LOG = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Scheduler:
         for row in waiting:
             row.tell(stopping())
         self._thread.join(seconds)
-        for row in [row for row in self._running if not row.is_over]:
+        for row in [*self._running]:
             row.tell(stopping())
 
     def _row(self, request: Request, emit: Emit, number: int) -> Row:
@@ -160,7 +160,8 @@ class Scheduler:
     def _has_work(self) -> bool:
         """Wait for work; False once nothing more will come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._running or self._stopping)
+            while not self._changed.wait_for(lambda: self._waiting or self._running or self._stopping, IDLE_SECONDS):
+                self._runners.prefixes.let_go()
         return bool(self._running) or not self._stopping
 
     def _step(self) -> None:
@@ -168,10 +169,10 @@ class Scheduler:
         self._admit()
         batches = self._batches()
         turns = [turn for runner, rows in batches.items() for turn in self._advance(runner, rows)]
-        for row in [row for row in self._running if row.is_over]:
-            self._leave(row)
         tokens = sum(written for _, _, written in turns)
         self._metrics.stepped(rows=len(self._running), tokens=tokens, waiting=len(self._waiting))
+        for row in [row for row in self._running if row.is_over]:
+            self._leave(row)
         if self._watch:
             self._watch([*batches.values()], turns)
 
@@ -189,16 +190,17 @@ class Scheduler:
 
     def _admit(self) -> None:
         """Take rows from the queue, in order, while there is room for the next."""
-        while self._waiting and self._fits(self._waiting[0]):
-            with self._changed:
-                if not self._waiting:
-                    return
-                row = self._waiting.popleft()
+        while row := self._next():
             self._running.append(row)
             try:
                 self._runners.of(row.request.adapter).add(row)
             except Exception:
                 self._fail([row])
+
+    def _next(self) -> Row | None:
+        """Take the next row from the queue, None while there is no room for it."""
+        with self._changed:
+            return self._waiting.popleft() if self._waiting and self._fits(self._waiting[0]) else None
 
     def _fits(self, row: Row) -> bool:
         """Whether the KV cache has room for a row more: each batch takes its rows times its longest row."""
