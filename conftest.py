@@ -1,12 +1,15 @@
 """Where tests and the kernels of notebooks keep their files: never in the folders of who runs them."""
 
 import os
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 BUILD = Path(__file__).parent / "build"
 STUDIO = TemporaryDirectory(ignore_cleanup_errors=True)
 """Each worker's own, and empty at its start."""
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it runs in the background
 
 os.environ.setdefault("COURSE_PROGRESS", "off")
 os.environ.setdefault("COURSE_RESULTS", str(BUILD / "results"))

@@ -171,11 +171,11 @@
     }
   }
 
-  // A text of any length may scroll in a place of its own that has a name and that keys reach: a region.
+  // A text of any length may scroll in a place of its own that has a name and that keys reach: a region. So does a list.
   function* scrolled(root) {
     const inWidgets = all(root, WIDGETS).flatMap((widget) => [widget, ...all(widget, "*")]);
     for (const element of [root.closest(PANEL), root, ...all(root, "*")].filter(Boolean)) {
-      if (element.closest(".cm-editor, mjx-container") || element.matches("input")) continue;
+      if (element.closest(".cm-editor, mjx-container") || element.matches("input, select")) continue;
       const style = getComputedStyle(element);
       const across = element.scrollWidth - element.clientWidth;
       const down = element.scrollHeight - element.clientHeight;

@@ -1,6 +1,7 @@
 """A pipeline: its file, all its steps on a tiny model, what stops it, and how it goes on."""
 
 import json
+import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -231,6 +232,7 @@ def test_a_cancelled_run_says_so_and_goes_on(tmp_path, model, in_this_process, d
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline_steps, "score", cancelled)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it runs in the background
         assert pipeline.main([str(path)]) == 1
     assert "To go on: python -m utils.studio.pipeline" in capsys.readouterr().err
     assert statuses(runs("cancelled")[-1].records())[:3] == ["succeeded", "succeeded", "cancelled"]

@@ -8,6 +8,7 @@ a tuning job from its checkpoint. The first bad step ends the run with a sentenc
 
 import _thread
 import argparse
+import signal
 import sys
 import threading
 import time
@@ -122,6 +123,7 @@ def main(arguments: list[str]) -> int:
             return 0
         if asked.status or asked.cancel:
             return _told(settings.name, cancel=asked.cancel)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what runs in the background
         records = run(settings)
     except CourseError as error:
         print(error, file=sys.stderr)
