@@ -1,4 +1,4 @@
-"""The studio as a page of its own, for this machine only: `python -m utils.studio`. Voila serves its notebook."""
+"""The studio as a page of its own, for this machine only: `python -m utils.studio`. Voila serves its one cell."""
 
 import argparse
 import os
@@ -6,7 +6,9 @@ import secrets
 import sys
 import webbrowser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import nbformat
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from traitlets import Bool
 from traitlets.config import Config
@@ -15,6 +17,14 @@ from voila.app import Voila
 from utils.processes import module_environment
 
 HERE = Path(__file__).parent
+PAGE = nbformat.v4.new_notebook(
+    cells=[nbformat.v4.new_code_cell("from utils import studio\n\nstudio.open()")],
+    metadata={
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "title": "Generative AI Studio",
+    },
+)
+"""The notebook that Voila runs for each who opens the page."""
 HOST, PORT = "127.0.0.1", 8866
 EXTENSIONS = ["anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]
 """What the page takes of all that JupyterLab has: what draws widgets."""
@@ -43,15 +53,15 @@ class StudioServer(Voila):
             webbrowser.open(address)
 
 
-def config(port: int) -> Config:
+def config(port: int, notebook: Path) -> Config:
     """Return Voila's settings; a port that is taken gives way to the next one that is free."""
     return Config(
         Voila={
             "ip": HOST,
             "port": port,
             "token": secrets.token_hex(16),
-            "notebook_path": str(HERE / "page.ipynb"),
-            "root_dir": str(HERE),
+            "notebook_path": str(notebook),
+            "root_dir": str(notebook.parent),
             "log_level": "ERROR",
         },
         VoilaConfiguration={
@@ -73,9 +83,12 @@ def main(arguments: list[str]) -> None:
     options.add_argument("--no-browser", action="store_true", help="say the address and open no browser")
     asked = options.parse_args(arguments)
     os.environ |= module_environment() | {"JUPYTER_PATH": _with_our_template()}
-    server = StudioServer.instance(config=config(asked.port), shown=not asked.no_browser)
-    server.initialize([])
-    server.start()
+    with TemporaryDirectory() as folder:
+        notebook = Path(folder) / "studio.ipynb"
+        nbformat.write(PAGE, notebook)
+        server = StudioServer.instance(config=config(asked.port, notebook), shown=not asked.no_browser)
+        server.initialize([])
+        server.start()
 
 
 def _with_our_template() -> str:
