@@ -225,25 +225,23 @@ def slider() -> list[Result]:
 
 def attention() -> list[Result]:
     """From the key press to the drawn head in the attention viewer."""
-    path = chromium()
-    if path is None:
-        return []
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure_attention(Path(folder), path)
-    name = "attention viewer, a layer further, median, against the limit"
-    return [_within(name, found.percentile(50), "ms", ATTENTION_LIMIT_MS)]
+    return _median_within("attention viewer, a layer further", measure_attention, ATTENTION_LIMIT_MS)
 
 
 def first_token() -> list[Result]:
     """Click on Run to the first token on the screen, on a short prompt in the studio's own page."""
+    return _median_within("studio, first token after Run", measure_first_token, FIRST_TOKEN_LIMIT_MS)
+
+
+def _median_within(name: str, measure: Callable[[Path, str], Latency], limit: float) -> list[Result]:
     path = chromium()
     if path is None:
         return []
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_first_token(Path(folder), path)
+        found = measure(Path(folder), path)
     low, high = min(found.milliseconds), max(found.milliseconds)
-    name = f"studio, first token after Run, median of {len(found.milliseconds)} ({low:.0f} to {high:.0f} ms)"
-    return [_within(f"{name}, against the limit", found.percentile(50), "ms", FIRST_TOKEN_LIMIT_MS)]
+    name = f"{name}, median of {len(found.milliseconds)} ({low:.0f} to {high:.0f} ms), against the limit"
+    return [_within(name, found.percentile(50), "ms", limit)]
 
 
 def _beside(name: str, ours: Latency, baseline: Latency, share: float) -> Result:

@@ -42,8 +42,16 @@ from utils.models import load_model
 from utils.widgets import attention_view
 view = attention_view(load_model(), "The cat sat down because it was very tired of walking", layer=15, head=1)
 """
-WATCH = """(inline) => {
+NOTED = """() => {
     window.times = [];
+    window.noted = (since) => requestAnimationFrame(() => {
+        const painted = new MessageChannel();
+        painted.port1.onmessage = () => { window.times.push(performance.now() - since); };
+        painted.port2.postMessage(0);
+    });
+}"""
+"""Keeps the milliseconds from a moment to the next painted picture."""
+WATCH = """(inline) => {
     let pressed = null;
     document.addEventListener('keydown', (event) => { pressed = event.timeStamp; }, true);
     const shown = async () => {
@@ -52,11 +60,7 @@ WATCH = """(inline) => {
         if (inline) { if (!images.length) return; await images.at(-1).decode(); }
         const since = pressed;
         pressed = null;
-        requestAnimationFrame(() => {
-            const painted = new MessageChannel();
-            painted.port1.onmessage = () => { window.times.push(performance.now() - since); };
-            painted.port2.postMessage(0);
-        });
+        noted(since);
     };
     const place = inline
         ? document.querySelector('.jp-OutputArea .widget-output, .jp-OutputArea .jupyter-widgets-output-area')
@@ -67,7 +71,6 @@ WATCH = """(inline) => {
     }).observe(place, { childList: true, subtree: true, attributes: true, characterData: true });
 }"""
 FIRST_TOKEN = """() => {
-    window.times = [];
     let clicked = null, before = "";
     const answer = () => document.querySelector("[aria-label='Response with seed 0, its text']").innerText;
     document.addEventListener("click", (event) => { clicked = event.timeStamp; before = answer(); }, true);
@@ -75,11 +78,7 @@ FIRST_TOKEN = """() => {
         if (clicked === null || !answer() || answer() === before) return;
         const since = clicked;
         clicked = null;
-        requestAnimationFrame(() => {
-            const painted = new MessageChannel();
-            painted.port1.onmessage = () => { window.times.push(performance.now() - since); };
-            painted.port2.postMessage(0);
-        });
+        noted(since);
     }).observe(document.body, { childList: true, subtree: true, characterData: true });
 }"""
 
@@ -129,6 +128,7 @@ def _moves(page: Page, *, inline: bool) -> tuple[float, ...]:
     slider = page.get_by_role("slider").first
     expect(slider).to_be_visible(timeout=120_000)
     page.wait_for_timeout(3000)
+    page.evaluate(NOTED)
     page.evaluate(WATCH, inline)
     slider.evaluate("element => element.setAttribute('data-lm-suppress-shortcuts', 'true')")
     slider.focus()
@@ -146,6 +146,7 @@ def measure_first_token(folder: Path, chromium: str) -> Latency:
         go(page, "Prompt design")
         fill(page, "Prompt", "Once upon a time")
         expect(page.get_by_text(" tokens of prompt")).to_be_visible(timeout=4 * MINUTE)
+        page.evaluate(NOTED)
         page.evaluate(FIRST_TOKEN)
         for run in range(RUNS):
             button(page, "Run").click()
