@@ -3,7 +3,10 @@
 import itertools
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event, get_ident
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +29,7 @@ from utils.adapters.methods import (
 )
 from utils.datasets.records import TextToText
 from utils.errors import AdapterMismatch, DataError, TuningError, UnsupportedSetting
+from utils.internals import base_model
 from utils.models.language_model import LanguageModel
 from utils.training.forward import whole_model
 from utils.training.loop import Training, TrainingConfig
@@ -197,6 +201,43 @@ def test_a_merged_model_says_what_the_adapted_one_says(tiny, name, records):
     torch.testing.assert_close(logits(merged, records), before, rtol=1e-3, atol=1e-3)
     assert torch.equal(logits(adapted, records), before) and torch.equal(logits(tiny, records), base)
     assert {name for name, _ in merged.model.named_parameters()} == {name for name, _ in tiny.model.named_parameters()}
+
+
+def test_an_adapted_model_takes_nothing_of_the_model_s_generation_defaults(tiny, method):
+    adapted = add_adapter(tiny, method)
+    defaults = base_model(adapted.model).generation_config
+    before = adapted.generate("abc", max_new_tokens=8)
+    defaults.update(do_sample=True, temperature=9.0)
+    assert {adapted.generate("abc", max_new_tokens=8) for _ in range(3)} == {before}
+    assert base_model(adapted.model).generation_config is defaults, "what was changed meanwhile is as it was"
+
+
+@pytest.mark.parametrize("saved_model", ["llama"], indirect=True)
+def test_two_threads_get_what_an_adapted_model_writes_for_one(tiny, monkeypatch):
+    """PEFT takes its soft prompt off the model when a call ends: the one that began meanwhile would go on without."""
+    adapted = add_adapter(tiny, METHODS["prompt"])
+    torch.nn.init.normal_(next(adapted.model.prompt_encoder.parameters()), std=3, generator=torch.manual_seed(0))
+    prompts = ("abc", "the fox")
+    alone = [adapted.generate(prompt, max_new_tokens=8) for prompt in prompts]
+    assert alone != [tiny.generate(prompt, max_new_tokens=8) for prompt in prompts]
+    here, other_began, ended_here = get_ident(), Event(), Event()
+    inside = base_model(adapted.model)
+    generate = inside.generate
+
+    def when_the_other_is_there(**inputs: Any) -> Any:
+        if get_ident() == here:
+            other_began.wait(1)
+        else:
+            other_began.set()
+            ended_here.wait(1)
+        return generate(**inputs)
+
+    monkeypatch.setattr(inside, "generate", when_the_other_is_there)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(adapted.generate, prompts[1], max_new_tokens=8)
+        assert adapted.generate(prompts[0], max_new_tokens=8) == alone[0]
+        ended_here.set()
+        assert other.result() == alone[1]
 
 
 @pytest.mark.parametrize("name", ["prompt", "prefix", "bottleneck", "full"])

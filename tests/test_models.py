@@ -81,10 +81,20 @@ def test_the_environment_variable_overrides_the_default(saved_model, monkeypatch
     assert load_model(device="cpu").name == str(saved_model)
 
 
-def test_the_fingerprint_follows_the_generation_defaults(tiny, monkeypatch):
+def test_the_fingerprint_follows_of_the_generation_defaults_what_counts(tiny, monkeypatch):
     before = tiny.fingerprint
     monkeypatch.setattr(tiny.model.generation_config, "repetition_penalty", 1.7)
+    assert tiny.fingerprint == before
+    monkeypatch.setattr(tiny.model.generation_config, "eos_token_id", 2)
     assert tiny.fingerprint != before
+
+
+def test_the_fingerprint_is_the_same_while_the_model_generates(tiny):
+    seen = {tiny.fingerprint}
+    hook = tiny.model.register_forward_hook(lambda *_: seen.add(tiny.fingerprint))
+    tiny.generate("abc", max_new_tokens=3)
+    hook.remove()
+    assert len(seen) == 1
 
 
 def test_a_list_longer_than_a_batch_has_no_repeated_draws(tiny):

@@ -76,6 +76,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     tiny = tiny_language_model()
+    tiny.model.generation_config.update(do_sample=True, temperature=9.0, top_k=3, repetition_penalty=1.5)
     folder = save(tmp_path_factory.mktemp("models") / "a model's 폴더", tiny.model, tiny.tokenizer)
     model = load_model(str(folder), device="cpu")
     with serving(new_endpoint(replace(model, name="tiny"))) as served:

@@ -22,7 +22,7 @@ from utils.internals import (
 )
 from utils.models import packing
 from utils.models.drawing import Draw, Stop
-from utils.models.settings import GenerationSettings, own_settings_only, read_settings
+from utils.models.settings import GenerationSettings, own_settings_only, read_settings, special_tokens
 from utils.models.sharing import embeddings
 from utils.models.stopping import before_stop
 from utils.progress import progress, working
@@ -73,10 +73,10 @@ class LanguageModel:
     def fingerprint(self) -> str:
         """A short hash of all that a completion depends on but the prompt and the settings.
 
-        Weights, tokenizer, generation defaults, device, number format and active adapters.
+        Weights, tokenizer, special tokens, device, number format and active adapters.
         """
         model = self.model
-        settings = (model.generation_config.to_dict(), str(self.device), str(model.dtype), adapters_in_use(model))
+        settings = (special_tokens(model), str(self.device), str(model.dtype), adapters_in_use(model))
         return hashlib.sha256(f"{self.weights_hash} {settings}".encode()).hexdigest()[:16]
 
     @property

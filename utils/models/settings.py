@@ -3,11 +3,13 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from transformers import GenerationConfig, PreTrainedModel
 
 from utils.errors import UnsupportedSetting, short_reason
+from utils.internals import base_model
 from utils.logits.config import DecodingConfig
 
 OWN = ("max_new_tokens", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "order", "seed")
@@ -20,6 +22,7 @@ INSTEAD = {
 }
 """Settings of transformers that `generate` has under another name, or not at all."""
 
+GENERATING = Lock()
 TOKENS = ("bos_token_id", "eos_token_id", "decoder_start_token_id")
 
 
@@ -88,11 +91,28 @@ def _check_names(others: Mapping[str, Any]) -> None:
 def own_settings_only(model: PreTrainedModel, *, pad: int, given: Mapping[str, Any]) -> Generator[None]:
     """Let `model.generate` take of the model's own generation_config.json nothing but its special tokens.
 
-    What transformers refuses among the settings given becomes UnsupportedSetting.
+    One generates at a time: this changes the model meanwhile, as PEFT does. What transformers refuses among the
+    settings given becomes UnsupportedSetting.
     """
-    before = model.generation_config
-    bare = {name: getattr(before, name) for name in TOKENS}
-    model.generation_config = GenerationConfig(**bare, pad_token_id=pad)
+    inside = base_model(model)
+    with GENERATING:
+        before = inside.generation_config
+        inside.generation_config = GenerationConfig(**special_tokens(model), pad_token_id=pad)
+        try:
+            with refused_in_words(given):
+                yield
+        finally:
+            inside.generation_config = before
+
+
+def special_tokens(model: PreTrainedModel) -> dict[str, Any]:
+    """Return the tokens that the model's own generation_config.json names: all of it that counts here."""
+    return {name: getattr(model.generation_config, name) for name in TOKENS}
+
+
+@contextmanager
+def refused_in_words(given: Mapping[str, Any]) -> Generator[None]:
+    """Turn what transformers refuses among the settings given into UnsupportedSetting."""
     try:
         yield
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
@@ -100,5 +120,3 @@ def own_settings_only(model: PreTrainedModel, *, pad: int, given: Mapping[str, A
             raise
         settings = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise UnsupportedSetting(f"transformers does not take {settings} ({short_reason(error)}).") from None
-    finally:
-        model.generation_config = before

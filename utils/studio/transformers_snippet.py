@@ -34,7 +34,9 @@ def with_transformers(asked: Asked) -> Snippet:
         adapter=_ADAPTER if adapter else "",
     )
     special = "" if _adds_special_tokens(model, prompt.written(model)) else ", add_special_tokens=False"
-    code += (_LABEL if prompt.labels else _answering(prompt, model)).replace("%special%", special)
+    inside = "model.get_base_model()" if adapter else "model"
+    written = _LABEL if prompt.labels else _answering(prompt, model)
+    code += written.replace("%special%", special).replace("%inside%", inside)
     return Snippet(code, "answer.py", "python answer.py", DRAWN if is_drawn(prompt) else GREEDY)
 
 
@@ -141,8 +143,8 @@ model = {kind}.from_pretrained(MODEL, dtype=torch.float32)
 {adapter}"""
 _ADAPTER = "model = PeftModel.from_pretrained(model, ADAPTER)\n"
 _READ = """\
-own = model.generation_config  # of the model's own settings only its special tokens count
-model.generation_config = GenerationConfig(
+own = %inside%.generation_config  # of the model's own settings only its special tokens count
+%inside%.generation_config = GenerationConfig(
     bos_token_id=own.bos_token_id,
     eos_token_id=own.eos_token_id,
     decoder_start_token_id=own.decoder_start_token_id,
