@@ -321,6 +321,7 @@ def test_without_a_kernel_each_has_a_table_or_a_grid_in_words(tiny, elsewhere, s
 
 def test_every_control_has_a_full_label(tiny, elsewhere):
     garden, view = model_garden(), attention_view(tiny, "abc")
-    for control in (*garden.filters, garden.chosen, view.text, view.part, token_viewer(tiny, "abc").text):
+    for control in (*garden.filters, view.text, view.part, token_viewer(tiny, "abc").text):
         assert control.description and control.style.description_width == "initial"
+    assert garden.chosen.description == "Models"
     assert view.layer.label == "Layer" and view.head.label == "Head"

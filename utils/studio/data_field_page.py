@@ -6,8 +6,9 @@ import ipywidgets as widgets
 
 from utils.datasets.splits import DATA
 from utils.studio.data_files import folders_and_files, keep
+from utils.widgets.choice import Choice
 from utils.widgets.drop import Drop
-from utils.widgets.view import FULL_LABEL, WIDE, Select, button, paragraph, row, told_in
+from utils.widgets.view import FULL_LABEL, WIDE, button, paragraph, row, told_in
 
 UP, COURSE = ".. (the folder above)", "The course's data"
 
@@ -27,7 +28,7 @@ class DataField:
         self.upload = widgets.FileUpload(accept=".jsonl", description="Hand over a file")
         self.folder = Path.cwd()
         self.where = widgets.HTML()
-        self.list = Select(description="Folders and data files", rows=7, style=FULL_LABEL, layout=WIDE)
+        self.list = Choice("Folders and data files", rows=7)
         self.open = button("Open", tooltip="Open the folder, or take the file, that is chosen in the list")
         self.message = widgets.HTML()
         self.browser = widgets.VBox([self.where, self.list, row(self.open)], layout=widgets.Layout(display="none"))
@@ -43,12 +44,14 @@ class DataField:
             folders, files = folders_and_files(folder)
             self.folder = folder
             self.where.value = paragraph(str(folder))
-            self.list.options = [
-                (UP, str(folder.parent)),
-                *([(COURSE, str(DATA))] if DATA.is_dir() else []),
-                *((f"{path.name}/", str(path)) for path in folders),
-                *((path.name, str(path)) for path in files),
-            ]
+            self.list.offer(
+                [
+                    (UP, str(folder.parent)),
+                    *([(COURSE, str(DATA))] if DATA.is_dir() else []),
+                    *((f"{path.name}/", str(path)) for path in folders),
+                    *((path.name, str(path)) for path in files),
+                ]
+            )
             self.message.value = ""
 
     def _fold(self, *, opened: bool) -> None:

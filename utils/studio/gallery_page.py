@@ -9,17 +9,16 @@ from utils.studio.kept_page import Kept
 from utils.studio.prompt import Prompt
 from utils.studio.studio import DESIGN, Studio
 from utils.tables import TextTable
+from utils.widgets.choice import Choice
 from utils.widgets.view import (
     FULL_LABEL,
     WIDE,
     Dropdown,
-    Select,
     alert,
     beside,
     button,
     fitted,
     in_words,
-    offer,
     paragraph,
     row,
     scrolling,
@@ -47,7 +46,7 @@ class GalleryPage:
             description="Search", placeholder="words of a title, a prompt or its reason", style=FULL_LABEL, layout=WIDE
         )
         self.task = Dropdown(options=[ANY, *TASKS], description="Task", style=FULL_LABEL, layout=fitted())
-        self.chosen = Select(description="Cards", rows=28, style=FULL_LABEL, layout=WIDE)
+        self.chosen = Choice("Cards", rows=28)
         self.open_button = button(f"Open in {DESIGN}", button_style="primary")
         self.count, self.message = widgets.HTML(), widgets.HTML()
         self.shown_card = widgets.HTML()
@@ -83,7 +82,7 @@ class GalleryPage:
     def _list(self) -> None:
         """List the cards that pass; the chosen one stays chosen where it is among them."""
         self.selected = self.gallery.find(self.search.value, task="" if self.task.value == ANY else self.task.value)
-        offer(self.chosen, [(f"{card.title} ({card.task})", card.name) for card in self.selected])
+        self.chosen.offer([(f"{card.title} ({card.task})", card.name) for card in self.selected])
         found, cards = len(self.selected), len(self.gallery.cards)
         passed = f"{found} of {cards} cards" if found else "No card passes: search for less"
         self.count.value = paragraph(f"{passed}.")

@@ -10,7 +10,7 @@ from utils.studio.models import REGISTERED
 from utils.studio.prompt import Prompt
 from utils.tuning.job import TuningJob
 from utils.tuning.states import JobFolder, State, folders, names
-from utils.widgets.choice import ChoiceList
+from utils.widgets.choice import Choice
 from utils.widgets.job_monitor import LOOK_AGAIN, Monitor, Next
 from utils.widgets.turns import Turns, in_thread
 from utils.widgets.view import button, paragraph, row
@@ -46,7 +46,7 @@ class Jobs:
 
     def __init__(self, test: Callable[[Prompt], None]) -> None:
         self.test = test
-        self.list = ChoiceList("Tuning jobs", rows=ROWS)
+        self.list = Choice("Tuning jobs", rows=ROWS)
         self.test_button = button("Test the tuned model", disabled=True)
         self.go_on_button = button("Go on", disabled=True, tooltip="Go on with a job that was cancelled or interrupted")
         self.message = widgets.HTML(layout=widgets.Layout(min_height="20px"))

@@ -8,7 +8,8 @@ import ipywidgets as widgets
 from utils.plots import intervals
 from utils.studio.comparison import WORST, Comparison, SideBySide
 from utils.tables import TextTable
-from utils.widgets.view import FULL_LABEL, Dropdown, alert, fitted, paragraph, scrolling
+from utils.widgets.choice import Choice
+from utils.widgets.view import alert, paragraph, scrolling
 
 Result = Comparison | SideBySide
 HEIGHT = 420
@@ -24,7 +25,7 @@ class Measured:
     def __init__(self) -> None:
         self.summary, self.figures, self.cases = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.age = widgets.HTML(layout=widgets.Layout(min_height="20px"))
-        self.of = Dropdown(description="Worst cases of", options=["-"], style=FULL_LABEL, layout=fitted())
+        self.of = Choice("Worst cases of")
         self.worst = widgets.VBox([self.of, self.cases], layout=widgets.Layout(display="none"))
         self.view = widgets.VBox([self.age, self.summary, self.figures, self.worst])
         self.result: Result | None = None
@@ -50,7 +51,7 @@ class Measured:
         table = _table(("", *scores.columns), scores.reset_index().values.tolist(), "The contestants' scores")
         verdicts = "".join(map(paragraph, result.verdicts()))
         self.summary.value = f"{paragraph(result.said)}{table}{verdicts}"
-        self.of.options = list(result.scores)
+        self.of.offer(list(result.scores))
         self.worst.layout.display = ""
         self._show_cases()
 

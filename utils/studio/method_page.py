@@ -4,6 +4,7 @@ import ipywidgets as widgets
 
 from utils.adapters.methods import METHODS, find_method
 from utils.arguments import whole_number
+from utils.widgets.choice import Choice
 from utils.widgets.slider import NumberBox
 from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, fitted, paragraph, row
 
@@ -18,9 +19,8 @@ class MethodFields:
         self.family = Dropdown(
             options=CLASSES, value=begin.family, description="Class of method", style=FULL_LABEL, layout=fitted()
         )
-        self.method = Dropdown(
-            options=_of(begin.family), value=name, description="Method", style=FULL_LABEL, layout=fitted()
-        )
+        self.method = Choice("Method")
+        self.method.offer(_of(begin.family), begin=name)
         self.size = NumberBox("Adapter size", begin.size or 1, _checked, layout=WIDE)
         self.trains = widgets.HTML(layout=widgets.Layout(min_height="20px"))
         self.view = widgets.VBox([row(self.family, self.method), self.trains, self.size])
@@ -39,12 +39,9 @@ class MethodFields:
         self.method.value = name
 
     def _offer(self, family: str) -> None:
-        self.method.options = _of(family)
-        self.method.value = _of(family)[0]
+        self.method.offer(_of(family))
 
     def _describe(self) -> None:
-        if self.method.value is None:
-            return
         method = METHODS[self.method.value]
         self.size.disabled = method.size is None
         self.size.value = method.size or 1

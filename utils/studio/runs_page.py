@@ -27,9 +27,10 @@ from utils.studio.run_cards import (
 )
 from utils.studio.saved_prompts import in_text
 from utils.widgets.bars import percent
+from utils.widgets.choice import Choice
 from utils.widgets.picture import Picture, short
 from utils.widgets.turns import Turns, Work, each_in_thread, in_thread
-from utils.widgets.view import FULL_LABEL, WIDE, Select, button, fitted, in_words, offer, paragraph, row, scrolling
+from utils.widgets.view import FULL_LABEL, button, fitted, in_words, paragraph, row, scrolling
 from utils.widgets.waiting import following, waiting
 
 NONE = "No run is kept yet: Run in Prompt design leaves a card here. Run all rows leaves none: run one row by itself."
@@ -45,7 +46,7 @@ class KeptRuns:
         self.cards, self.models, self.open = cards, models, open
         self.found: dict[str, RunCard] = {}
         self.card: RunCard | None = None
-        self.list = Select(options=[], description="Run cards", rows=6, style=FULL_LABEL, layout=WIDE)
+        self.list = Choice("Run cards", rows=6)
         self.again_button = button("Run again and compare", button_style="primary")
         self.stop_button = button("Stop")
         self.open_button = button("Open in Prompt design")
@@ -96,7 +97,7 @@ class KeptRuns:
         self.found, problems = yield from in_thread(self.cards.all)
         said = problems if self.found or problems else [NONE]
         self.said.value = "".join(map(paragraph, said))
-        offer(self.list, [(_label(card), name) for name, card in self.found.items()])
+        self.list.offer([(_label(card), name) for name, card in self.found.items()])
         self._show()
 
     def _show(self) -> None:

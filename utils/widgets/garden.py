@@ -12,7 +12,8 @@ from utils.models.catalog import CatalogModel, find, models, select, table
 from utils.models.language_model import LanguageModel
 from utils.models.loading import DEFAULT_MODEL, found_here, load_from_catalog
 from utils.models.memory import machine_memory
-from utils.widgets.view import FULL_LABEL, WIDE, Dropdown, Select, beside, button, fitted, paragraph, row, show, told_in
+from utils.widgets.choice import Choice
+from utils.widgets.view import FULL_LABEL, Dropdown, beside, button, fitted, paragraph, row, show, told_in
 
 ANY = "any"
 TASKS = {"text": "go on with text", "instructions": "follow instructions", "code": "write code"}
@@ -41,7 +42,7 @@ class ModelGarden:
         self.window = _filter("Window", {f"{window:,} tokens or more": window for window in WINDOWS})
         self.memory = _filter("Memory", MEMORY)
         self.filters = (self.task, self.size, self.licence, self.window, self.memory)
-        self.chosen = Select(description="Models", rows=len(models()), style=FULL_LABEL, layout=WIDE)
+        self.chosen = Choice("Models", rows=len(models()))
         self.card, self.count, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.load_button = button("Load this model", button_style="primary")
         for control in self.filters:
@@ -68,10 +69,8 @@ class ModelGarden:
 
     def filter(self) -> None:
         """List the models that pass the filters; the chosen one stays chosen where it is among them."""
-        before, found = self.chosen.value, self.selected
-        self.chosen.options = [(self._line(model), model) for model in found]
-        if found:
-            self.chosen.value = before if before in found else found[0]
+        found = self.selected
+        self.chosen.offer([(self._line(model), model) for model in found])
         said = f"{len(found)} of {len(models())} models" if found else "No model passes: set a filter to 'any'"
         memory = _gigabytes(machine_memory())
         self.count.value = paragraph(f"{said}. This machine has {memory} of memory; it holds what is marked 'here'.")

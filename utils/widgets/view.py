@@ -1,7 +1,7 @@
 """What every widget of the course shares: how it is shown, with and without a kernel, and its errors."""
 
 import html
-from collections.abc import Container, Generator, Sequence
+from collections.abc import Container, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -62,7 +62,7 @@ class Option(traitlets.TraitType):
     def validate(self, obj: Any, value: Any) -> Any:
         """Return an option. Raises UnsupportedSetting."""
         options = [option if isinstance(option, tuple) else (str(option), option) for option in obj.options]
-        if any(value == known for _, known in options) or (value is None and obj.index is None):
+        if any(value == known for _, known in options) or (value is None and (not options or obj.index is None)):
             return value
         raise UnsupportedSetting(
             f"{obj.description} is one of {', '.join(label for label, _ in options)}; {value!r} was given."
@@ -75,25 +75,10 @@ class Dropdown(widgets.Dropdown):
     value = Option(None)
 
 
-class Select(widgets.Select):
-    """ipywidgets' own list, which refuses what is no option in words."""
-
-    value = Option(None)
-
-
 class RadioButtons(widgets.RadioButtons):
     """ipywidgets' own, which refuses what is no option in words."""
 
     value = Option(None)
-
-
-def offer(choice: widgets.Dropdown | widgets.Select, options: Sequence[Any], *, begin: Any = None) -> None:
-    """Change the options of a choice; what is chosen stays where it is still offered, else `begin` or the first is."""
-    values = [option[1] if isinstance(option, tuple) else option for option in options]
-    kept = next((value for value in (choice.value, begin, *values) if value in values), None)
-    if tuple(options) != tuple(choice.options):
-        choice.options = options
-    choice.value = kept
 
 
 def row(*parts: widgets.Widget) -> widgets.HBox:
