@@ -1,11 +1,13 @@
 """Loading, generating, and the window: on tiny models of each kind and on the course's own."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from utils.errors import ContextWindowExceeded, EmptyPrompt, ModelNotFound, UnsupportedSetting
+from utils.internals import before_logits
 from utils.models.loading import DEFAULT_MODEL, load_model
 
 PROMPTS = ["abc def. ", "The cat: ", "xyz, a longer prompt of many letters than the others. "]
@@ -95,6 +97,12 @@ def test_the_fingerprint_is_the_same_while_the_model_generates(tiny):
     tiny.generate("abc", max_new_tokens=3)
     hook.remove()
     assert len(seen) == 1
+
+
+def test_logits_that_another_thread_computes_are_not_chosen_from(tiny):
+    alone = tiny.next_token_logits("abc")
+    with before_logits(tiny.model, lambda hidden: hidden[:, :0]), ThreadPoolExecutor(1) as pool:
+        assert torch.equal(pool.submit(tiny.next_token_logits, "abc").result(), alone)
 
 
 def test_a_list_longer_than_a_batch_has_no_repeated_draws(tiny):

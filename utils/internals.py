@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -117,8 +118,16 @@ def drop_last_norm(decoder: Any) -> None:
 
 @contextmanager
 def before_logits(model: Any, select: "Callable[[torch.Tensor], torch.Tensor]") -> "Generator[None]":
-    """Choose which hidden states become logits; transformers 5.23 gives them to the output embeddings by position."""
-    hook = model.get_output_embeddings().register_forward_pre_hook(lambda _module, inputs: (select(inputs[0]),))
+    """Choose which hidden states become logits; transformers 5.23 gives them to the output embeddings by position.
+
+    Those that another thread computes meanwhile are left alone.
+    """
+    here = get_ident()
+
+    def choose(_module: Any, inputs: Any) -> Any:
+        return (select(inputs[0]),) if get_ident() == here else None
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(choose)
     try:
         yield
     finally:

@@ -218,7 +218,7 @@ class LanguageModel:
         config, inputs, pad = chosen.config, self._batch(rows), self.tokenizer.pad_token_id
         mask = torch.ones(len(rows), 1) if self.is_encoder_decoder else inputs["attention_mask"]
         stop.begun = mask.shape[1]
-        with without_known_warnings(), own_settings_only(self.model, pad=pad, given=chosen.others):
+        with own_settings_only(self.model, pad=pad, given=chosen.others), without_known_warnings():
             generate: Any = self.model.generate  # torch types what it does not know of a module as a tensor
             output = generate(
                 **inputs,
