@@ -136,6 +136,7 @@ def compare(page, file):
     expect(page.get_by_text(re.compile("^Freeform: Which team answers"))).to_be_visible()
     page.get_by_label("Prompt", exact=True).select_option("tickets/1", timeout=MINUTE)
     button(page, "Add").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_count(2)
     button(page, "Compare").click()
     expect(page.get_by_text(re.compile(r"^Done in "))).to_be_visible(timeout=4 * MINUTE)
     holds(page, "studio_compare")

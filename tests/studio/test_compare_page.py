@@ -1,6 +1,7 @@
 """The page Compare, without a browser: what is added, compared, kept and shown again."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -135,6 +136,23 @@ def test_a_stop_is_said_and_what_was_answered_is_kept(page, records, monkeypatch
     page.compare()
     assert "Done in" in page.message.value
     assert not [text for text in asked if "fox <i>0</i>" in text], "the first block is known"
+
+
+def test_what_is_said_while_a_saved_prompt_is_fetched_stays(page, monkeypatch):
+    page.contestants.remove(page.contestants.cards[1])
+    monkeypatch.setattr("utils.studio.compare_page.find_prompt", lambda _reference: time.sleep(0.1))
+    monkeypatch.setattr("utils.studio.compare_page.opened", lambda _version: PROMPT)
+    page.source.offer([("mine/1", "mine/1")])
+    adding = page._adding()
+    next(adding)
+    page.compare()
+    assert "2 to 4 contestants, and there are 1" in page.message.value
+    for _ in adding:
+        pass
+    assert len(page.contestants.cards) == 2
+    assert "2 to 4 contestants, and there are 1" in page.message.value
+    page.add()
+    assert page.message.value == "", "what was said before is no more true"
 
 
 def test_the_saved_prompt_that_was_chosen_is_chosen_in_another_kernel(page, studio, monkeypatch):

@@ -132,10 +132,10 @@ class ComparePage:
 
     def _adding(self) -> Generator[None]:
         reference, prompt = self.source.value, self.studio.prompt
+        self.message.value = ""
         if reference:
             prompt = opened((yield from waiting(self.message, REGISTRY, lambda: find_prompt(reference))))
         self.contestants.add(prompt)
-        self.message.value = ""
 
     def _compare_with_fields(self) -> None:
         self.measured.compare(self._asked)

@@ -35,9 +35,8 @@ class ModelPicker:
             continuous_update=False,
             style=FULL_LABEL,
             tooltip="An endpoint's address, a hub name or a folder",
+            layout=widgets.Layout(width="auto", flex="1 1 200px", min_width="0", max_width="460px"),
         )
-        for control in (self.choice, self.other):
-            control.layout = widgets.Layout(width="auto", flex="1 1 200px", min_width="0", max_width="460px")
         self.choice.when_chosen(lambda: self._asked(self.choice.value))
         self.other.observe(lambda change: self._asked(change["new"].strip() or None), names="value")
         self._show()
