@@ -35,6 +35,10 @@ TICKETS = ROOT / "labs" / "data" / "tickets"
 PROMPT = "Ticket: {input}\nTeam:"
 BETTER = f"Which team answers: billing, delivery or returns?\n{PROMPT}"
 SOME_CARDS = re.compile(r"^(\d+) of (?!\1 )\d+ cards\.$")
+OUT_OF_COLUMN = """() => [...document.querySelectorAll("[role=region], pre")].filter((box) => {
+    const column = box.closest(".widget-vbox").getBoundingClientRect();
+    return box.checkVisibility() && box.getBoundingClientRect().right > column.right;
+}).map((box) => box.outerHTML.slice(0, 160))"""
 pytestmark = [pytest.mark.model, pytest.mark.process, pytest.mark.slow]
 
 
@@ -62,6 +66,7 @@ def holds(page, name):
         page.emulate_media(color_scheme=theme)
         assert violations(page) == [], f"{name}, {theme}"
     assert nameless(page, STUDIO) == [], name
+    assert page.evaluate(OUT_OF_COLUMN) == [], name
     shoot(page, name)
 
 
@@ -114,6 +119,7 @@ def save_compare_and_restore(page):
     page.get_by_label("Compare with", exact=True).select_option("1")
     difference = page.get_by_role("region", name="What leads from tickets/1 to tickets/2")
     expect(difference.locator("ins")).to_contain_text("Which team answers")
+    expect(difference).to_contain_text("Ticket: {input}")
     holds(page, "studio_save_difference")
     page.get_by_label("Version", exact=True).select_option("1")
     button(page, "Restore as a new version").click()

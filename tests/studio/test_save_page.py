@@ -61,7 +61,7 @@ def test_the_prompt_of_the_studio_is_saved_with_message_and_tags(page, studio):
     assert page.versions.note.value == ""
     assert (page.versions.saved.value, page.versions.version.value) == ("page", "page/1")
     assert "first &lt;i&gt;" in page.versions.table.value
-    assert "Say &lt;b&gt;{{word}}&lt;/b&gt;" in page.versions.details.value
+    assert "Say &lt;b&gt;{word}&lt;/b&gt;" in page.versions.details.value
 
 
 def test_a_button_that_is_pressed_twice_saves_once(page, studio):

@@ -8,7 +8,7 @@ from utils.datasets.splits import DATA
 from utils.studio.data_files import folders_and_files, keep
 from utils.widgets.choice import Choice
 from utils.widgets.drop import Drop
-from utils.widgets.view import FULL_LABEL, WIDE, button, paragraph, row, told_in
+from utils.widgets.view import FULL_LABEL, WIDE, button, fitted, paragraph, row, told_in
 
 UP, COURSE = ".. (the folder above)", "The course's data"
 
@@ -24,8 +24,10 @@ class DataField:
             style=FULL_LABEL,
             layout=WIDE,
         )
-        self.browse = widgets.ToggleButton(value=False, description="Browse", tooltip=f"{label}: browse folders")
-        self.upload = widgets.FileUpload(accept=".jsonl", description="Hand over a file")
+        self.browse = widgets.ToggleButton(
+            value=False, description="Browse", tooltip=f"{label}: browse folders", layout=fitted()
+        )
+        self.upload = widgets.FileUpload(accept=".jsonl", description="Hand over a file", layout=fitted())
         self.folder = Path.cwd()
         self.where = widgets.HTML()
         self.list = Choice("Folders and data files", rows=7)

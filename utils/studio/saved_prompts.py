@@ -41,17 +41,21 @@ def opened(version: PromptVersion) -> Prompt:
 
 
 def template(prompt: Prompt) -> Template:
-    """Return a prompt as MLflow keeps one: with {{name}} for a variable, and messages for a chat. Raises EmptyPrompt.
-
-    In a structured prompt without a test input, the variable {{input}} stands in its place.
-    """
-    if prompt.kind == "structured" and not prompt.test_input.strip():
-        prompt = replace(prompt, test_input=f"{{{INPUT}}}")
-    doubled = prompt.filled({name: f"{{{{{name}}}}}" for name in prompt.variables})
-    made = doubled.plain if doubled.messages is None else doubled.messages
+    """Return what `asked` returns as MLflow keeps it: with {{name}} for a variable. Raises EmptyPrompt."""
+    complete = _with_input(prompt)
+    made = asked(complete.filled({name: f"{{{{{name}}}}}" for name in complete.variables}))
     if not (made.strip() if isinstance(made, str) else any(message["content"].strip() for message in made)):
         raise EmptyPrompt("The prompt is empty: write one in Prompt design, then save it.")
     return made
+
+
+def asked(prompt: Prompt) -> Template:
+    """Return a prompt's text, or the messages of a chat.
+
+    In a structured prompt without a test input, the variable {input} stands in its place.
+    """
+    complete = _with_input(prompt)
+    return complete.plain if complete.messages is None else complete.messages
 
 
 def in_text(written: Template) -> str:
@@ -84,6 +88,12 @@ def parameters(prompt: Prompt) -> dict[str, Any]:
     others = {name: getattr(config, name) for name in OTHERS} | {"responses": prompt.responses}
     off = {"model_name": "", "top_k": 0, "stop_sequences": []}
     return {name: value for name, value in named.items() if value != off.get(name)} | {EXTRA: others}
+
+
+def _with_input(prompt: Prompt) -> Prompt:
+    if prompt.kind == "structured" and not prompt.test_input.strip():
+        return replace(prompt, test_input=f"{{{INPUT}}}")
+    return prompt
 
 
 def _config(given: Mapping[str, Any]) -> DecodingConfig:

@@ -9,7 +9,7 @@ from utils.studio.fields_page import text_area
 from utils.studio.prompt import Row
 from utils.studio.values import read_values
 from utils.widgets.table import TableEditor
-from utils.widgets.view import button, paragraph, row, told_in
+from utils.widgets.view import button, fitted, paragraph, row, told_in
 
 HOW = "Write {name} in the prompt: each name in braces is a column here."
 
@@ -23,7 +23,9 @@ class ValueFields:
         self.message = widgets.HTML(paragraph(HOW), layout=widgets.Layout(min_height="20px"))
         self.pasted = text_area("A table (CSV, or copied from a spreadsheet)", rows=3)
         self.take_button = button("Replace the rows by this table")
-        self.file = widgets.FileUpload(accept=".csv,.tsv,.txt", description="Read a file", multiple=False)
+        self.file = widgets.FileUpload(
+            accept=".csv,.tsv,.txt", description="Read a file", multiple=False, layout=fitted()
+        )
         self.take_button.on_click(lambda _button: self.take(self.pasted.value))
         self.file.observe(lambda change: self._read(change["new"]), names="value")
         self.view = widgets.VBox([self.message, self.table, self.pasted, row(self.take_button, self.file)])

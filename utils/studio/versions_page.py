@@ -18,7 +18,7 @@ from utils.registry.prompts import (
 )
 from utils.studio.differences import Part, compare_texts, compare_values
 from utils.studio.prompt import Prompt
-from utils.studio.saved_prompts import in_text, opened, save, settings
+from utils.studio.saved_prompts import asked, in_text, opened, save, settings
 from utils.tables import TextTable
 from utils.widgets.choice import Choice
 from utils.widgets.picture import short
@@ -178,7 +178,7 @@ class Versions:
         if new is None:
             self.details.value = ""
         elif old is None or old is new:
-            self.details.value = scrolling(_pre(html.escape(in_text(new.template))), f"The prompt {new.reference}")
+            self.details.value = scrolling(_pre(html.escape(_text(new))), f"The prompt {new.reference}")
         else:
             said = f"What leads from {old.reference} to {new.reference}"
             with told_in(self.said):
@@ -195,7 +195,7 @@ def read_tags(written: str) -> dict[str, str]:
 
 def difference(old: PromptVersion, new: PromptVersion) -> str:
     """Return as HTML what leads from one version to another: the text with its changes, and a table of settings."""
-    parts = compare_texts(in_text(old.template), in_text(new.template))
+    parts = compare_texts(_text(old), _text(new))
     counts = {kind: sum(part.kind == kind for part in parts) for kind in STYLES}
     said = ", ".join(f"{count} passage{'s' * (count != 1)} {kind}" for kind, count in counts.items())
     changed = compare_values(settings(opened(old)), settings(opened(new)))
@@ -203,6 +203,10 @@ def difference(old: PromptVersion, new: PromptVersion) -> str:
     table = TextTable(("setting", old.reference, new.reference), rows)._repr_html_() if rows else ""
     settings_said = "" if rows else paragraph("The settings are the same.")
     return f"{paragraph(f'The text: {said}.')}{_marked(parts)}{table}{settings_said}"
+
+
+def _text(version: PromptVersion) -> str:
+    return in_text(asked(opened(version)))
 
 
 def _marked(parts: Sequence[Part]) -> str:

@@ -161,10 +161,14 @@ def heading(text: str) -> widgets.HTML:
 
 
 def scrolling(markup: str, label: str, *, height: int = 260) -> str:
-    """Return HTML in a box of at most so many pixels, which scrolls by itself, also by keyboard, and has a name."""
+    """Return HTML in a box of at most so many pixels, which scrolls by itself, also by keyboard, and has a name.
+
+    It is as wide as its place, whatever stands in it.
+    """
+    size = f"max-height: {height}px; width: 0; min-width: 100%; box-sizing: border-box; overflow: auto"
     return (
-        f'<div tabindex="0" role="region" aria-label="{html.escape(label)}" style="max-height: {height}px; '
-        f'overflow: auto; border: 1px solid var(--jp-border-color1, #767676); padding: 0 6px">{markup}</div>'
+        f'<div tabindex="0" role="region" aria-label="{html.escape(label)}" style="{size}; '
+        f'border: 1px solid var(--jp-border-color1, #767676); padding: 0 6px">{markup}</div>'
     )
 
 
