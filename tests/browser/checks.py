@@ -10,6 +10,8 @@ from tests.browser.page import PANEL, SIZES, at_size, in_theme, run_by_hand, sho
 SOURCE = (Path(__file__).parent / "checks.js").read_text()
 OF_LAYOUT = ("cut", "broken", "small", "covered", "scrolled")
 """Checks of what a size may break; a theme does not."""
+LOOKS = 10
+"""How often, one and a half seconds apart, a page is looked at until all is in view."""
 OF_CONTENT = ("faint", "contradicted", "red")
 
 
@@ -61,6 +63,10 @@ def _once_run(page: Page, number: int, name: str) -> list[str]:
     cell = page.locator(f".jp-Cell[data-windowed-list-index='{number}']")
     run_by_hand(cell)
     expect(cell.locator(".jupyter-widgets").first).to_be_visible()
-    page.wait_for_timeout(1500)
+    for _ in range(LOOKS):
+        page.wait_for_timeout(1500)
+        outside = found(cell.locator(".jp-OutputArea").first, "outside")
+        if not outside:
+            break
     shoot(page, f"{name}_{number}_after_running")
-    return [f"cell {number}: {sentence}" for sentence in found(cell.locator(".jp-OutputArea").first, "outside")]
+    return [f"cell {number}: {sentence}" for sentence in outside]

@@ -28,7 +28,7 @@ show(widgets.VBox([slider, said, picture]), summary="<p>Run this cell.</p>", tex
 """A widget of the course's parts, without the face of `utils.widgets`, which imports torch: many kernels run this."""
 DRAWN_LATE = """
 async def draw():
-    await asyncio.sleep(1.5)
+    await asyncio.sleep({seconds})
     picture.value = '<svg role="img" aria-label="drawn late" width="300" height="{height}"></svg>'
 
 task = asyncio.get_running_loop().create_task(draw())
@@ -115,7 +115,8 @@ def test_a_widget_says_when_its_kernel_is_gone_and_lives_again_when_it_is_run(op
 
 
 def test_a_widget_whose_cell_was_run_is_in_view_until_a_hand_moves_the_page(open_notebook, folder):
-    tall, high = (WIDGET + DRAWN_LATE.format(height=height) for height in (400, 900))
+    tall = WIDGET + DRAWN_LATE.format(height=400, seconds=1.5)
+    high = WIDGET + DRAWN_LATE.format(height=900, seconds=7)
     page = open_notebook(write_notebook(folder, "in_view", [TEXT, "1 + 1", TEXT, tall, TEXT, high, TEXT, TEXT]))
     page.set_viewport_size({"width": 1280, "height": 720})
     cell(page, 0).click()

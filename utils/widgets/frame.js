@@ -6,8 +6,8 @@ const ENDS = ["restarting", "autorestarting", "terminating", "dead"];
 const GONE =
   "This widget is off: its kernel was restarted or has ended. " +
   "Run the notebook from the top, or at least all cells above and this one.";
-const GROWS_MS = 5000;
-const HANDS = ["wheel", "touchmove", "pointerdown", "keydown"];
+const SETTLES_MS = 5000;
+const HANDS = ["wheel", "touchmove", "pointerdown", "keydown", "resize"];
 
 function render({ model, el }) {
   const fresh = model.get("fresh");
@@ -54,7 +54,8 @@ function off(widget, notice) {
   for (const part of widget.children) part.inert = part !== notice;
 }
 
-// Shift+Enter moves on to the next cell; what a widget shows comes later, and its picture later still.
+// Shift+Enter moves on to the next cell; what a widget shows comes later, and its picture later still, on a slow
+// machine by many seconds: it is followed for a while after it has grown, until a hand moves the page.
 function stayInView(widget) {
   const cell = widget.closest(".jp-Cell");
   const view = widget.closest(".jp-WindowedPanel-outer");
@@ -62,13 +63,20 @@ function stayInView(widget) {
   const moved = new AbortController();
   const { signal } = moved;
   HANDS.forEach((hand) => window.addEventListener(hand, () => moved.abort(), { signal, capture: true }));
-  const end = performance.now() + GROWS_MS;
+  let end = 0;
   const follow = () => {
-    if (signal.aborted || performance.now() > end) return moved.abort();
+    if (!widget.isConnected) moved.abort();
+    if (signal.aborted || performance.now() > end) return;
     view.scrollTop += outOfView(widget.getBoundingClientRect(), view);
     requestAnimationFrame(follow);
   };
-  follow();
+  const grown = new ResizeObserver(() => {
+    const still = performance.now() > end;
+    end = performance.now() + SETTLES_MS;
+    if (still) follow();
+  });
+  grown.observe(widget);
+  signal.addEventListener("abort", () => grown.disconnect());
 }
 
 function runByHand(cell, view) {
