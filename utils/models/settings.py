@@ -23,6 +23,7 @@ INSTEAD = {
 """Settings of transformers that `generate` has under another name, or not at all."""
 
 GENERATING = Lock()
+"""Held by the thread that generates."""
 TOKENS = ("bos_token_id", "eos_token_id", "decoder_start_token_id")
 
 

@@ -76,8 +76,10 @@ class Jobs:
 
     def _list(self) -> Generator[None]:
         found = yield from in_thread(known_jobs)
-        if not found or self.message.value == paragraph(NONE):
-            self.message.value = "" if found else paragraph(NONE)
+        if not found:
+            self.message.value = paragraph(NONE)
+        elif self.message.value == paragraph(NONE):
+            self.message.value = ""
         self.list.offer(found)
         if self.job and self.job.folder in [folder for _, folder in found]:
             self.list.value = self.job.folder
